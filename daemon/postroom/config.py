@@ -1,0 +1,449 @@
+"""config.toml: where mail comes from and goes to.
+
+Promise: a Config whose every value was checked, or a ConfigError with all problems at once.
+Used by: app and cli (load_config, load_secrets), intake and work (the values).
+Fails:   ConfigError; `Config.warnings` are what is allowed but unwise.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
+
+from postroom.core.endpoints import (
+    Endpoint,
+    check_endpoint,
+    check_instance,
+    check_network,
+    check_node,
+    check_own_address,
+    check_prefix,
+    check_relay,
+    check_reply_address,
+    later,
+    read_endpoint,
+)
+from postroom.core.model import Brakes, Budget, Mailbox, Site, Span
+from postroom.core.tables import Table, check_table, read_toml
+from postroom.core.units import (
+    check_language,
+    check_time_zone,
+    parse_budget,
+    parse_duration,
+    parse_size,
+    parse_span,
+    show,
+)
+from postroom.errors import ConfigError, Problem
+
+SECRET_OCTETS = 16  # fewer can be guessed
+PLACES = (Path("config.toml"), Path("/etc/postroom/config.toml"))
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+
+def _database(url: str) -> str:
+    if url.startswith("postgresql"):
+        raise ValueError(later("PostgreSQL") + ': write "sqlite"')
+    if url != "sqlite":
+        raise ValueError(f'must be "sqlite", not {show(url)}')
+    return url
+
+
+def _protocol(text: object) -> object:
+    if text == "lmtp":
+        raise ValueError(later("LMTP") + ': write "smtp"')
+    return text
+
+
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("must be longer than nothing")
+    return value
+
+
+def _some(value: int) -> int:
+    if not value:
+        raise ValueError("must be larger than nothing")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_positive)]
+Size = Annotated[int, BeforeValidator(parse_size), AfterValidator(_some)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+AnyBudget = Annotated[Budget, BeforeValidator(parse_budget)]
+Network = Annotated[str, AfterValidator(check_network)]
+AnyAddress = Annotated[str, AfterValidator(check_own_address)]
+
+
+class PathsTable(Table):
+    """[paths]: as written; `Config.data_folder` and its like are resolved."""
+
+    data: str = "var"
+    rules: str = "rules"
+    templates: str = "templates"
+
+
+class DatabaseTable(Table):
+    """[database]"""
+
+    url: Annotated[str, AfterValidator(_database)] = "sqlite"
+
+
+class MailboxTable(Table):
+    """[[mailbox]]"""
+
+    name: Annotated[str, AfterValidator(check_instance)]
+    address: AnyAddress
+    aliases: list[AnyAddress] = Field(default=[])
+    reply_address: Annotated[str, AfterValidator(check_reply_address)] | None = None
+    category: str
+    priority: str | None = None
+    type: str | None = None
+    auto_reply: bool = True
+    auto_reply_needs: Literal["not-fail", "pass"] = "not-fail"
+    from_name: str = ""
+    language: Annotated[str, AfterValidator(check_language)] = "en"
+    time_zone: Annotated[str, AfterValidator(check_time_zone)] = "UTC"
+
+
+class ListenTable(Table):
+    """[[listen]]"""
+
+    protocol: Annotated[Literal["smtp"], BeforeValidator(_protocol)] = "smtp"
+    address: Annotated[str, AfterValidator(check_endpoint)]
+
+    later_keys: ClassVar[Mapping[str, str]] = {
+        "certificate_file": later("TLS of a listener"),
+        "key_file": later("TLS of a listener"),
+    }
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The address, read."""
+        return read_endpoint(self.address)
+
+
+class OutgoingTable(Table):
+    """[outgoing]"""
+
+    relay: Annotated[str, AfterValidator(check_relay)] = "smtp://localhost:25"
+    user: str | None = None
+    password_file: str | None = None
+    timeout: Duration = timedelta(seconds=60)
+    connections: Annotated[int, Field(ge=1, le=100)] = 4
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Host and port of the relay, or the path of the Maildir as written."""
+        if self.relay.startswith("maildir:"):
+            return Endpoint(path=self.relay.removeprefix("maildir:"))
+        parts = urlsplit(self.relay)
+        return Endpoint(parts.hostname or "", parts.port or (465 if self.is_tls else 25))
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the connection is encrypted from its first octet (smtps://)."""
+        return self.relay.startswith("smtps:")
+
+    @property
+    def is_maildir(self) -> bool:
+        """Whether mail goes into a folder instead of to a relay."""
+        return self.relay.startswith("maildir:")
+
+
+class TrustTable(Table):
+    """[trust]"""
+
+    relays: list[Network] = Field(default=["127.0.0.0/8", "::1/128", "unix"])
+    authserv_id: list[str] = Field(default=[])
+    hold_for: Annotated[Span, BeforeValidator(parse_span)] = Span(seconds=4 * 3600)
+    handlers: Literal["not-fail", "pass"] = "not-fail"
+
+
+class BrakesTable(Table):
+    """[brakes]"""
+
+    answers_per_address: AnyBudget = Budget(2, timedelta(minutes=20))
+    answers_per_domain: AnyBudget = Budget(100, timedelta(minutes=10))
+    answers_in_all: AnyBudget = Budget(1000, timedelta(minutes=10))
+    requests_per_address: AnyBudget = Budget(20, timedelta(minutes=10))
+
+
+class RequestsTable(Table):
+    """[requests]"""
+
+    prefix: Annotated[str, AfterValidator(check_prefix)] = ""
+    same_mail: Literal["join", "separate"] = "join"
+
+
+class LimitsTable(Table):
+    """[limits]: bounds of what comes from outside. Sizes in octets."""
+
+    message_size: Size = 25 * 10**6
+    bytes_in_flight: Size = 64 * 10**6
+    connections: Count = 200
+    connections_per_address: Count = 20
+    recipients: Count = 100
+    hops: Count = 30
+    errors: Count = 20
+    commands: Count = 200
+    idle: Duration = timedelta(minutes=5)
+    total: Duration = timedelta(minutes=30)
+    readers: Annotated[int, Field(ge=0, le=256)] = 0
+    reader_deadline: Duration = timedelta(seconds=20)
+    reader_memory: Size = 10**9
+    disk_reserve: Annotated[int, BeforeValidator(parse_size)] = 100 * 10**6
+    batch: Count = 50
+
+
+class LogsTable(Table):
+    """[logs]"""
+
+    format: Literal["auto", "logfmt", "json", "console"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(Table):
+    """The whole of config.toml. Folders and files are resolved from where it lies."""
+
+    instance: Annotated[str, AfterValidator(check_instance)]
+    secrets_files: Annotated[list[str], Field(min_length=1)] = Field(default=["secret"])
+    node: Annotated[str, AfterValidator(check_node)] = Field(default_factory=socket.gethostname)
+    paths: PathsTable = PathsTable()
+    database: DatabaseTable = DatabaseTable()
+    mailbox: Annotated[list[MailboxTable], Field(min_length=1)]
+    listen: list[ListenTable] = Field(default=[])
+    outgoing: OutgoingTable = OutgoingTable()
+    trust: TrustTable = TrustTable()
+    brakes: BrakesTable = BrakesTable()
+    requests: RequestsTable = RequestsTable()
+    limits: LimitsTable = LimitsTable()
+    logs: LogsTable = LogsTable()
+
+    later_keys: ClassVar[Mapping[str, str]] = {
+        "imap": later("IMAP"),
+        "dkim": later("DKIM signing"),
+        "hooks": later("a hook by URL") + ": put an executable in rules/hooks/",
+        "retention": later("retention"),
+        "metrics": later("metrics"),
+        "alerts": later("alerts"),
+    }
+
+    _path: Path = PrivateAttr(default=Path("config.toml"))
+    _warnings: list[str] = PrivateAttr(default_factory=list)
+
+    def place_at(self, path: Path) -> None:
+        """Say where the file lies; before that, paths are relative to the working folder."""
+        self._path = path.absolute()
+
+    def warn(self, text: str) -> None:
+        """Add to `warnings`."""
+        self._warnings.append(text)
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self._path
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed but unwise, in words for the operator."""
+        return tuple(self._warnings)
+
+    @property
+    def data(self) -> Path:
+        """The folder of spool, database and lock."""
+        return self.resolve(self.paths.data)
+
+    @property
+    def rules(self) -> Path:
+        """The folder of the policy."""
+        return self.resolve(self.paths.rules)
+
+    @property
+    def templates(self) -> Path:
+        """The folder of the templates; it need not exist."""
+        return self.resolve(self.paths.templates)
+
+    @property
+    def maildir(self) -> Path | None:
+        """The folder that outgoing mail goes into, if it goes into one."""
+        return self.resolve(self.outgoing.endpoint.path) if self.outgoing.is_maildir else None
+
+    def resolve(self, written: str) -> Path:
+        """Return a path of the file, which is relative to the file's folder."""
+        return self._path.parent / Path(written).expanduser()
+
+    def secret_path(self, written: str) -> Path:
+        """Return where a secret lies: a systemd credential of that name, else the file."""
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        if credentials and (Path(credentials) / written).is_file():
+            return Path(credentials) / written
+        return self.resolve(written)
+
+    def site(self) -> Site:
+        """Return what decisions need of all this."""
+        return Site(
+            instance=self.instance,
+            mailboxes={table.name: _mailbox(table) for table in self.mailbox},
+            brakes=Brakes(
+                answers_per_address=self.brakes.answers_per_address,
+                answers_per_domain=self.brakes.answers_per_domain,
+                answers_in_all=self.brakes.answers_in_all,
+                requests_per_address=self.brakes.requests_per_address,
+            ),
+            prefix=self.requests.prefix,
+            same_mail=self.requests.same_mail,
+            relays=tuple(self.trust.relays),
+            authserv_ids=tuple(self.trust.authserv_id),
+            hold_for=self.trust.hold_for,
+            handlers_verdict=self.trust.handlers,
+        )
+
+
+def _mailbox(table: MailboxTable) -> Mailbox:
+    local, _, domain = table.address.rpartition("@")
+    return Mailbox(
+        name=table.name,
+        address=table.address,
+        reply_address=table.reply_address or f"{local}+{{token}}@{domain}",
+        category=table.category,
+        aliases=tuple(table.aliases),
+        priority=table.priority,
+        type=table.type,
+        auto_reply=table.auto_reply,
+        auto_reply_needs=table.auto_reply_needs,
+        from_name=table.from_name,
+        language=table.language,
+        time_zone=table.time_zone,
+    )
+
+
+def find_config(option: Path | None) -> Path:
+    """Return --config, else POSTROOM_CONFIG, ./config.toml, /etc/postroom/config.toml."""
+    if option is not None:
+        return option
+    named = os.environ.get("POSTROOM_CONFIG")
+    if named:
+        return Path(named)
+    return next((place for place in PLACES if place.is_file()), PLACES[0])
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a config; raises ConfigError with every problem."""
+    file = str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem(file, "", f"is not UTF-8 (octet {error.start})")]) from error
+    except OSError as error:
+        words = "cannot be read: " + (error.strerror or str(error))
+        raise ConfigError([Problem(file, "", words)]) from error
+    problems: list[Problem] = []
+    document = read_toml(file, text, problems)
+    config = None if document is None else check_table(Config, document, file, problems)
+    if config is None:
+        raise ConfigError(problems)
+    config.place_at(path)
+    for warning in _check_whole(config, file, problems):
+        config.warn(warning)
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def load_secrets(config: Config) -> tuple[bytes, ...]:
+    """Return the keys of the tokens: the first signs, all verify."""
+    return tuple(_read_secret(config.secret_path(name)) for name in config.secrets_files)
+
+
+def _read_secret(path: Path) -> bytes:
+    """Read a key; the line end that an editor adds is no part of it."""
+    try:
+        return path.read_bytes().rstrip(b"\r\n")
+    except OSError as error:
+        words = "cannot be read: " + (error.strerror or str(error))
+        raise ConfigError([Problem(str(path), "", words)]) from error
+
+
+def _check_whole(config: Config, file: str, problems: list[Problem]) -> Iterator[str]:
+    """Check what no single key can know; yield warnings."""
+
+    def report(key: str, text: str) -> None:
+        problems.append(Problem(file, key, text))
+
+    _check_mailboxes(config, report)
+    _check_loop(config, report)
+    outgoing = config.outgoing
+    if (outgoing.user is None) != (outgoing.password_file is None):
+        report("outgoing", "needs both user and password_file, or none of them")
+    if outgoing.password_file is not None:
+        yield from _check_secret(
+            config, outgoing.password_file, "outgoing.password_file", 1, report
+        )
+    for index, written in enumerate(config.secrets_files):
+        key = f"secrets_files[{index + 1}]"
+        yield from _check_secret(config, written, key, SECRET_OCTETS, report)
+
+
+def _check_mailboxes(config: Config, report: Callable[[str, str], None]) -> None:
+    """Names and addresses are one mailbox's only."""
+    names: set[str] = set()
+    owner_of: dict[str, str] = {}
+    for index, table in enumerate(config.mailbox):
+        at = f"mailbox {show(table.name)}"
+        if table.name in names:
+            report(f"mailbox[{index + 1}].name", f"{show(table.name)} is the name of two mailboxes")
+        names.add(table.name)
+        for address in (table.address, *table.aliases):
+            other = owner_of.setdefault(address.lower(), table.name)
+            if other != table.name or [table.address, *table.aliases].count(address) > 1:
+                report(at, f"{show(address)} is already an address of mailbox {show(other)}")
+
+
+def _check_loop(config: Config, report: Callable[[str, str], None]) -> None:
+    """What goes out must not come in at our own door."""
+    endpoints = [table.endpoint for table in config.listen]
+    for index, endpoint in enumerate(endpoints):
+        if endpoint in endpoints[:index]:
+            report(
+                f"listen[{index + 1}].address",
+                f"{show(config.listen[index].address)} is named twice",
+            )
+    relay = config.outgoing.endpoint
+    is_local = relay.host in LOOPBACK
+    for endpoint in endpoints:
+        if (
+            relay.port
+            and relay.port == endpoint.port
+            and (
+                relay.host == endpoint.host
+                or (is_local and endpoint.host in (*LOOPBACK, *ANYWHERE))
+            )
+        ):
+            report("outgoing.relay", f"{show(config.outgoing.relay)} is our own [[listen]]: a loop")
+
+
+def _check_secret(
+    config: Config, written: str, key: str, least: int, report: Callable[[str, str], None]
+) -> Iterator[str]:
+    path = config.secret_path(written)
+    try:
+        octets = len(_read_secret(path))
+        mode = path.stat().st_mode
+    except ConfigError as error:
+        report(key, f"{path} {error.problems[0].text}")
+        return
+    if octets < least:
+        report(key, f"{path} holds {octets} octets; it needs at least {least}")
+    if mode & 0o004:
+        yield f"{key}: {path} can be read by everybody on this machine: chmod o-r"

@@ -1,0 +1,1 @@
+"""Deciding: facts in, verdicts and effects out. Pure."""

@@ -1,0 +1,281 @@
+"""One change of the world each, asked for by a decision; `store.apply` carries them out.
+
+`request` is the id of a request, or None for the one that this same decision opens. Every effect
+that changes something visible leads to one row of history with `because`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from postroom.core.model import Direction, Outcome, Phase, Visibility
+from postroom.mail.message import Attachment
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote a message: a contact by address (made if unknown), or a handler."""
+
+    name: str
+    address: str
+    handler: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LearnContact:
+    """Make a contact for an address that had none when the facts were loaded."""
+
+    address: str
+    name: str
+    company_id: int | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A new request; at most one in a decision."""
+
+    type: str
+    subject: str
+    mailbox: str
+    category: str
+    priority: str
+    status: str
+    phase: Phase
+    language: str
+    requester: str | None  # address; its contact exists or is learned by this decision
+    because: str
+    auto_reply: str = "sent"  # or why none
+    tags: tuple[str, ...] = ()
+    extracted: Mapping[str, str] = field(default_factory=dict)
+    company_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppendMessage:
+    """A message joins a request. Its mail is the one being decided, if there is one."""
+
+    request: int | None
+    direction: Direction
+    visibility: Visibility
+    author: Author
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    fresh: str
+    message_id: str | None
+    references: tuple[str, ...]
+    at: datetime
+    origin: str
+    verdict: str
+    because: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AddParticipant:
+    """Somebody outside belongs to a request now."""
+
+    request: int | None
+    address: str
+    role: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnowIds:
+    """Message-IDs that lead to a request from now on: (id, n, kind); n as in message_ref."""
+
+    request: int | None
+    ids: tuple[tuple[str, int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoteMailbox:
+    """Another mailbox of ours got the same mail."""
+
+    request: int
+    mailbox: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRequests:
+    """Two requests have to do with each other."""
+
+    request: int | None
+    other: int
+    kind: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetStatus:
+    """A new status; `phase` is that of the status."""
+
+    request: int | None
+    from_: str
+    to: str
+    phase: Phase
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """A new owner, or none."""
+
+    request: int | None
+    from_: str | None
+    to: str | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetProperty:
+    """A new priority, category, type or subject."""
+
+    request: int
+    name: str
+    from_: str
+    to: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTags:
+    """Tags put on and taken off."""
+
+    request: int
+    add: tuple[str, ...]
+    remove: tuple[str, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetReplied:
+    """The first public answer went out."""
+
+    request: int
+    at: datetime
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTurn:
+    """The state of a category's assignment after a turn; `version` is that of the facts."""
+
+    category: str
+    handler: str
+    weights: Mapping[str, int]
+    turns: Mapping[str, int]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpendBrake:
+    """A token bucket after a token was taken; `version` is that of the facts."""
+
+    key: str
+    tokens: float
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMail:
+    """A mail to be sent: the recipe, one delivery for each recipient."""
+
+    request: int | None
+    kind: str
+    mailbox: str
+    recipients: tuple[str, ...]
+    template: str
+    language: str
+    variables: Mapping[str, Any]  # plain JSON; apply adds id, reference and tag of the request
+    from_name: str
+    because: str
+    subject: str = ""  # for lists, until it is composed
+    layout: str | None = None
+    reply_role: str | None = None
+    reply_address: str | None = None  # whose participant the token names
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    attachments: tuple[str, ...] = ()  # parts of the mail being decided
+
+
+@dataclass(frozen=True, slots=True)
+class HoldMail:
+    """The mail waits for a human; `until` None: never opens by itself."""
+
+    request: int | None  # None here: claims no request
+    until: datetime | None
+    reason: str
+    responsible: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndHold:
+    """The hold of the mail being decided is over: accepted, refused or opened."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBounce:
+    """A delivery of ours came back."""
+
+    delivery: int
+    diagnostic: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line of history that changes nothing else."""
+
+    request: int | None
+    kind: str
+    text: str
+
+
+Effect = (
+    LearnContact
+    | OpenRequest
+    | AppendMessage
+    | AddParticipant
+    | KnowIds
+    | NoteMailbox
+    | LinkRequests
+    | SetStatus
+    | Assign
+    | SetProperty
+    | SetTags
+    | SetReplied
+    | TakeTurn
+    | SpendBrake
+    | QueueMail
+    | HoldMail
+    | EndHold
+    | RecordBounce
+    | Note
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do about a trigger and why.
+
+    `outcome` is None when no mail is concerned. `explanation` holds, as plain JSON, what was looked
+    at and what did not match. `versions` are the requests whose version must still be as seen.
+    """
+
+    actor: str
+    reason: str
+    policy_version: str
+    outcome: Outcome | None = None
+    request: int | None = None  # that the mail belongs to; None with OpenRequest: the new one
+    effects: tuple[Effect, ...] = ()
+    versions: Mapping[int, int] = field(default_factory=dict)
+    explanation: Mapping[str, Any] = field(default_factory=dict)

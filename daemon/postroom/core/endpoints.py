@@ -1,0 +1,133 @@
+"""The values of config.toml: listeners, relays, networks, addresses of mailboxes, names.
+
+Pure grammar: nothing here connects or looks anything up.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from postroom.core.units import parse_address, show
+
+TOKEN_CHARS = 32  # of a reply token (DESIGN section 6)
+LOCAL_PART_OCTETS = 64  # RFC 5321 §4.5.3.1.1
+
+_INSTANCE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_PORT = range(1, 65536)
+
+
+def later(what: str) -> str:
+    """Say that something of the design is not there yet."""
+    return f"{what} comes in a later version"
+
+
+class Endpoint(NamedTuple):
+    """Where to listen or to connect: a Unix socket's `path`, else `host` and `port`."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+
+def read_endpoint(text: str) -> Endpoint:
+    """Read "127.0.0.1:2525", "[::1]:2525" or "unix:/path"."""
+    if text.startswith("systemd:"):
+        raise ValueError(later("socket activation (systemd:NAME)"))
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:")
+        # sun_path of Linux holds 108 octets with the final NUL.
+        if not path.startswith("/") or len(os.fsencode(path)) > 107:
+            raise ValueError(
+                f"must be unix: and a whole path of at most 107 octets, not {show(text)}"
+            )
+        return Endpoint(path=path)
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or int(port) not in _PORT:
+        raise ValueError(f'must be such as "127.0.0.1:2525" or "unix:/path", not {show(text)}')
+    return Endpoint(host=host, port=int(port))
+
+
+def check_endpoint(text: str) -> str:
+    """Check where to listen; return it as written."""
+    read_endpoint(text)
+    return text
+
+
+def check_relay(url: str) -> str:
+    """Check "smtp://host:25", "smtps://host:465" or "maildir:PATH"; return it as written."""
+    if url.startswith("maildir:"):
+        if not url.removeprefix("maildir:"):
+            raise ValueError('needs a path: "maildir:var/sent"')
+        return url
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{show(url)} is not an address of a relay") from None
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or port == 0:
+        wanted = '"smtp://host:25", "smtps://host:465" or "maildir:PATH"'
+        raise ValueError(f"must be such as {wanted}, not {show(url)}")
+    if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must be host and port only; user and password_file are keys of their own")
+    return url
+
+
+def check_network(text: str) -> str:
+    """Check a network, or "unix"; return it in its canonical form."""
+    if text == "unix":
+        return text
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        raise ValueError(
+            f'must be a network such as "10.0.0.0/8", or "unix", not {show(text)}'
+        ) from None
+
+
+def check_reply_address(text: str) -> str:
+    """Check that the address holds {token} once, and stays short enough with a token in it."""
+    if text.count("{token}") != 1 or "{token}" not in text.rpartition("@")[0]:
+        raise ValueError(f"must hold {{token}} once, before the @, not {show(text)}")
+    longest = text.replace("{token}", "x" * TOKEN_CHARS)
+    octets = len(longest.rpartition("@")[0].encode())
+    if octets > LOCAL_PART_OCTETS:
+        raise ValueError(
+            f"would have {octets} octets before the @ with its token; "
+            f"mail allows {LOCAL_PART_OCTETS}: shorten it"
+        )
+    parse_address(longest)
+    return text
+
+
+def check_instance(text: str) -> str:
+    """Accept lower-case letters and digits joined by "-": part of Message-IDs and tokens."""
+    if _INSTANCE.fullmatch(text) is None or len(text) > 32:
+        raise ValueError(f'must be lower-case letters and digits joined by "-", not {show(text)}')
+    return text
+
+
+def check_node(text: str) -> str:
+    """Accept the name of a machine: part of spool ids."""
+    if _NODE.fullmatch(text) is None:
+        raise ValueError(f"must be the name of a machine, not {show(text)}")
+    return text
+
+
+def check_own_address(text: str) -> str:
+    """Accept the address of a mailbox."""
+    if "+" in parse_address(text).partition("@")[0]:
+        raise ValueError(f"{show(text)} has a +: sub-addresses of a mailbox are known anyway")
+    return text
+
+
+def check_prefix(text: str) -> str:
+    """Accept what stands before the number of a reference."""
+    if len(text) > 16 or re.fullmatch(r"[\w.-]*", text) is None:
+        raise ValueError(f'must be a few letters such as "R-", not {show(text)}')
+    return text

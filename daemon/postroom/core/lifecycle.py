@@ -1,0 +1,145 @@
+"""How a request's status follows from what happens to it.
+
+Rows 4-6; POLICY, workflows.toml. Transitions are data; an illegal one changes nothing and says
+which are legal.
+"""
+
+from __future__ import annotations
+
+import re
+
+from postroom.core.effects import SetStatus
+from postroom.core.facts import RequestFact
+from postroom.core.model import Category, Phase, Policy, Status
+from postroom.errors import NotAllowed
+
+_THANKS = frozenset(
+    [
+        "thanks",
+        "thank",
+        "you",
+        "very",
+        "much",
+        "many",
+        "so",
+        "a",
+        "lot",
+        "for",
+        "your",
+        "help",
+        "the",
+        "quick",
+        "reply",
+        "great",
+        "perfect",
+        "all",
+        "good",
+        "super",
+        "danke",
+        "vielen",
+        "dank",
+        "schön",
+        "besten",
+        "herzlichen",
+        "merci",
+        "beaucoup",
+        "gracias",
+        "muchas",
+        "grazie",
+        "mille",
+        "tack",
+        "tak",
+        "takk",
+        "tusen",
+        "så",
+        "mye",
+        "mycket",
+        "bedankt",
+        "hartelijk",
+        "dank",
+        "wel",
+        "dziękuję",
+        "obrigado",
+        "obrigada",
+        "kiitos",
+        "cheers",
+        "ok",
+        "okay",
+        "best",
+        "regards",
+        "kind",
+        "mvh",
+        "hilsen",
+        "grüße",
+        "mit",
+        "freundlichen",
+        "grüßen",
+    ]
+)
+
+
+def is_only_thanks(text: str) -> bool:
+    """Whether a text says thank you and nothing else."""
+    words = re.findall(r"\w+", text[:400].lower())
+    return 0 < len(words) <= 12 and len(text) < 200 and all(word in _THANKS for word in words)
+
+
+def status_after_customer(
+    request: RequestFact, policy: Policy, fresh: str, because: str
+) -> SetStatus | None:
+    """Return the change that a customer's message makes to the status, if any."""
+    workflow = policy.workflow_of(request.type)
+    if request.phase is Phase.CLOSED:
+        category = policy.categories.get(request.category)
+        if category is not None and category.thanks == "note" and is_only_thanks(fresh):
+            return None
+        return change(request, policy, workflow.initial, f"{because}: reopened")
+    if request.phase is Phase.POSTPONED:
+        return change(request, policy, workflow.initial, f"{because}: activated")
+    if workflow.on_customer is not None and workflow.on_customer != request.status:
+        return change(request, policy, workflow.on_customer, because)
+    return None
+
+
+def change(request: RequestFact, policy: Policy, to: str, because: str) -> SetStatus:
+    """Return the effect of a new status, by the system (no transition asked)."""
+    status = policy.workflow_of(request.type).statuses[to]
+    return SetStatus(request.id, request.status, to, status.phase, because)
+
+
+def initial_status(
+    policy: Policy, type_name: str, category: Category, wanted: str | None
+) -> Status:
+    """Return the status of a new request: rule, category, workflow (row 4)."""
+    workflow = policy.workflow_of(type_name)
+    for name in (wanted, category.status):
+        if name is not None and name in workflow.statuses:
+            return workflow.statuses[name]
+    return workflow.statuses[workflow.initial]
+
+
+def by_hand(request: RequestFact, policy: Policy, wanted: str, by: str, because: str) -> SetStatus:
+    """Return the change to a status (or by a transition's name) that somebody asks for.
+
+    NotAllowed names the legal ones. Phases `merged` and `deleted` are reached by commands of their own.
+    """
+    workflow = policy.workflow_of(request.type)
+    if workflow.free:
+        if wanted not in workflow.statuses:
+            raise NotAllowed(_legal(f"no status is called {wanted!r}", sorted(workflow.statuses)))
+        status = workflow.statuses[wanted]
+        return SetStatus(request.id, request.status, wanted, status.phase, because)
+    legal = [t for t in workflow.transitions if request.status in t.sources and by in t.by]
+    for transition in legal:
+        if wanted in (transition.name, transition.to):
+            missing = [need for need in transition.requires if need != "reason" or not because]
+            if missing:
+                raise NotAllowed(f"{transition.name} needs: {', '.join(missing)}")
+            status = workflow.statuses[transition.to]
+            return SetStatus(request.id, request.status, transition.to, status.phase, because)
+    names = sorted({name for t in legal for name in (t.name, t.to)})
+    raise NotAllowed(_legal(f"{wanted!r} is not possible in status {request.status!r}", names))
+
+
+def _legal(what: str, names: list[str]) -> str:
+    return f"{what}; possible: {', '.join(names) or 'nothing'}"

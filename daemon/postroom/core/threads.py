@@ -1,0 +1,166 @@
+"""Which request a mail continues, and how sure that is.
+
+DESIGN section 6, threading; rows 61-64, pains 44-54. Strongest first: token, Message-IDs, tag. The
+last two count only for participants; from anybody else they make a hold, not a message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from postroom.core.facts import Arrival, Facts, KnownId, RequestFact, Wish
+from postroom.core.model import Phase, Policy, Site
+from postroom.mail.refs import find_tags
+
+
+class ThreadReason(StrEnum):
+    """What led a mail to its request, or to none."""
+
+    REPLY_TOKEN = "reply-token"  # noqa: S105 - the name of a reason
+    DELIVERY_TOKEN = "delivery-token"  # noqa: S105
+    REFERENCES = "references"
+    LATE_BRANCH = "late-branch"  # an id that was only referenced before
+    SUBJECT_TAG = "subject-tag"
+    ACCEPTED = "accepted"  # by a human
+    STRANGER = "stranger"  # evidence, but the sender is no participant
+    HOLD_OVER = "hold-over"
+    TOO_LATE = "closed-too-long"
+    NO_REOPEN = "status-does-not-reopen"
+    DELETED = "deleted"
+    NO_EVIDENCE = "no-evidence"
+
+
+class Joining(StrEnum):
+    """What follows from a thread verdict."""
+
+    JOIN = "join"
+    HOLD = "hold"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadVerdict:
+    """The request concerned (None: none is), what to do, and on what evidence."""
+
+    joining: Joining
+    request_id: int | None
+    reason: ThreadReason
+    evidence: str = ""
+
+
+def choose_thread(
+    arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime
+) -> ThreadVerdict:
+    """Name the request a mail continues; the strongest evidence wins."""
+    if facts.hold_request is not None and arrival.wish is not Wish.NONE:
+        if arrival.wish is Wish.ACCEPT:
+            return ThreadVerdict(
+                Joining.JOIN, _survivor(facts, facts.hold_request).id, ThreadReason.ACCEPTED
+            )
+        return ThreadVerdict(Joining.NEW, facts.hold_request, ThreadReason.HOLD_OVER)
+    verdict = _by_evidence(arrival, facts, policy, site)
+    if verdict.joining is not Joining.JOIN or verdict.request_id is None:
+        return verdict
+    return _if_open(verdict, facts.requests[verdict.request_id], policy, now)
+
+
+def _by_evidence(arrival: Arrival, facts: Facts, policy: Policy, site: Site) -> ThreadVerdict:
+    for token in arrival.tokens:
+        if token.role != "b" and (request := _find(facts, token.object_id)) is not None:
+            return _join(request, ThreadReason.REPLY_TOKEN, f"token of role {token.role}")
+    for delivery in arrival.bounce_deliveries:
+        request = _find(facts, facts.deliveries.get(delivery))
+        if request is not None:
+            return _join(request, ThreadReason.DELIVERY_TOKEN, f"delivery {delivery}")
+    hold: ThreadVerdict | None = None
+    for found in _references(arrival, facts):
+        request = _find(facts, found.request_id)
+        if request is None:
+            continue
+        is_weak = found.kind == "referenced"
+        if is_participant(request, arrival.sender, policy):
+            reason = ThreadReason.LATE_BRANCH if is_weak else ThreadReason.REFERENCES
+            return _join(request, reason, f"<{found.message_id}> was {found.kind}")
+        if not is_weak and hold is None:
+            hold = ThreadVerdict(
+                Joining.HOLD, request.id, ThreadReason.STRANGER, f"<{found.message_id}>"
+            )
+    for number in find_tags(arrival.mail.subject, site.instance):
+        if (request := _find(facts, number)) is not None:
+            evidence = f"[{site.instance} #{number}]"
+            if is_participant(request, arrival.sender, policy):
+                return _join(request, ThreadReason.SUBJECT_TAG, evidence)
+            hold = hold or ThreadVerdict(Joining.HOLD, request.id, ThreadReason.STRANGER, evidence)
+    return hold or ThreadVerdict(Joining.NEW, None, ThreadReason.NO_EVIDENCE)
+
+
+def is_participant(request: RequestFact, address: str, policy: Policy) -> bool:
+    """Whether somebody belongs to a request: contact, cc, outside expert, or any handler."""
+    if not address:
+        return False
+    return (
+        request.participant(address) is not None or policy.handler_by_address(address) is not None
+    )
+
+
+def referenced_ids(arrival: Arrival) -> tuple[str, ...]:
+    """Return the Message-IDs that a mail refers to, the direct parent first, each once."""
+    ids = [*arrival.mail.in_reply_to, *reversed(arrival.mail.references)]
+    return tuple(dict.fromkeys(ids))
+
+
+def _references(arrival: Arrival, facts: Facts) -> list[KnownId]:
+    """Known ids of a mail: what it refers to, newest first, then what referred to itself."""
+    found: list[KnownId] = []
+    for message_id in referenced_ids(arrival):
+        known = facts.known_ids.get(message_id, ())
+        found.extend(sorted(known, key=lambda row: (row.kind == "referenced", -row.n)))
+        if not known and message_id in arrival.own_ids:  # our MAC, though the row is gone
+            found.append(KnownId(message_id, 0, arrival.own_ids[message_id], "sent"))
+    found.sort(key=lambda row: row.kind == "referenced")
+    own = arrival.mail.message_id
+    if own is not None:
+        found.extend(row for row in facts.known_ids.get(own, ()) if row.kind == "referenced")
+    return found
+
+
+def _find(facts: Facts, request_id: int | None) -> RequestFact | None:
+    """Return a request, or the one that it was merged into."""
+    if request_id is None or request_id not in facts.requests:
+        return None
+    return _survivor(facts, request_id)
+
+
+def _survivor(facts: Facts, request_id: int) -> RequestFact:
+    request = facts.requests[request_id]
+    seen = {request.id}
+    while (into := facts.requests.get(request.merged_into or 0)) is not None:
+        if into.id in seen:
+            break
+        request = into
+        seen.add(request.id)
+    return request
+
+
+def _join(request: RequestFact, reason: ThreadReason, evidence: str) -> ThreadVerdict:
+    return ThreadVerdict(Joining.JOIN, request.id, reason, evidence)
+
+
+def _if_open(
+    verdict: ThreadVerdict, request: RequestFact, policy: Policy, now: datetime
+) -> ThreadVerdict:
+    """A closed request may be closed for good: then a new one is opened and linked."""
+    if request.phase is Phase.DELETED:
+        return ThreadVerdict(Joining.NEW, request.id, ThreadReason.DELETED, verdict.evidence)
+    if request.phase is not Phase.CLOSED:
+        return verdict
+    status = policy.workflow_of(request.type).statuses.get(request.status)
+    if status is not None and not status.reopen:
+        return ThreadVerdict(Joining.NEW, request.id, ThreadReason.NO_REOPEN, verdict.evidence)
+    category = policy.categories.get(request.category)
+    within = category.reopen_within if category is not None else None
+    if within is not None and request.closed_at is not None and now - request.closed_at > within:
+        return ThreadVerdict(Joining.NEW, request.id, ThreadReason.TOO_LATE, verdict.evidence)
+    return verdict

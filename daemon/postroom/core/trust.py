@@ -1,0 +1,58 @@
+"""Whether a mail is from whom it says, as far as the evidence of our own relays goes.
+
+DESIGN section 6, sender verdict. An IP address alone grants nothing: it only says whose headers
+may be read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from postroom.core.facts import Arrival
+from postroom.core.model import Site, Verdict
+from postroom.mail.address import domain_of
+from postroom.mail.auth import read_verdict
+
+
+@dataclass(frozen=True, slots=True)
+class SenderVerdict:
+    """The verdict, and the evidence for it in words."""
+
+    verdict: Verdict
+    evidence: str
+
+
+def judge_sender(arrival: Arrival, site: Site) -> SenderVerdict:
+    """Judge the From domain of a mail by the Authentication-Results of our own relays."""
+    if arrival.is_vouched:
+        return SenderVerdict(Verdict.PASS, "registered by a handler")
+    if arrival.mail.from_ is None:
+        return SenderVerdict(Verdict.NONE, "no From")
+    if not is_relay(arrival.envelope.peer, site) and arrival.envelope.transport != "cli":
+        return SenderVerdict(Verdict.NONE, "not by one of our relays")
+    verdict, evidence = read_verdict(
+        arrival.mail.headers,
+        domain_of(arrival.mail.from_.address),
+        site.authserv_ids,
+        lambda peer: is_relay(peer, site),
+    )
+    return SenderVerdict(Verdict(verdict), evidence)
+
+
+def is_relay(peer: str, site: Site) -> bool:
+    """Whether a peer (an IP address, or "unix") is one of our own mail servers."""
+    if peer in site.relays:
+        return True
+    try:
+        ip = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    return any(_contains(network, ip) for network in site.relays)
+
+
+def _contains(network: str, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    try:
+        return ip in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False

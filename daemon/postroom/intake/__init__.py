@@ -1,0 +1,1 @@
+"""Doors: where mail comes in."""

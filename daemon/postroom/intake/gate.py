@@ -1,0 +1,153 @@
+"""What all connections of the SMTP door share: the limits, and how much of them is used up.
+
+Belongs to one event loop; nothing here is locked.
+"""
+
+from __future__ import annotations
+
+from asyncio import BaseTransport
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from socket import AF_UNIX
+from typing import Self
+
+from postroom.core.model import Site
+from postroom.errors import Refused
+from postroom.spool import Spool
+
+_DOTS = 4096  # octets of transparency dots, beyond one in 64
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """Bounds of what strangers may ask for. Sizes in octets."""
+
+    message_size: int = 25 * 2**20
+    bytes_in_flight: int = 100 * 2**20  # received and not yet in the spool, over all connections
+    connections: int = 100
+    connections_per_address: int = 20  # our own relays are exempt
+    idle: timedelta = timedelta(minutes=5)  # without a byte from the peer
+    total: timedelta = timedelta(minutes=30)  # from the greeting, or the last mail, to the next
+    recipients: int = 100  # of one mail
+    hops: int = 50  # Received headers
+    disk_reserve: int = 100 * 2**20
+    errors: int = 20  # refusals since the last mail
+    commands: int = 200  # since the last mail, recipients not counted
+
+
+@dataclass(slots=True)
+class Gate:
+    """Who is let in, and whether there is room for what they bring."""
+
+    site: Site  # replaced as a whole when the configuration is read again
+    spool: Spool
+    hostname: str
+    limits: DoorLimits = field(default_factory=DoorLimits)
+    is_closing: bool = False
+    bytes_in_flight: int = 0
+    _visitors: Counter[str] = field(default_factory=Counter)
+
+    @contextmanager
+    def visit(self, peer: str) -> Iterator[None]:
+        """Count a connection while it lasts; raise Refused if it is one too many."""
+        limits = self.limits
+        if self.is_closing:
+            raise closing()
+        if self._visitors.total() >= limits.connections:
+            raise Refused(421, "4.7.0", "Too many connections, try again later")
+        if self._visitors[peer] >= limits.connections_per_address and not self._is_relay(peer):
+            raise Refused(421, "4.7.0", "Too many connections from your address")
+        self._visitors[peer] += 1
+        try:
+            yield
+        finally:
+            self._visitors[peer] -= 1
+            if not self._visitors[peer]:
+                del self._visitors[peer]
+
+    def check_room(self, size: int) -> None:
+        """Raise Refused if a mail of that size (0: unknown) cannot be taken in now."""
+        limits = self.limits
+        if size > limits.message_size:
+            raise too_large(limits)
+        if self.bytes_in_flight + size > limits.bytes_in_flight:
+            raise Refused(452, "4.3.1", "Too much mail at this moment, try again later")
+        if self.spool.free_bytes() < limits.disk_reserve + size:
+            raise Refused(452, "4.3.1", "Not enough room, try again later")
+
+    def _is_relay(self, peer: str) -> bool:
+        return is_in(peer, self.site.relays)
+
+
+class Load:
+    """The octets of one mail on their way into the spool."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._octets = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._let_go()
+
+    def take(self, octets: int) -> None:
+        """Count octets that arrived; raise Refused, and count no more, when it is too much."""
+        self._octets += octets
+        self._gate.bytes_in_flight += octets
+        limits = self._gate.limits
+        # Transparency dots do not count (RFC 1870 §5); what remains is measured exactly later.
+        if self._octets > limits.message_size + limits.message_size // 64 + _DOTS:
+            self._let_go()
+            raise too_large(limits)
+        if self._gate.bytes_in_flight > limits.bytes_in_flight:
+            self._let_go()
+            raise Refused(452, "4.3.1", "Too much mail at this moment, try again later")
+
+    def _let_go(self) -> None:
+        self._gate.bytes_in_flight -= self._octets
+        self._octets = 0
+
+
+def too_large(limits: DoorLimits) -> Refused:
+    """Say that a mail will never be taken."""
+    return Refused(552, "5.3.4", f"Mail is larger than {limits.message_size} octets")
+
+
+def closing() -> Refused:
+    """Say that the daemon is about to stop."""
+    return Refused(421, "4.3.2", "Shutting down, try again later")
+
+
+def is_in(peer: str, networks: Iterable[str]) -> bool:
+    """Whether a peer (IP address or "unix") is among networks written like `trust.relays`."""
+    if peer in ("", "unix"):
+        return peer in networks
+    address = ip_address(peer)
+    return any(
+        address in network
+        for network in map(_network, networks)
+        if network is not None and network.version == address.version
+    )
+
+
+def peer_of(transport: BaseTransport) -> str:
+    """Return the peer's IP address, "unix", or "" if it was gone before it could be asked."""
+    if transport.get_extra_info("socket").family == AF_UNIX:
+        return "unix"
+    name = transport.get_extra_info("peername")
+    if name is None:
+        return ""
+    address = ip_address(str(name[0]).partition("%")[0])
+    if address.version == 6 and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(address)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    return None if text == "unix" else ip_network(text, strict=False)

@@ -1,0 +1,161 @@
+"""Logs: events with ids, one line each.
+
+logfmt under systemd and in files, colours on a terminal, JSON on request. Event names are
+`noun.past`; ids are bound by the stages with structlog.contextvars. An exception is part of its
+line: what it says, and where it came from, innermost call first.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Mapping, MutableMapping
+from datetime import datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+LEVELS: Mapping[str, int] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+LONGEST_VALUE = 2_000
+CALLS_SHOWN = 6
+FIRST_KEYS = ("at", "level", "event")
+
+
+def configure(format: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:  # noqa: A002
+    """Set up structlog, and the logging of libraries, for the whole process."""
+    out = sys.stderr if stream is None else stream
+    if format == "auto":
+        format = "console" if out.isatty() else "logfmt"  # noqa: A001
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper("iso", utc=True, key="at"),
+            _exception_on_one_line,
+            _plain_values,
+            *_renderer(format),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    _take_over_libraries()
+
+
+def _renderer(format: str) -> list[Processor]:  # noqa: A002
+    match format:
+        case "console":
+            return [structlog.dev.ConsoleRenderer(timestamp_key="at", sort_keys=False)]
+        case "json":
+            return [structlog.processors.JSONRenderer(ensure_ascii=False)]
+        case "logfmt":
+            return [structlog.processors.LogfmtRenderer(key_order=FIRST_KEYS, drop_missing=True)]
+    raise ValueError(f"no log format is called {format!r}")
+
+
+def _exception_on_one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Turn `exc_info` into "error" and "where"; no traceback over many lines."""
+    given = event.pop("exc_info", None)
+    event.pop("stack_info", None)
+    if given is True:
+        given = sys.exc_info()[1]
+    if isinstance(given, tuple):
+        given = given[1]
+    if isinstance(given, BaseException):
+        event["error"] = _chain(given)
+        event["where"] = _calls(given.__traceback__)
+    return event
+
+
+def _chain(error: BaseException) -> str:
+    """Write an error and what caused it: "Unavailable: relay < ConnectionRefusedError: …"."""
+    words: list[str] = []
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen and len(words) < CALLS_SHOWN:
+        seen.add(id(current))
+        said = str(current)
+        words.append(f"{type(current).__name__}: {said}" if said else type(current).__name__)
+        current = current.__cause__ or (
+            None if current.__suppress_context__ else current.__context__
+        )
+    return " < ".join(words)
+
+
+def _calls(trace: TracebackType | None) -> str:
+    frames = traceback.extract_tb(trace)[-CALLS_SHOWN:]
+    return " < ".join(
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+    )
+
+
+def _plain_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Make every value one bounded line that each format can write."""
+    for key, value in event.items():
+        event[key] = _plain(value)
+    return event
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Enum():
+            return _plain(value.value)
+        case None | bool() | int() | float():
+            return value
+        case datetime():
+            return value.isoformat(timespec="seconds").replace("+00:00", "Z")
+        case timedelta():
+            return value.total_seconds()
+        case bytes():
+            value = value.decode("utf-8", "backslashreplace")
+        case str():
+            pass
+        case list() | tuple() | set() | frozenset():
+            value = ", ".join(str(_plain(item)) for item in value)
+        case _:
+            value = str(value)
+    return _one_line(value)
+
+
+def _one_line(text: str) -> str:
+    """Escape what would break the line or drive a terminal; words of strangers get here."""
+    cut = text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"
+    if cut.isprintable():
+        return cut
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in cut
+    )
+
+
+class _ToEvents(logging.Handler):
+    """Hands what libraries log to structlog, as the event `library.logged`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            said = record.getMessage()
+        except (TypeError, ValueError):
+            said = str(record.msg)
+        extra: MutableMapping[str, Any] = {"logger": record.name, "said": said}
+        if record.exc_info and record.exc_info[1] is not None:
+            extra["exc_info"] = record.exc_info[1]
+        log = structlog.get_logger()
+        log.log(max(record.levelno, logging.DEBUG), "library.logged", **extra)
+
+
+def _take_over_libraries() -> None:
+    """Libraries speak of warnings and errors only: their other lines are not ours to promise."""
+    root = logging.getLogger()
+    root.handlers = [_ToEvents()]
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,1 @@
+"""Reading and writing one mail: bytes to values and back. Pure."""

@@ -1,0 +1,255 @@
+"""One mail, read: bytes to a `ParsedMail`.
+
+Promise: any bytes give a `ParsedMail`, in time and memory linear in their number and within
+`Limits`; every bound that was met and everything broken is named in `defects`. Nothing but
+MemoryError gets out.
+Used by: work.readers (in a reader process), cli (`mail read`), web (`read_part`).
+
+Why not mail-parser: it reads every body into memory several times (245 MB for a mail of 24 MB),
+recurses per MIME level, knows no part numbers, and is slower. It stays as the second opinion that a
+test asks about the whole corpus.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from postroom.mail.address import canonical, parse_addresses
+from postroom.mail.attachments import list_attachments, name_of
+from postroom.mail.bodies import choose_bodies
+from postroom.mail.charset import decode_header, decode_transfer, decode_words
+from postroom.mail.forward import find_forward, is_forward_subject
+from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits, ParsedMail
+from postroom.mail.origin import Report, judge_origin
+from postroom.mail.refs import message_id_of, message_ids
+from postroom.mail.structure import DEFAULTS, Fields, Node, Structure, cut, read_fields
+from postroom.mail.text import split_fresh
+
+# Structured and trace headers stay as they are (RFC 2047 §5): decoding an encoded word inside them
+# could turn a stranger's envelope address into a result of our own relay.
+_VERBATIM = frozenset(
+    {"received", "return-path", "authentication-results", "arc-authentication-results", "arc-seal"}
+    | {"arc-message-signature", "dkim-signature", "received-spf", "message-id", "references"}
+    | {"in-reply-to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "date"}
+    | {"auto-submitted", "list-id", "content-type", "x-postroom-loop", "x-failed-recipients"}
+)
+_VALUE_BYTES = 262_144  # of one long list (recipients, references) looked at
+_HASH_STEP = 1 << 20
+_MOST_DEFECTS = 50
+_ENVELOPE_BYTES = 65_536  # of a mail that could not be read
+_REPORT_BYTES = 1_000_000
+_REPORTS = {
+    "message/delivery-status": "delivery-status",
+    "message/global-delivery-status": "delivery-status",
+    "message/feedback-report": "feedback-report",
+    "message/disposition-notification": "disposition-notification",
+}
+_ORIGINALS = frozenset(
+    {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}
+)
+
+
+def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
+    """Read one mail."""
+    structure = cut(raw, limits)
+    head = _Head(structure.root.fields, limits, _charset_hint(structure))
+    bodies = choose_bodies(structure, limits)
+    report = _find_report(structure)
+    from_ = next(iter(head.addresses("from")), None)
+    origin, evidence, bounce = judge_origin(head.decoded, from_, bodies.text, report, limits)
+    return ParsedMail(
+        message_id=message_id_of(head.first("message-id")),
+        date=read_date(head.first("date")),
+        subject=head.subject(),
+        from_=from_,
+        reply_to=head.addresses("reply-to"),
+        to=head.addresses("to"),
+        cc=head.addresses("cc"),
+        in_reply_to=head.ids("in-reply-to"),
+        references=head.ids("references"),
+        text=bodies.text,
+        fresh=split_fresh(bodies.text),
+        html=bodies.html,
+        attachments=list_attachments(structure, bodies),
+        origin=origin,
+        evidence=evidence,
+        bounce=bounce,
+        forward=find_forward(head.subject(), bodies.text) or _attached(structure, head, limits),
+        # Last but one: the fields above have added theirs.
+        defects=tuple(dict.fromkeys([*structure.defects, *bodies.defects, *head.defects]))[
+            :_MOST_DEFECTS
+        ],
+        headers=head.decoded,
+        hops=sum(name.lower() == "received" for name, _ in head.fields),
+        size=len(raw),
+        content_hash=_content_hash(structure, head),
+        language=head.first("content-language").partition(",")[0].strip().lower()[:35],
+    )
+
+
+def read_part(raw: bytes, part: str, limits: Limits = DEFAULTS) -> tuple[str, str, bytes]:
+    """Cut one attachment out: its type, its safe name and its octets; "0" is the whole mail.
+
+    Raises KeyError if the mail has no such leaf.
+    """
+    if part == "0":
+        return "message/rfc822", "message.eml", raw
+    structure = cut(raw, limits)
+    for leaf in structure.leaves:
+        if leaf.number == part:
+            octets = decode_transfer(structure.slice(leaf), leaf.encoding)
+            return leaf.type, name_of(structure, leaf), octets
+    raise KeyError(part)
+
+
+def from_envelope(envelope: Envelope, raw: bytes, why: str) -> ParsedMail:
+    """Make the mail that stands for one that could not be read; it is attached whole."""
+    limits = Limits(headers=100, header_bytes=2_000)
+    fields, _ = read_fields(raw[:_ENVELOPE_BYTES], 0, limits.headers)
+    head = _Head(fields, limits, "")
+    sender = Address("", canonical(envelope.sender)[:320]) if envelope.sender else None
+    text = f"This mail could not be read ({why}). It is attached as it came."
+    return ParsedMail(
+        message_id=message_id_of(head.first("message-id")),
+        date=read_date(head.first("date")),
+        subject=head.subject(),
+        from_=next(iter(head.addresses("from")), sender),
+        to=head.addresses("to")[:100],
+        in_reply_to=head.ids("in-reply-to"),
+        references=head.ids("references"),
+        text=text,
+        fresh=text,
+        attachments=(Attachment("0", "message.eml", "message/rfc822", len(raw), inline=False),),
+        defects=(f"unreadable: {why}",),
+        headers=head.decoded,
+        hops=sum(name.lower() == "received" for name, _ in fields),
+        size=len(raw),
+        content_hash=hashlib.sha256(raw).hexdigest(),
+        is_readable=False,
+    )
+
+
+def read_date(value: str) -> datetime | None:
+    """Read a Date header as an instant; None if it names none."""
+    try:
+        date = parsedate_to_datetime(value[:200])
+        # RFC 5322 §3.3: "-0000" says only that nothing is known about the zone.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+class _Head:
+    """The header of one mail: raw fields, and the same decoded and bounded."""
+
+    def __init__(self, fields: Fields, limits: Limits, charset: str) -> None:
+        self.fields = fields
+        self.limits = limits
+        self.charset = charset
+        self.defects: dict[str, None] = {}
+        self.decoded = tuple((name, self._decode(name, value)) for name, value in fields)
+        if sum(name.lower() == "from" for name, _ in fields) > 1:
+            self.defects["more than one From"] = None
+
+    def _decode(self, name: str, value: bytes) -> str:
+        most = self.limits.header_bytes
+        if len(value) > most:
+            self.defects[f"header {name} longer than {most} octets"] = None
+        text = decode_header(value[:most], self.charset)
+        if name.lower() not in _VERBATIM:
+            text = decode_words(text)
+        return text[:most]
+
+    def first(self, name: str) -> str:
+        return next((value for key, value in self.decoded if key.lower() == name), "")
+
+    def subject(self) -> str:
+        return " ".join(self.first("subject").split())
+
+    def addresses(self, name: str) -> tuple[Address, ...]:
+        """Read every field of that name: some programs send several, and lists can be long."""
+        value = b",".join(value for key, value in self.fields if key.lower() == name)
+        if not value:
+            return ()
+        text = decode_header(value[:_VALUE_BYTES], self.charset)
+        found = parse_addresses(text, self.limits.addresses + 1)
+        if len(found) > self.limits.addresses or len(value) > _VALUE_BYTES:
+            self.defects[f"more than {self.limits.addresses} addresses in {name}"] = None
+        return found[: self.limits.addresses]
+
+    def ids(self, name: str) -> tuple[str, ...]:
+        value = b" ".join(value for key, value in self.fields if key.lower() == name)
+        if not value:
+            return ()
+        text = decode_header(value[-_VALUE_BYTES:], self.charset)
+        return message_ids(text, self.limits.references)
+
+
+def _charset_hint(structure: Structure) -> str:
+    """Guess the charset of raw 8-bit headers: that of the first text."""
+    for leaf in structure.leaves[:5]:
+        if charset := leaf.parameters.get("charset"):
+            return charset
+    return ""
+
+
+def _find_report(structure: Structure) -> Report:
+    """Find the machine-readable parts of a report; a mail that only attaches one is none."""
+    root = structure.root
+    wanted = _REPORTS.get(f"message/{root.parameters.get('report-type', '').lower()}", "")
+    status = next((leaf for leaf in structure.leaves if leaf.type in _REPORTS), None)
+    if root.type != "multipart/report" and (status is None or status not in root.children):
+        return Report()
+    original = next((leaf for leaf in structure.leaves if leaf.type in _ORIGINALS), None)
+    return Report(
+        type=_REPORTS[status.type] if status is not None else wanted,
+        status=_octets(structure, status),
+        original=_octets(structure, original),
+    )
+
+
+def _octets(structure: Structure, leaf: Node | None) -> bytes:
+    if leaf is None:
+        return b""
+    end = min(leaf.end, leaf.body + _REPORT_BYTES)
+    octets = decode_transfer(structure.raw[leaf.body : end], leaf.encoding)
+    return octets.replace(b"\r\n", b"\n")
+
+
+def _attached(structure: Structure, head: _Head, limits: Limits) -> Forward | None:
+    """Read the mail that a "Fwd:" mail has attached."""
+    if not is_forward_subject(head.subject()):
+        return None
+    leaf = next((leaf for leaf in structure.leaves if leaf.type == "message/rfc822"), None)
+    if leaf is None:
+        return None
+    inner = cut(_octets(structure, leaf), limits)
+    fields = _Head(inner.root.fields, limits, _charset_hint(inner))
+    text = choose_bodies(inner, limits).text
+    return Forward(fields.first("from"), fields.subject(), fields.first("date"), text)
+
+
+def _content_hash(structure: Structure, head: _Head) -> str:
+    """Hash what makes two mails the same mail, whatever way they came."""
+    digest = hashlib.sha256()
+    for name in ("from", "date", "subject"):
+        digest.update(" ".join(head.first(name).split()).encode("utf-8", "replace") + b"\n")
+    body = memoryview(structure.raw)[structure.root.body :]
+    end = _end_of_text(structure.raw, structure.root.body)
+    for start in range(0, end - structure.root.body, _HASH_STEP):
+        chunk = body[start : min(start + _HASH_STEP, end - structure.root.body)].tobytes()
+        digest.update(chunk.replace(b"\r", b""))
+    return digest.hexdigest()
+
+
+def _end_of_text(raw: bytes, start: int) -> int:
+    """Find the end of the body without the white space that some transports add or remove."""
+    end = len(raw)
+    while end > start:
+        tail = raw[max(start, end - 4_096) : end]
+        if stripped := tail.rstrip(b" \t\r\n"):
+            return end - len(tail) + len(stripped)
+        end -= len(tail)
+    return start

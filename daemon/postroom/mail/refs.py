@@ -1,0 +1,41 @@
+"""Message-IDs and the tags that subjects carry."""
+
+from __future__ import annotations
+
+import re
+
+_BRACKETED = re.compile(r"<([^<>]*+)>")
+_SPACE = re.compile(r"\s+")
+_LONGEST = 998  # RFC 5322 §2.1.1: no line, so no id, is longer
+
+
+def message_ids(value: str, most: int = 100) -> tuple[str, ...]:
+    """Return the canonical ids in a References, In-Reply-To or Message-ID value, in its order.
+
+    Canonical: without `<>`, and without the white space that folding puts into long ids. Without
+    any brackets, words with an `@` count. The last `most` are kept: the newest are last.
+    """
+    found = _BRACKETED.findall(value)
+    if not any(found):
+        found = [word.strip("<>\"',;") for word in value.split() if "@" in word]
+    ids: dict[str, None] = {}
+    for each in found:
+        message_id = _SPACE.sub("", each)
+        if message_id and len(message_id) <= _LONGEST:
+            ids.pop(message_id, None)  # repeated: its last place is the newest
+            ids[message_id] = None
+    return tuple(ids)[-most:]
+
+
+def message_id_of(value: str) -> str | None:
+    """Return the canonical id of a Message-ID header, or None if it names nothing."""
+    if found := message_ids(value):
+        return found[0]
+    bare = _SPACE.sub("", value).strip("<>")
+    return bare if 0 < len(bare) <= _LONGEST else None
+
+
+def find_tags(subject: str, instance: str) -> tuple[int, ...]:
+    """Return the request numbers of all `[instance #123]` in a subject, in its order."""
+    tag = re.compile(rf"\[\s*+{re.escape(instance)}\s*+#([0-9]{{1,18}}+)\s*+\]", re.IGNORECASE)
+    return tuple(dict.fromkeys(int(match[1]) for match in tag.finditer(subject)))

@@ -1,0 +1,1 @@
+"""The policy of rules/*.toml: read, checked, frozen."""

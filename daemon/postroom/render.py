@@ -1,0 +1,343 @@
+"""Mail templates to words: subject, text and HTML of one mail.
+
+Promise: the subject is one line and carries the request's tag; the output is bounded; a template
+that fails in use gives way to the shipped one, with a warning.
+Used by: work.sender (render), cli (check_templates).
+Fails:   RenderError when a template that does not ship fails, or there is none of that name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2.environment import Template
+from jinja2.meta import find_undeclared_variables
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from postroom.core.units import nearest, show
+from postroom.core.variables import EMPTY, SAMPLE
+from postroom.errors import PostroomError, Problem
+from postroom.shipped import shipped_texts
+
+OUTPUT_CHARS = 1_000_000
+SUBJECT_CHARS = 900  # RFC 5322 §2.1.1 allows 998 octets of a line; compose folds
+REPEAT_CHARS = 100_000  # the longest text that `"-" * n` makes
+
+FOLDER = "templates/mail/"
+
+_PATH = re.compile(re.escape(FOLDER) + r"([^./]+)\.([A-Za-z0-9-]+)\.j2")
+# C0, DEL, C1, line and paragraph separators: nothing that could end a header line or hide in it.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_REPLIES = re.compile(r"^(?:(?:re|sv|aw|antw|vs)\s*(?:\[\d+\])?:\s*){2,}", re.IGNORECASE)
+
+
+class RenderError(PostroomError):
+    """A template fails, or does not exist, and no shipped one stands behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The words of one mail. `warning` says which template failed and was replaced."""
+
+    subject: str
+    text: str
+    html: str | None = None
+    warning: str | None = None
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """The sandbox, with a bound on texts made by repetition."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Refuse `"-" * 1000000000` and `9 ** 9 ** 9`."""
+        if operator == "**":
+            raise TemplateError("** is not allowed here")
+        for one, other in ((left, right), (right, left)):
+            is_repetition = isinstance(one, str | list | tuple) and isinstance(other, int)
+            if is_repetition and len(one) * other > REPEAT_CHARS:
+                raise TemplateError(f"a repetition is longer than {REPEAT_CHARS}")
+        return super().call_binop(context, operator, left, right)
+
+
+class _Extracted(dict[str, Any]):
+    """What rules extracted; a variable that this request does not have is empty."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """One template, compiled twice: autoescape holds for a whole file, but text is not HTML."""
+
+    plain: Template
+    html: Template | None
+    needs_root: bool  # has macros, sets or imports outside its blocks
+
+    def block(self, name: str, variables: Mapping[str, Any]) -> str | None:
+        """Render one block, cut at the limit; None if the template has none of that name."""
+        template = self.html if name == "html" else self.plain
+        if template is None or (name not in template.blocks and not self.needs_root):
+            return None
+        context = template.new_context(dict(variables))
+        if self.needs_root:
+            _joined(template.root_render_func(context))
+        chain = context.blocks.get(name)
+        return _joined(chain[0](context)) if chain else None
+
+
+def _joined(pieces: Iterator[str]) -> str:
+    """Join what a template yields, up to the limit."""
+    taken, length = [], 0
+    for piece in pieces:
+        taken.append(piece)
+        length += len(piece)
+        if length > OUTPUT_CHARS:
+            break
+    return "".join(taken)[:OUTPUT_CHARS]
+
+
+class Renderer:
+    """Renders the templates of one policy; compiled ones are kept. Safe to share among threads."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._own = _Library(files)
+        self._shipped = _Library(shipped_texts())
+
+    def render(
+        self,
+        name: str,
+        language: str,
+        variables: Mapping[str, Any],
+        *,
+        layout: str | None = None,
+    ) -> Rendered:
+        """Render a template in a language, else in English; inside `layout` if one is named.
+
+        `variables` are plain JSON values in the shape of EMPTY; what is missing there is empty.
+        """
+        known = _completed(variables)
+        try:
+            rendered = _render(self._own, name, language, known)
+        except RenderError as error:
+            rendered = _render(self._shipped, name, language, known, warning=str(error))
+        if layout is None:
+            return rendered
+        try:
+            return _inside(self._own, layout, language, rendered, known)
+        except RenderError as error:
+            # Without a shipped layout of that name the mail goes without.
+            with suppress(RenderError):
+                rendered = _inside(self._shipped, layout, language, rendered, known)
+            return _warned(rendered, str(error))
+
+
+class _Library:
+    """A set of template texts by path, compiled when first used."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._texts = {
+            path.removeprefix(FOLDER): text for path, text in files.items() if _PATH.fullmatch(path)
+        }
+        self._plain = _environment(self._texts, autoescape=False)
+        self._html = _environment(self._texts, autoescape=True)
+        self._compiled: dict[str, _Compiled] = {}
+
+    def path_of(self, name: str, language: str) -> str:
+        """Return the template's file in the language, its general form, or English."""
+        for tried in (language, language.partition("-")[0], "en"):
+            if f"{name}.{tried}.j2" in self._texts:
+                return f"{name}.{tried}.j2"
+        raise RenderError(f"there is no template {name}")
+
+    def compiled(self, path: str) -> _Compiled:
+        """Return a template, compiled; raises jinja2.TemplateError."""
+        found = self._compiled.get(path)
+        if found is None:
+            found = self._compiled[path] = self._compile(path)
+        return found
+
+    def parse(self, path: str) -> nodes.Template:
+        """Return a template as a tree; raises jinja2.TemplateError."""
+        return self._plain.parse(self._texts[path], filename=path)
+
+    def _compile(self, path: str) -> _Compiled:
+        tree = self.parse(path)
+        has_html = next(
+            (True for block in tree.find_all(nodes.Block) if block.name == "html"), False
+        ) or next((True for _ in tree.find_all(nodes.Extends)), False)
+        return _Compiled(
+            plain=self._plain.get_template(path),
+            html=self._html.get_template(path) if has_html else None,
+            needs_root=not all(isinstance(node, nodes.Block | nodes.Output) for node in tree.body),
+        )
+
+
+def _environment(texts: Mapping[str, str], *, autoescape: bool) -> _Environment:
+    return _Environment(
+        loader=FunctionLoader(texts.get),
+        undefined=StrictUndefined,
+        autoescape=autoescape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+
+
+def _completed(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the given variables over the empty ones, one level deep; None is empty too."""
+    known = {**EMPTY, **variables}
+    for key, empty in EMPTY.items():
+        given = known[key]
+        if given is empty:
+            continue
+        if given is None:
+            known[key] = empty
+        elif isinstance(empty, dict) and isinstance(given, dict):
+            known[key] = {**empty, **{k: v for k, v in given.items() if v is not None}}
+    known["extracted"] = _Extracted(known["extracted"])
+    return known
+
+
+def _blocks(
+    library: _Library, name: str, language: str, wanted: Collection[str], known: Mapping[str, Any]
+) -> list[str | None]:
+    """Render blocks of a template; every fault is a RenderError that names file and line."""
+    path = library.path_of(name, language)
+    try:
+        compiled = library.compiled(path)
+        return [compiled.block(block, known) for block in wanted]
+    except Exception as error:
+        # A template is code of the sysadmin: anything may come out of it, and the mail must go out.
+        raise RenderError(f"{FOLDER}{path}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    said = " ".join(str(error).split())[:300] or type(error).__name__
+    return f"line {error.lineno}: {said}" if isinstance(error, TemplateSyntaxError) else said
+
+
+def _render(
+    library: _Library,
+    name: str,
+    language: str,
+    known: Mapping[str, Any],
+    *,
+    warning: str | None = None,
+) -> Rendered:
+    try:
+        subject, text, html = _blocks(library, name, language, ("subject", "text", "html"), known)
+    except RenderError as error:
+        # The shipped library knows nothing of the site's own templates: say what really failed.
+        raise RenderError(warning) if warning else error from error
+    if text is None:
+        raise RenderError(f"{FOLDER}{library.path_of(name, language)}: has no block text")
+    tag = str(known["request"]["tag"])
+    return Rendered(_subject(subject or "", tag), _text(text), html, warning)
+
+
+def _inside(
+    library: _Library, layout: str, language: str, inner: Rendered, known: Mapping[str, Any]
+) -> Rendered:
+    """Put a mail inside a layout."""
+    text, _ = _blocks(
+        library, layout, language, ("text", "subject"), {**known, "body": inner.text.rstrip("\n")}
+    )
+    html = None
+    if inner.html is not None:
+        body = {**known, "body": Markup(inner.html)}  # noqa: S704 - rendered by us, escaped already
+        (html,) = _blocks(library, layout, language, ("html",), body)
+    return Rendered(
+        inner.subject,
+        inner.text if text is None else _text(text),
+        inner.html if html is None else html,
+        inner.warning,
+    )
+
+
+def _warned(rendered: Rendered, warning: str) -> Rendered:
+    words = f"{rendered.warning}; {warning}" if rendered.warning else warning
+    return Rendered(rendered.subject, rendered.text, rendered.html, words)
+
+
+def _text(text: str) -> str:
+    return text.strip("\n") + "\n"
+
+
+def _subject(text: str, tag: str) -> str:
+    """Make one line: no control characters, "Re:" once, the tag there whatever was cut."""
+    line = " ".join(_CONTROL.sub(" ", text).split())
+    line = _REPLIES.sub("Re: ", line)
+    if tag and (tag not in line or line.index(tag) > SUBJECT_CHARS):
+        line = f"{line[:SUBJECT_CHARS]} {tag}".strip()
+    return line if tag else line[:SUBJECT_CHARS]
+
+
+def check_templates(
+    files: Mapping[str, str], extracted: Collection[str] | None = None
+) -> list[Problem]:
+    """Render every template with sample values; an unknown variable is a problem.
+
+    `extracted` are the variables of the rules; without them any `extracted.NAME` is believed.
+    """
+    library = _Library(files)
+    problems = []
+    for path in files:
+        found = _PATH.fullmatch(path)
+        if found is None:
+            continue
+        name = path.removeprefix(FOLDER)
+        faults = (_fault(library, name, sample) for sample in _samples(extracted))
+        problem = _unknown_variable(library, name) or next(filter(None, faults), None)
+        if problem is not None:
+            problems.append(Problem(path, "", problem))
+    return problems
+
+
+def _samples(extracted: Collection[str] | None) -> Iterator[dict[str, Any]]:
+    """Yield full and empty values, plain and neutral: each branch of a template should be seen."""
+    for values in (SAMPLE, EMPTY):
+        for neutral in (False, True):
+            known = {**values, "neutral": neutral, "body": "Words of the mail.\n"}
+            names = dict.fromkeys(extracted, "4711") if extracted is not None else _Extracted()
+            yield {**known, "extracted": names}
+
+
+def _fault(library: _Library, path: str, sample: Mapping[str, Any]) -> str | None:
+    try:
+        compiled = library.compiled(path)
+        texts = [compiled.block(name, sample) for name in ("subject", "text", "html")]
+    except Exception as error:  # noqa: BLE001 - as in _blocks
+        return _reason(error)
+    return "has no block text" if texts[1] is None else None
+
+
+def _unknown_variable(library: _Library, path: str) -> str | None:
+    """Find a variable that does not exist even in a branch that no sample reaches."""
+    try:
+        tree = library.parse(path)
+        undeclared = find_undeclared_variables(tree)
+    except TemplateError:
+        return None  # rendering says it better
+    known = {*SAMPLE, "body"}
+    for name in sorted(undeclared - known):
+        return f"there is no variable {show(name)}" + nearest(name, known)
+    for node in tree.find_all(nodes.Getattr):
+        if not isinstance(node.node, nodes.Name) or node.node.name == "extracted":
+            continue
+        of = node.node.name
+        keys = SAMPLE.get(of)
+        if isinstance(keys, dict) and node.attr not in keys:
+            hint = nearest(f"{of}.{node.attr}", [f"{of}.{key}" for key in keys])
+            return f"line {node.lineno}: there is no variable {of}.{node.attr}{hint}"
+    return None

@@ -1,0 +1,223 @@
+"""The only way a decision changes the world: its effects, in one transaction.
+
+Promise: all of a decision is written or nothing; a decision whose facts are no longer true raises
+Conflict and leaves no trace; each visible change gets one row of history with its reason.
+Used by: work.desk, inside `Database.write`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, assert_never
+
+from sqlalchemy import Connection, select
+
+from postroom import failpoints
+from postroom.core.effects import (
+    AddParticipant,
+    AppendMessage,
+    Assign,
+    Decision,
+    Effect,
+    EndHold,
+    HoldMail,
+    KnowIds,
+    LearnContact,
+    LinkRequests,
+    Note,
+    NoteMailbox,
+    OpenRequest,
+    QueueMail,
+    RecordBounce,
+    SetProperty,
+    SetReplied,
+    SetStatus,
+    SetTags,
+    SpendBrake,
+    TakeTurn,
+)
+from postroom.core.facts import Arrival
+from postroom.core.model import Phase, Site
+from postroom.errors import Conflict
+from postroom.mail.tokens import Signer
+from postroom.store import reads, write_mail, write_request
+from postroom.store import schema as t
+from postroom.store import statements as s
+from postroom.store.writing import Applied, MailRow, Writing, inserted
+
+
+def apply(
+    connection: Connection,
+    decision: Decision,
+    mail: MailRow | None,
+    *,
+    now: datetime,
+    signer: Signer,
+    site: Site,
+) -> Applied:
+    """Carry out a decision. Conflict: its facts changed, load and decide again."""
+    failpoints.hit("apply.begun")
+    work = Writing(connection, decision, now, signer, site, mail)
+    _check(work)
+    # Contacts and the request first: the journal row names them, and everything else the journal.
+    for effect in decision.effects:
+        if isinstance(effect, LearnContact | OpenRequest):
+            _apply(work, effect)
+    _journal(work)
+    failpoints.hit("apply.journal")
+    for effect in decision.effects:
+        if not isinstance(effect, LearnContact | OpenRequest):
+            _apply(work, effect)
+    if work.history:
+        connection.execute(s.HISTORY, work.history)
+    failpoints.hit("apply.written")
+    request = work.opened if work.opened is not None else decision.request
+    return Applied(work.journal_id, request, work.has_mail)
+
+
+def activate_policy(
+    connection: Connection, version: str, files: Mapping[str, str], at: datetime
+) -> None:
+    """Make a policy the one that decides; its text is kept for ever."""
+    known = connection.execute(
+        select(t.policy.c.version).where(t.policy.c.version == version)
+    ).first()
+    if known is None:
+        connection.execute(s.POLICY, {"version": version, "files": dict(files)})
+    if reads.active_policy(connection) != version:
+        connection.execute(s.POLICY_ACTIVATION, {"version": version, "at": at})
+
+
+def _check(work: Writing) -> None:
+    """Refuse a decision that was made under another policy, or about another state."""
+    if reads.active_policy(work.connection) != work.decision.policy_version:
+        raise Conflict("the policy was reloaded")
+    for request_id, version in work.decision.versions.items():
+        keys = {"b_id": request_id, "b_version": version, "b_at": work.now}
+        row = work.connection.execute(s.TOUCH_REQUEST, keys).first()
+        if row is None:
+            raise Conflict(f"request {request_id} has changed")
+        work.owners[request_id] = (row.owner, Phase(row.phase))
+
+
+def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for each effect
+    match effect:
+        case LearnContact():
+            write_request.learn(work, effect)
+        case OpenRequest():
+            write_request.open_(work, effect)
+        case AppendMessage():
+            write_request.append(work, effect)
+        case AddParticipant():
+            write_request.participate(work, effect)
+        case KnowIds():
+            rows = [
+                {
+                    "message_id": message_id,
+                    "n": n,
+                    "request_id": work.request_id(effect.request),
+                    "kind": kind,
+                }
+                for message_id, n, kind in effect.ids
+            ]
+            if rows:
+                work.connection.execute(s.MESSAGE_REF, rows)
+        case NoteMailbox():
+            keys = {"request_id": effect.request, "mailbox": effect.mailbox}
+            work.connection.execute(s.MAILBOX, keys)
+            work.note(effect.request, "mailbox", None, effect.mailbox, effect.because)
+        case LinkRequests():
+            write_request.link(work, effect)
+        case SetStatus():
+            write_request.set_status(work, effect)
+        case Assign():
+            write_request.assign(work, effect)
+        case SetProperty():
+            keys = {"b_id": effect.request, "b_value": effect.to}
+            work.connection.execute(s.SET_PROPERTY[effect.name], keys)
+            work.note(effect.request, effect.name, effect.from_, effect.to, effect.because)
+        case SetTags():
+            write_request.set_tags(work, effect)
+        case SetReplied():
+            keys = {"b_id": effect.request, "b_at": effect.at}
+            if work.connection.execute(s.SET_REPLIED, keys).rowcount:
+                work.note(effect.request, "replied", None, None, effect.because)
+        case TakeTurn():
+            write_request.take_turn(work, effect)
+        case SpendBrake():
+            write_mail.spend(work, effect)
+        case QueueMail():
+            write_mail.queue_mail(work, effect)
+        case HoldMail():
+            write_mail.hold(work, effect)
+        case EndHold():
+            write_mail.end_hold(work, effect)
+        case RecordBounce():
+            keys = {"b_id": effect.delivery, "b_response": f"bounced: {effect.diagnostic}"}
+            work.connection.execute(s.BOUNCED, keys)
+            if work.decision.request is not None:
+                text = f"delivery {effect.delivery}: {effect.diagnostic}"
+                work.note(work.decision.request, "bounced", None, text, effect.because)
+        case Note():
+            work.note(effect.request, effect.kind, None, effect.text, work.decision.reason)
+        case _:
+            assert_never(effect)
+
+
+def _journal(work: Writing) -> None:
+    """Write the mail's one row, or its new outcome with a row of the journal's history."""
+    decision, mail = work.decision, work.mail
+    if mail is None or decision.outcome is None:
+        return
+    request = work.opened if work.opened is not None else decision.request
+    outcome = {
+        "outcome": decision.outcome.value,
+        "verdict": str(decision.explanation.get("verdict", "none")),
+        "request_id": request,
+        "reason": decision.reason,
+        "policy_version": decision.policy_version,
+        "explanation": dict(decision.explanation),
+    }
+    if mail.journal_id is None:
+        row = {**_journal_row(mail.arrival), **outcome}
+        work.journal_id = inserted(work.connection, s.JOURNAL, row)
+    else:
+        work.journal_id = mail.journal_id
+        work.connection.execute(s.REJOURNAL, {"b_id": mail.journal_id, **outcome})
+    if mail.raw is not None:
+        work.connection.execute(s.RAW, {"journal_id": work.journal_id, "raw": mail.raw})
+    if mail.journal_id is not None:
+        work.connection.execute(
+            s.JOURNAL_HISTORY,
+            {
+                "journal_id": work.journal_id,
+                "at": work.now,
+                "outcome": decision.outcome.value,
+                "request_id": request,
+                "actor": decision.actor,
+                "reason": decision.reason,
+            },
+        )
+
+
+def _journal_row(arrival: Arrival) -> dict[str, Any]:
+    mail, envelope = arrival.mail, arrival.envelope
+    return {
+        "spool_name": arrival.spool_name,
+        "spool_number": arrival.spool_number,
+        "source_key": arrival.source_key,
+        "transport": envelope.transport,
+        "mailbox": arrival.mailbox.name,
+        "received_at": envelope.received_at,
+        "sender": envelope.sender,
+        "recipients": list(envelope.recipients),
+        "peer": envelope.peer,
+        "from_address": mail.from_.address if mail.from_ is not None else "",
+        "to_addresses": [item.address for item in (*mail.to, *mail.cc)],
+        "subject": mail.subject,
+        "message_id": mail.message_id,
+        "content_hash": mail.content_hash,
+        "size": mail.size,
+        "origin": mail.origin.value,
+    }

@@ -1,0 +1,173 @@
+"""The database: one writer with group commit, readers beside it.
+
+Promise: work given to `write` is committed before its result is seen; a work that raises leaves no
+trace, and the others of the same transaction are not harmed (each runs in a savepoint).
+Used by: work (stages), cli.
+Fails:   Unavailable when the database is locked, full or away; Conflict when a unique row was there
+already: another decision came first.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from postroom.errors import Conflict, PostroomError, Unavailable
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+# A write transaction holds up every other writer: nothing joins one that is this old or this long.
+TRANSACTION_SECONDS = 0.015
+TRANSACTION_WORKS = 64
+
+
+@dataclass(slots=True)
+class _Waiting:
+    work: Work[Any]
+    future: Future[Any]
+    outcome: Any = None
+    error: BaseException | None = None
+
+
+class Database:
+    """One database, open. `commits` counts the flushes for `bench/`."""
+
+    def __init__(self, file: Path, *, busy_timeout: float = 10.0) -> None:
+        self.file = file
+        self.commits = 0
+        self.engine = _sqlite_engine(file, busy_timeout)
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._is_closed = False
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection with one consistent view. Not for writing."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        """Let the writer run `work(connection)`; the future answers after the commit."""
+        self._start()
+        waiting = _Waiting(work, Future())
+        self._waiting.put(waiting)
+        return waiting.future
+
+    def write(self, work: Work[T]) -> T:
+        """Run `work(connection)` in a transaction and return its result, durable."""
+        return self.submit(work).result()
+
+    def close(self) -> None:
+        """Finish what was submitted, then let go of the file."""
+        with self._starting:
+            self._is_closed = True
+            writer = self._writer
+        if writer is not None:
+            self._waiting.put(None)
+            writer.join()
+        self.engine.dispose()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._is_closed:
+                raise Unavailable("database: closed")
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._run, name="database", daemon=True)
+                self._writer.start()
+
+    def _run(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            self._transaction(first)
+
+    def _transaction(self, first: _Waiting) -> None:
+        """One transaction: the first work, and whatever else waits while it is young."""
+        done: list[_Waiting] = []
+        try:
+            with self.engine.connect().execution_options(immediate=True) as connection:
+                until = time.monotonic() + TRANSACTION_SECONDS
+                waiting: _Waiting | None = first
+                while waiting is not None:
+                    done.append(waiting)
+                    self._savepoint(connection, waiting)
+                    waiting = self._next(done, until)
+                connection.commit()
+                self.commits += 1
+        except BaseException as error:  # noqa: BLE001 - nobody else could tell those who wait
+            failure = _translated(error) if isinstance(error, DBAPIError) else error
+            for waiting in done or [first]:
+                waiting.future.set_exception(waiting.error or failure)
+            return
+        for waiting in done:
+            if waiting.error is not None:
+                waiting.future.set_exception(waiting.error)
+            else:
+                waiting.future.set_result(waiting.outcome)
+
+    def _next(self, done: list[_Waiting], until: float) -> _Waiting | None:
+        if len(done) >= TRANSACTION_WORKS or time.monotonic() >= until:
+            return None
+        try:
+            following = self._waiting.get_nowait()
+        except queue.Empty:
+            return None
+        if following is None:  # close() waits: let _run see it again
+            self._waiting.put(None)
+        return following
+
+    @staticmethod
+    def _savepoint(connection: Connection, waiting: _Waiting) -> None:
+        connection.exec_driver_sql("SAVEPOINT work")
+        try:
+            waiting.outcome = waiting.work(connection)
+        except Exception as error:
+            waiting.error = _translated(error) if isinstance(error, DBAPIError) else error
+            if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
+                raise  # full disk, lost connection: the transaction as a whole has failed
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
+        connection.exec_driver_sql("RELEASE SAVEPOINT work")
+
+
+def _sqlite_engine(file: Path, busy_timeout: float) -> Engine:
+    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": busy_timeout}, pool_size=8)
+
+    @event.listens_for(engine, "connect")
+    def _connected(dbapi: sqlite3.Connection, _record: object) -> None:
+        dbapi.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "wal_autocheckpoint=4000",
+            "cache_size=-32000",
+        ):
+            dbapi.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _translated(error: DBAPIError) -> PostroomError:
+    plain = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
+    if isinstance(error, IntegrityError):
+        return Conflict(plain)
+    return Unavailable(f"database: {plain}")

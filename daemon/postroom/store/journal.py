@@ -1,0 +1,197 @@
+"""The journal and the holds, read: for the command line, for review and for the ticker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select
+
+from postroom.errors import NotFound
+from postroom.mail.message import Envelope
+from postroom.store import schema as t
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One row of the journal; the fields before `explanation` are the JSON contract."""
+
+    id: int
+    spool_id: str | None
+    transport: str
+    mailbox: str
+    received_at: datetime
+    from_: str
+    to: tuple[str, ...]
+    subject: str
+    message_id: str | None
+    outcome: str
+    request: int | None
+    reason: str
+    explanation: Mapping[str, Any]
+    origin: str
+    verdict: str
+    size: int
+    policy_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalChange:
+    """A later outcome of a mail."""
+
+    at: datetime
+    outcome: str
+    request: int | None
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMail:
+    """A journalled mail's bytes, with the envelope that they came in."""
+
+    envelope: Envelope
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A mail that waits, or waited, for a human."""
+
+    id: int
+    journal_id: int
+    request: int | None
+    since: datetime
+    until: datetime | None
+    reason: str
+    responsible: str | None
+    state: str
+    from_: str
+    subject: str
+
+
+_ENTRY = select(t.journal)
+_ONE = _ENTRY.where(t.journal.c.id == bindparam("id"))
+_HISTORY = (
+    select(t.journal_history)
+    .where(t.journal_history.c.journal_id == bindparam("id"))
+    .order_by(t.journal_history.c.id)
+)
+_RAW = (
+    select(
+        t.journal.c.sender,
+        t.journal.c.recipients,
+        t.journal.c.transport,
+        t.journal.c.mailbox,
+        t.journal.c.received_at,
+        t.journal.c.peer,
+        t.raw_mail.c.raw,
+    )
+    .select_from(t.journal.join(t.raw_mail))
+    .where(t.journal.c.id == bindparam("id"))
+)
+_HOLDS = (
+    select(t.hold, t.journal.c.from_address, t.journal.c.subject)
+    .select_from(t.hold.join(t.journal, t.hold.c.journal_id == t.journal.c.id))
+    .order_by(t.hold.c.id)
+)
+_DUE_HOLDS = (
+    select(t.timer.c.id, t.hold.c.journal_id)
+    .select_from(t.timer.join(t.hold, t.timer.c.hold_id == t.hold.c.id))
+    .where(t.timer.c.state == "armed", t.timer.c.due_at <= bindparam("now"))
+    .order_by(t.timer.c.due_at, t.timer.c.id)
+    .limit(200)
+)
+
+
+def entries(connection: Connection, outcome: str | None = None) -> list[JournalEntry]:
+    """Return the journal, oldest first, of one outcome if named."""
+    query = _ENTRY.order_by(t.journal.c.id)
+    if outcome is not None:
+        query = query.where(t.journal.c.outcome == outcome)
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def entry(connection: Connection, journal_id: int) -> JournalEntry:
+    """Return one row; NotFound if there is none."""
+    row = connection.execute(_ONE, {"id": journal_id}).first()
+    if row is None:
+        raise NotFound(f"there is no journal entry {journal_id}")
+    return _entry(row)
+
+
+def changes(connection: Connection, journal_id: int) -> list[JournalChange]:
+    """Return the later outcomes of a mail, oldest first."""
+    return [
+        JournalChange(row.at, row.outcome, row.request_id, row.actor, row.reason)
+        for row in connection.execute(_HISTORY, {"id": journal_id})
+    ]
+
+
+def stored_mail(connection: Connection, journal_id: int) -> StoredMail | None:
+    """Return a mail's bytes; None when they are not here (quarantined: still in the spool)."""
+    row = connection.execute(_RAW, {"id": journal_id}).first()
+    if row is None:
+        return None
+    sender, recipients, transport, mailbox, received_at, peer, raw = row
+    envelope = Envelope(sender, tuple(recipients), transport, mailbox, received_at, peer)
+    return StoredMail(envelope, raw)
+
+
+def holds(connection: Connection, *, waiting: bool = False) -> list[Held]:
+    """Return the holds, oldest first; only those that still wait, if asked."""
+    query = _HOLDS.where(t.hold.c.state == "waiting") if waiting else _HOLDS
+    return [_held(row) for row in connection.execute(query)]
+
+
+def hold(connection: Connection, hold_id: int) -> Held:
+    """Return one hold; NotFound if there is none."""
+    row = connection.execute(_HOLDS.where(t.hold.c.id == hold_id)).first()
+    if row is None:
+        raise NotFound(f"there is no hold {hold_id}")
+    return _held(row)
+
+
+def due_holds(connection: Connection, now: datetime) -> list[tuple[int, int]]:
+    """Return (timer, journal row) of the holds whose time is over, in order."""
+    return [(row[0], row[1]) for row in connection.execute(_DUE_HOLDS, {"now": now})]
+
+
+def _entry(row: Row[Any]) -> JournalEntry:
+    spool_id = f"{row.spool_name}-{row.spool_number}" if row.spool_name is not None else None
+    return JournalEntry(
+        id=row.id,
+        spool_id=spool_id,
+        transport=row.transport,
+        mailbox=row.mailbox,
+        received_at=row.received_at,
+        from_=row.from_address or row.sender,
+        to=tuple(row.recipients),
+        subject=row.subject,
+        message_id=row.message_id,
+        outcome=row.outcome,
+        request=row.request_id,
+        reason=row.reason,
+        explanation=row.explanation,
+        origin=row.origin,
+        verdict=row.verdict,
+        size=row.size,
+        policy_version=row.policy_version,
+    )
+
+
+def _held(row: Row[Any]) -> Held:
+    return Held(
+        id=row.id,
+        journal_id=row.journal_id,
+        request=row.request_id,
+        since=row.since,
+        until=row.until,
+        reason=row.reason,
+        responsible=row.responsible,
+        state=row.state,
+        from_=row.from_address,
+        subject=row.subject,
+    )

@@ -1,0 +1,72 @@
+"""The schema's age: made when there is none, checked at every start, changed only when told.
+
+Used by: app and cli (open_database), `postroom db upgrade|status`.
+Fails:   StaleSchema when the database is older or newer than this code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from postroom.errors import StaleSchema
+from postroom.store.db import Database
+
+# The newest migration; a test compares it with the folder. (Importing Alembic takes 0.3 s.)
+HEAD = "0001"
+
+
+def open_database(file: Path, *, busy_timeout: float = 10.0) -> Database:
+    """Open the database; make it when there is none. StaleSchema: it is of another age."""
+    is_new = not file.exists()
+    database = Database(file, busy_timeout=busy_timeout)
+    try:
+        if is_new:
+            upgrade(database)
+        found = current(database)
+        if found == "none":  # made by somebody else, or a first start that was cut short
+            upgrade(database)
+        elif found != HEAD:
+            raise StaleSchema(found, HEAD)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def current(database: Database) -> str:
+    """Return the migration that a database stands at; "none" for an empty one."""
+    with database.read() as connection:
+        return _current(connection)
+
+
+def upgrade(database: Database) -> str:
+    """Bring a database to the newest schema, in one transaction; return where it stood."""
+    return database.write(_upgrade)
+
+
+def _current(connection: Connection) -> str:
+    tables = inspect(connection).get_table_names()
+    if "alembic_version" not in tables:
+        if tables:
+            raise StaleSchema("unknown (tables, but no alembic_version)", HEAD)
+        return "none"
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "none"
+
+
+def _upgrade(connection: Connection) -> str:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    stood = _current(connection)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    if stood != HEAD:
+        known = {s.revision for s in ScriptDirectory.from_config(config).walk_revisions()}
+        if stood != "none" and stood not in known:
+            raise StaleSchema(stood, HEAD)
+        command.upgrade(config, "head")
+    return stood

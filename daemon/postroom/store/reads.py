@@ -1,0 +1,377 @@
+"""The facts: everything that a decision may look at, in one consistent view.
+
+Promise: `load_mail_facts` only reads; versions come with the facts, so that `apply` can refuse a
+decision whose facts are no longer true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select
+
+from postroom.core.brakes import answer_keys, request_key
+from postroom.core.facts import (
+    AppliedFact,
+    Arrival,
+    BrakeFact,
+    CompanyFact,
+    ContactFact,
+    Facts,
+    HandlerFact,
+    KnownId,
+    ParticipantFact,
+    RequestFact,
+    SameMail,
+    TurnFact,
+)
+from postroom.core.intake import SAME_WITHIN
+from postroom.core.model import Phase, Site
+from postroom.core.threads import referenced_ids
+from postroom.errors import NotFound
+from postroom.mail.address import domain_of
+from postroom.mail.refs import find_tags
+from postroom.store import schema as t
+
+# A merged request forwards to its target; a chain longer than this is a mistake.
+_MERGE_DEPTH = 10
+_SAME_LIMIT = 20
+
+_ACTIVE_POLICY = (
+    select(t.policy_activation.c.version).order_by(t.policy_activation.c.id.desc()).limit(1)
+)
+_POLICY_FILES = select(t.policy.c.files).where(t.policy.c.version == bindparam("version"))
+_APPLIED_COLUMNS = (t.journal.c.id, t.journal.c.outcome, t.journal.c.request_id, t.journal.c.reason)
+_APPLIED_SPOOL = select(*_APPLIED_COLUMNS).where(
+    t.journal.c.spool_name == bindparam("name"), t.journal.c.spool_number == bindparam("number")
+)
+_APPLIED_SOURCE = select(*_APPLIED_COLUMNS).where(t.journal.c.source_key == bindparam("key"))
+_SAME_COLUMNS = (
+    t.journal.c.id,
+    t.journal.c.mailbox,
+    t.journal.c.message_id,
+    t.journal.c.content_hash,
+    t.journal.c.sender,
+    t.journal.c.received_at,
+    t.journal.c.outcome,
+    t.journal.c.request_id,
+)
+_SAME_BY_ID = (
+    select(*_SAME_COLUMNS)
+    .where(t.journal.c.message_id == bindparam("message_id"))
+    .order_by(t.journal.c.id)
+    .limit(_SAME_LIMIT)
+)
+_SAME_BY_CONTENT = (
+    select(*_SAME_COLUMNS)
+    .where(
+        t.journal.c.content_hash == bindparam("content_hash"),
+        t.journal.c.message_id.is_(None),
+        t.journal.c.received_at >= bindparam("since"),
+    )
+    .order_by(t.journal.c.id)
+    .limit(_SAME_LIMIT)
+)
+_CONTACT = (
+    select(
+        t.contact.c.id,
+        t.contact.c.name,
+        t.contact.c.language,
+        t.contact.c.priority,
+        t.contact.c.handler,
+        t.company.c.id,
+        t.company.c.name,
+        t.company.c.priority,
+        t.company.c.handler,
+    )
+    .select_from(t.address.join(t.contact).outerjoin(t.company))
+    .where(t.address.c.key == bindparam("key"))
+)
+_COMPANY = (
+    select(t.company.c.id, t.company.c.name, t.company.c.priority, t.company.c.handler)
+    .select_from(t.company_domain.join(t.company))
+    .where(t.company_domain.c.domain == bindparam("domain"))
+)
+_KNOWN_IDS = select(
+    t.message_ref.c.message_id, t.message_ref.c.n, t.message_ref.c.request_id, t.message_ref.c.kind
+).where(t.message_ref.c.message_id.in_(bindparam("ids", expanding=True)))
+_REQUESTS = select(t.request).where(t.request.c.id.in_(bindparam("ids", expanding=True)))
+_PARTICIPANTS = (
+    select(
+        t.participant.c.request_id,
+        t.participant.c.id,
+        t.participant.c.contact_id,
+        t.participant.c.role,
+        t.contact.c.name,
+        t.address.c.key,
+    )
+    .select_from(t.participant.join(t.contact).join(t.address))
+    .where(t.participant.c.request_id.in_(bindparam("ids", expanding=True)))
+    .order_by(t.participant.c.id, t.address.c.key)
+)
+_TAGS = select(t.tag.c.request_id, t.tag.c.tag).where(
+    t.tag.c.request_id.in_(bindparam("ids", expanding=True))
+)
+_MAILBOXES = select(t.request_mailbox.c.request_id, t.request_mailbox.c.mailbox).where(
+    t.request_mailbox.c.request_id.in_(bindparam("ids", expanding=True))
+)
+_HANDLERS = select(
+    t.handler.c.name,
+    t.handler.c.last_assigned_at,
+    t.handler.c.last_seen_at,
+    t.handler.c.away_until,
+    t.handler.c.open_requests,
+)
+_TURNS = select(
+    t.assignment.c.category, t.assignment.c.weights, t.assignment.c.turns, t.assignment.c.version
+)
+_BRAKES = select(t.brake.c.key, t.brake.c.tokens, t.brake.c.at, t.brake.c.version).where(
+    t.brake.c.key.in_(bindparam("keys", expanding=True))
+)
+_LAST_OWNER = (
+    select(t.request.c.owner, t.request.c.created_at)
+    .where(t.request.c.requester_id == bindparam("contact_id"), t.request.c.owner.is_not(None))
+    .order_by(t.request.c.created_at.desc())
+    .limit(1)
+)
+_LAST_IN = (
+    select(t.message.c.message_id, t.message.c.references)
+    .where(
+        t.message.c.request_id == bindparam("id"),
+        t.message.c.direction == "in",
+        t.message.c.visibility == "public",
+    )
+    .order_by(t.message.c.id.desc())
+    .limit(1)
+)
+_DELIVERIES = (
+    select(t.delivery.c.id, t.outbox.c.request_id)
+    .select_from(t.delivery.join(t.outbox))
+    .where(t.delivery.c.id.in_(bindparam("ids", expanding=True)))
+)
+_HOLD = select(t.hold.c.request_id, t.hold.c.state).where(
+    t.hold.c.journal_id == bindparam("journal_id")
+)
+
+
+def active_policy(connection: Connection) -> str | None:
+    """Return the version of the policy that decides now."""
+    return connection.execute(_ACTIVE_POLICY).scalar()
+
+
+def policy_files(connection: Connection, version: str) -> Mapping[str, str]:
+    """Return the texts of a policy that is or was active."""
+    files = connection.execute(_POLICY_FILES, {"version": version}).scalar()
+    if files is None:
+        raise NotFound(f"no policy {version} was ever active here")
+    return dict(files)
+
+
+def load_mail_facts(
+    connection: Connection, arrival: Arrival, site: Site, journal_id: int | None = None
+) -> Facts:
+    """Load the facts for one mail; `journal_id` when it was decided before."""
+    same = _same(connection, arrival)
+    contact, company = _sender(connection, arrival)
+    known = _known_ids(connection, arrival)
+    deliveries = _deliveries(connection, arrival)
+    hold_request, hold_state = None, None
+    if journal_id is not None:
+        held = connection.execute(_HOLD, {"journal_id": journal_id}).first()
+        hold_request, hold_state = held if held is not None else (None, None)
+    wanted = {
+        *(token.object_id for token in arrival.tokens if token.role != "b"),
+        *arrival.own_ids.values(),
+        *(row.request_id for rows in known.values() for row in rows),
+        *find_tags(arrival.mail.subject, site.instance),
+        *(row.request_id for row in same),
+        *deliveries.values(),
+        hold_request,
+    }
+    owner, owner_at = None, None
+    if contact is not None:
+        last = connection.execute(_LAST_OWNER, {"contact_id": contact.id}).first()
+        owner, owner_at = (last[0], last[1]) if last is not None else (None, None)
+    return Facts(
+        policy_version=active_policy(connection),
+        applied=_applied(connection, arrival) if journal_id is None else None,
+        same=same,
+        contact=contact,
+        company=company,
+        known_ids=known,
+        requests=load_requests(connection, (number for number in wanted if number is not None)),
+        handlers=load_handlers(connection),
+        turns=load_turns(connection),
+        brakes=_brakes(connection, arrival.sender),
+        deliveries=deliveries,
+        last_owner=owner,
+        last_owner_at=owner_at,
+        hold_request=hold_request,
+        hold_state=hold_state,
+    )
+
+
+def load_command_facts(connection: Connection, request_id: int) -> Facts:
+    """Load the facts for a command about one request; NotFound if there is none."""
+    requests = load_requests(connection, (request_id,))
+    if request_id not in requests:
+        raise NotFound(f"there is no request {request_id}")
+    return Facts(
+        policy_version=active_policy(connection),
+        requests=requests,
+        handlers=load_handlers(connection),
+        turns=load_turns(connection),
+        last_in=_last_in(connection, request_id),
+    )
+
+
+def load_requests(connection: Connection, ids: Iterable[int]) -> dict[int, RequestFact]:
+    """Return requests by id, and those that they were merged into."""
+    rows: dict[int, Row[Any]] = {}
+    wanted = set(ids)
+    for _ in range(_MERGE_DEPTH):
+        wanted -= rows.keys()
+        if not wanted:
+            break
+        found = connection.execute(_REQUESTS, {"ids": sorted(wanted)}).all()
+        rows.update({row.id: row for row in found})
+        wanted = {row.merged_into for row in found if row.merged_into is not None}
+    if not rows:
+        return {}
+    keys = {"ids": sorted(rows)}
+    participants = _participants(connection, keys)
+    tags = _grouped(connection.execute(_TAGS, keys).all())
+    mailboxes = _grouped(connection.execute(_MAILBOXES, keys).all())
+    return {
+        number: _request(row, participants.get(number, ()), mailboxes, tags)
+        for number, row in rows.items()
+    }
+
+
+def load_handlers(connection: Connection) -> dict[str, HandlerFact]:
+    """Return what work has made of the handlers."""
+    return {row[0]: HandlerFact(*row) for row in connection.execute(_HANDLERS)}
+
+
+def load_turns(connection: Connection) -> dict[str, TurnFact]:
+    """Return the states of automatic assignment, by category."""
+    return {
+        row.category: TurnFact(row.category, row.weights, row.turns, row.version)
+        for row in connection.execute(_TURNS)
+    }
+
+
+def _last_in(connection: Connection, request_id: int) -> tuple[str | None, tuple[str, ...]]:
+    row = connection.execute(_LAST_IN, {"id": request_id}).first()
+    return (row[0], tuple(row[1])) if row is not None else (None, ())
+
+
+def _applied(connection: Connection, arrival: Arrival) -> AppliedFact | None:
+    row = None
+    if arrival.spool_number is not None:
+        keys = {"name": arrival.spool_name, "number": arrival.spool_number}
+        row = connection.execute(_APPLIED_SPOOL, keys).first()
+    if row is None and arrival.source_key is not None:
+        row = connection.execute(_APPLIED_SOURCE, {"key": arrival.source_key}).first()
+    return AppliedFact(*row) if row is not None else None
+
+
+def _same(connection: Connection, arrival: Arrival) -> tuple[SameMail, ...]:
+    mail = arrival.mail
+    if mail.message_id is not None:
+        rows = connection.execute(_SAME_BY_ID, {"message_id": mail.message_id})
+    else:
+        since = arrival.envelope.received_at - SAME_WITHIN
+        rows = connection.execute(
+            _SAME_BY_CONTENT, {"content_hash": mail.content_hash, "since": since}
+        )
+    return tuple(SameMail(*row) for row in rows)
+
+
+def _sender(
+    connection: Connection, arrival: Arrival
+) -> tuple[ContactFact | None, CompanyFact | None]:
+    if not arrival.sender:
+        return None, None
+    row = connection.execute(_CONTACT, {"key": arrival.sender.lower()}).first()
+    if row is not None:
+        return (
+            ContactFact(*row[:5], row[5], row[6] or "", row[7], row[8]),
+            None,
+        )
+    found = connection.execute(_COMPANY, {"domain": domain_of(arrival.sender)}).first()
+    return None, CompanyFact(*found) if found is not None else None
+
+
+def _known_ids(connection: Connection, arrival: Arrival) -> dict[str, tuple[KnownId, ...]]:
+    bounced = arrival.mail.bounce.message_id if arrival.mail.bounce is not None else None
+    ids = {*referenced_ids(arrival), arrival.mail.message_id, bounced} - {None}
+    if not ids:
+        return {}
+    known: dict[str, list[KnownId]] = {}
+    for row in connection.execute(_KNOWN_IDS, {"ids": sorted(i for i in ids if i is not None)}):
+        known.setdefault(row[0], []).append(KnownId(*row))
+    return {message_id: tuple(rows) for message_id, rows in known.items()}
+
+
+def _deliveries(connection: Connection, arrival: Arrival) -> dict[int, int | None]:
+    if not arrival.bounce_deliveries:
+        return {}
+    rows = connection.execute(_DELIVERIES, {"ids": list(arrival.bounce_deliveries)})
+    return {row[0]: row[1] for row in rows}
+
+
+def _brakes(connection: Connection, sender: str) -> dict[str, BrakeFact]:
+    if not sender:
+        return {}
+    keys = [request_key(sender), *answer_keys(sender)]
+    return {row.key: BrakeFact(*row) for row in connection.execute(_BRAKES, {"keys": keys})}
+
+
+def _participants(
+    connection: Connection, keys: Mapping[str, Any]
+) -> dict[int, tuple[ParticipantFact, ...]]:
+    found: dict[int, dict[int, ParticipantFact]] = {}
+    for request_id, number, contact_id, role, name, key in connection.execute(_PARTICIPANTS, keys):
+        of_request = found.setdefault(request_id, {})
+        known = of_request.get(number)
+        addresses = (*known.addresses, key) if known is not None else (key,)
+        of_request[number] = ParticipantFact(number, contact_id, role, name, addresses)
+    return {request_id: tuple(rows.values()) for request_id, rows in found.items()}
+
+
+def _grouped(rows: Iterable[Sequence[Any]]) -> dict[int, tuple[str, ...]]:
+    groups: dict[int, list[str]] = {}
+    for number, value in map(tuple, rows):
+        groups.setdefault(number, []).append(value)
+    return {number: tuple(sorted(values)) for number, values in groups.items()}
+
+
+def _request(
+    row: Row[Any],
+    participants: tuple[ParticipantFact, ...],
+    mailboxes: Mapping[int, tuple[str, ...]],
+    tags: Mapping[int, tuple[str, ...]],
+) -> RequestFact:
+    return RequestFact(
+        id=row.id,
+        version=row.version,
+        type=row.type,
+        subject=row.subject,
+        mailbox=row.mailbox,
+        category=row.category,
+        priority=row.priority,
+        status=row.status,
+        phase=Phase(row.phase),
+        owner=row.owner,
+        language=row.language,
+        requester_id=row.requester_id,
+        created_at=row.created_at,
+        replied_at=row.replied_at,
+        closed_at=row.closed_at,
+        merged_into=row.merged_into,
+        participants=participants,
+        mailboxes=mailboxes.get(row.id, ()),
+        tags=tags.get(row.id, ()),
+    )

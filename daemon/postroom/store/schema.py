@@ -1,0 +1,377 @@
+"""The tables. One description for SQLite and PostgreSQL; Alembic's first migration makes them.
+
+Conventions: every instant is aware UTC; enumerations are kebab-case text; `version` columns are
+counted up by every change and checked by the next one; JSON columns hold plain values only.
+What is large (raw mail) or often changed (delivery, timer) has a narrow table of its own.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC instant; SQLite would drop the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive values, store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime given to the store")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        return value.replace(tzinfo=UTC) if value is not None else None
+
+
+metadata = MetaData()
+# SQLite counts ids only in INTEGER PRIMARY KEY columns; AUTOINCREMENT: never used twice.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", BigId, primary_key=True, autoincrement=True)
+
+
+def _table(name: str, *columns: Any) -> Table:
+    table: Table = Table(name, metadata, *columns, sqlite_autoincrement=True)
+    return table
+
+
+policy = Table(
+    "policy",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("files", JSON, nullable=False),  # path → text, all of rules/ and templates/
+)
+policy_activation = _table(
+    "policy_activation",
+    _id(),
+    Column("version", ForeignKey("policy.version"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+company = _table(
+    "company",
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("priority", Text),
+    Column("handler", Text),  # its service contact
+)
+company_domain = Table(
+    "company_domain",
+    metadata,
+    Column("domain", Text, primary_key=True),
+    Column("company_id", ForeignKey("company.id"), nullable=False, index=True),
+)
+contact = _table(
+    "contact",
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("company_id", ForeignKey("company.id"), index=True),
+    Column("language", Text),
+    Column("priority", Text),
+    Column("handler", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+address = Table(
+    "address",
+    metadata,
+    Column("key", Text, primary_key=True),  # the whole address in lower case
+    Column("address", Text, nullable=False),
+    Column("contact_id", ForeignKey("contact.id"), nullable=False, index=True),
+)
+
+handler = _table(
+    "handler",  # what mail and work make of the handlers of team.toml
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("last_assigned_at", UtcDateTime),
+    Column("last_seen_at", UtcDateTime),
+    Column("away_until", UtcDateTime),
+    Column("open_requests", Integer, nullable=False, server_default=text("0")),
+)
+assignment = Table(
+    "assignment",  # the state of a category's automatic assignment
+    metadata,
+    Column("category", Text, primary_key=True),
+    Column("weights", JSON, nullable=False),  # handler → current weight (smooth weighted)
+    Column("turns", JSON, nullable=False),  # handler → number of his last turn here
+    Column("version", Integer, nullable=False),
+)
+
+request = _table(
+    "request",
+    _id(),
+    Column("version", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("mailbox", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("owner", Text),
+    Column("requester_id", ForeignKey("contact.id")),
+    Column("company_id", ForeignKey("company.id")),
+    Column("language", Text, nullable=False),
+    Column("extracted", JSON, nullable=False),  # name → value, of rules
+    Column("auto_reply", Text, nullable=False),  # "sent", or the reason why none
+    Column("merged_into", ForeignKey("request.id")),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("replied_at", UtcDateTime),
+    Column("closed_at", UtcDateTime),
+    Column("deadline_at", UtcDateTime),
+    Column("first_reply_due_at", UtcDateTime),
+    Column("next_reply_due_at", UtcDateTime),
+    Column("postponed_until", UtcDateTime),
+    Column("escalation_level", Integer, nullable=False, server_default=text("0")),
+    Column("read_status", Text, nullable=False, server_default=text("'red'")),
+    Index("request_by_owner", "owner", "phase"),
+    Index("request_by_phase", "phase", "updated_at"),
+    Index("request_by_requester", "requester_id", "created_at"),
+)
+request_mailbox = Table(
+    "request_mailbox",
+    metadata,
+    Column("request_id", ForeignKey("request.id"), primary_key=True),
+    Column("mailbox", Text, primary_key=True),
+)
+request_link = Table(
+    "request_link",
+    metadata,
+    Column("request_id", ForeignKey("request.id"), primary_key=True),
+    Column("other_id", ForeignKey("request.id"), primary_key=True, index=True),
+    Column("kind", Text, nullable=False),  # related, continues, twin
+)
+participant = _table(
+    "participant",
+    _id(),
+    Column("request_id", ForeignKey("request.id"), nullable=False),
+    Column("contact_id", ForeignKey("contact.id"), nullable=False, index=True),
+    Column("role", Text, nullable=False),  # requester cc expert
+    UniqueConstraint("request_id", "contact_id"),
+)
+tag = Table(
+    "tag",
+    metadata,
+    Column("request_id", ForeignKey("request.id"), primary_key=True),
+    Column("tag", Text, primary_key=True, index=True),
+)
+
+journal = _table(
+    "journal",
+    _id(),
+    Column("spool_name", Text),  # <node>-<epoch>; null: never spooled
+    Column("spool_number", BigInteger),
+    Column("source_key", Text, unique=True),  # IMAP: server, user, folder, UIDVALIDITY, UID
+    Column("transport", Text, nullable=False),
+    Column("mailbox", Text, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("sender", Text, nullable=False),  # of the envelope; "" is the null sender
+    Column("recipients", JSON, nullable=False),
+    Column("peer", Text, nullable=False, server_default=text("''")),
+    Column("from_address", Text, nullable=False),
+    Column("to_addresses", JSON, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("message_id", Text, index=True),
+    Column("content_hash", Text, nullable=False, index=True),
+    Column("size", Integer, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("request_id", ForeignKey("request.id"), index=True),
+    Column("reason", Text, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column(
+        "explanation", JSON, nullable=False
+    ),  # what was looked at: rules hit and missed, evidence
+    UniqueConstraint("spool_name", "spool_number"),
+    Index("journal_by_outcome", "outcome", "id"),
+)
+journal_history = _table(
+    "journal_history",
+    _id(),
+    Column("journal_id", ForeignKey("journal.id"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("request_id", BigId),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+raw_mail = Table(
+    "raw_mail",
+    metadata,
+    Column("journal_id", ForeignKey("journal.id"), primary_key=True, autoincrement=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+message = _table(
+    "message",
+    _id(),
+    Column("request_id", ForeignKey("request.id"), nullable=False, index=True),
+    Column("journal_id", ForeignKey("journal.id"), index=True),
+    Column("direction", Text, nullable=False),
+    Column("visibility", Text, nullable=False),
+    Column("contact_id", ForeignKey("contact.id")),
+    Column("handler", Text),
+    Column("from_name", Text, nullable=False),
+    Column("from_address", Text, nullable=False),
+    Column("to_addresses", JSON, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),  # the whole readable text
+    Column("fresh", Text, nullable=False),  # what was newly written
+    Column("message_id", Text),
+    Column("references", JSON, nullable=False),  # old to new, for the answer's header
+    Column("at", UtcDateTime, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("thread_reason", Text, nullable=False),
+)
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("message_id", ForeignKey("message.id"), primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("inline", Boolean, nullable=False),
+)
+message_ref = Table(
+    "message_ref",  # every Message-ID that we sent, received or saw referenced
+    metadata,
+    Column("message_id", Text, primary_key=True),
+    # 0, 1, … of those with this id: two decisions that both saw none cannot both insert n = 0.
+    Column("n", Integer, primary_key=True),
+    Column("request_id", ForeignKey("request.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),  # sent received referenced
+)
+
+history = _table(
+    "history",
+    _id(),
+    Column("request_id", ForeignKey("request.id"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("from_value", Text),
+    Column("to_value", Text),
+    Column("because", Text, nullable=False),
+    Column("policy_version", Text, nullable=False),
+)
+
+timer = _table(
+    "timer",
+    _id(),
+    Column("request_id", ForeignKey("request.id"), index=True),
+    Column("hold_id", BigId, index=True),
+    Column("kind", Text, nullable=False),  # hold
+    Column("due_at", UtcDateTime),
+    Column("state", Text, nullable=False),  # armed fired cancelled stopped
+    Column("remaining", Integer),  # seconds, while stopped
+    Index(
+        "timer_due",
+        "due_at",
+        sqlite_where=text("state = 'armed'"),
+        postgresql_where=text("state = 'armed'"),
+    ),
+)
+hold = _table(
+    "hold",
+    _id(),
+    Column("journal_id", ForeignKey("journal.id"), nullable=False, unique=True),
+    Column("request_id", ForeignKey("request.id"), index=True),  # which it may belong to
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime),  # null: never opens by itself
+    Column("reason", Text, nullable=False),
+    Column("responsible", Text),
+    Column("state", Text, nullable=False, index=True),  # waiting accepted refused opened
+    Column("version", Integer, nullable=False),
+)
+brake = Table(
+    "brake",
+    metadata,
+    Column(
+        "key", Text, primary_key=True
+    ),  # scope and what is braked, "answers-address:eva@example.com"
+    Column("tokens", Float, nullable=False),
+    Column("at", UtcDateTime, nullable=False),  # when there were so many
+    Column("version", Integer, nullable=False),
+)
+
+outbox = _table(
+    "outbox",  # a recipe: from this row alone the same bytes can be made again
+    _id(),
+    Column("request_id", ForeignKey("request.id"), index=True),
+    Column("journal_id", ForeignKey("journal.id"), index=True),  # the mail that caused it
+    Column("kind", Text, nullable=False),
+    Column("mailbox", Text, nullable=False),  # whose address it comes from
+    Column("message_id", Text, nullable=False, unique=True),
+    Column("at", UtcDateTime, nullable=False),  # its Date
+    Column("template", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("layout", Text),
+    Column("variables", JSON, nullable=False),
+    Column("from_name", Text, nullable=False),
+    Column("reply_role", Text),  # role of the token in Reply-To; null: plain address of the mailbox
+    Column("reply_participant", BigInteger),
+    Column("in_reply_to", Text),
+    Column("references", JSON, nullable=False),
+    Column("attachments", JSON, nullable=False),  # [{"journal": id, "part": "2"}]
+    Column("policy_version", Text, nullable=False),  # whose templates
+)
+delivery = _table(
+    "delivery",
+    _id(),
+    Column("outbox_id", ForeignKey("outbox.id"), nullable=False, index=True),
+    Column("recipient", Text, nullable=False),
+    Column("state", Text, nullable=False),  # waiting sending sent uncertain failed cancelled
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("due_at", UtcDateTime),
+    Column("lease_until", UtcDateTime),
+    Column("handed_at", UtcDateTime),  # committed before DATA
+    Column("done_at", UtcDateTime),
+    Column("last_response", Text),
+    Column("subject", Text, nullable=False),
+    Index(
+        "delivery_due",
+        "due_at",
+        sqlite_where=text("state in ('waiting', 'uncertain')"),
+        postgresql_where=text("state in ('waiting', 'uncertain')"),
+    ),
+    Index(
+        "delivery_leased",
+        "lease_until",
+        sqlite_where=text("state = 'sending'"),
+        postgresql_where=text("state = 'sending'"),
+    ),
+)

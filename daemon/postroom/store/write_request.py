@@ -1,0 +1,217 @@
+"""The effects of a decision on requests, contacts and people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from postroom import failpoints
+from postroom.core.effects import (
+    AddParticipant,
+    AppendMessage,
+    Assign,
+    LearnContact,
+    LinkRequests,
+    OpenRequest,
+    SetStatus,
+    SetTags,
+    TakeTurn,
+)
+from postroom.core.model import Phase
+from postroom.errors import Conflict
+from postroom.store import statements as s
+from postroom.store.writing import Writing, contact_id, inserted
+
+
+def learn(work: Writing, effect: LearnContact) -> None:
+    """Make a contact; Conflict when somebody else was first."""
+    number = inserted(
+        work.connection,
+        s.CONTACT,
+        {
+            "name": effect.name,
+            "company_id": effect.company_id,
+            "language": effect.language,
+            "created_at": work.now,
+        },
+    )
+    key = effect.address.lower()
+    row = {"key": key, "address": effect.address, "contact_id": number}
+    work.connection.execute(s.ADDRESS, row)  # unique: somebody else was first → Conflict
+    work.contacts[key] = number
+
+
+def open_(work: Writing, effect: OpenRequest) -> None:
+    """Open the request of this decision."""
+    requester = contact_id(work, effect.requester) if effect.requester is not None else None
+    work.opened = inserted(
+        work.connection,
+        s.REQUEST,
+        {
+            "version": 1,
+            "type": effect.type,
+            "subject": effect.subject,
+            "mailbox": effect.mailbox,
+            "category": effect.category,
+            "priority": effect.priority,
+            "status": effect.status,
+            "phase": effect.phase.value,
+            "requester_id": requester,
+            "company_id": effect.company_id,
+            "language": effect.language,
+            "extracted": dict(effect.extracted),
+            "auto_reply": effect.auto_reply,
+            "created_at": work.now,
+            "updated_at": work.now,
+            "closed_at": work.now if effect.phase is Phase.CLOSED else None,
+        },
+    )
+    work.owners[work.opened] = (None, effect.phase)
+    work.note(None, "opened", None, effect.status, effect.because)
+    if effect.tags:
+        work.connection.execute(
+            s.TAG, [{"request_id": work.opened, "tag": tag} for tag in dict.fromkeys(effect.tags)]
+        )
+    failpoints.hit("apply.request")
+
+
+def append(work: Writing, effect: AppendMessage) -> None:
+    """Add a message with its attachments."""
+    author = effect.author
+    is_outside = author.handler is None and author.address != ""
+    message_id = inserted(
+        work.connection,
+        s.MESSAGE,
+        {
+            "request_id": work.request_id(effect.request),
+            "journal_id": work.journal_id,
+            "direction": effect.direction.value,
+            "visibility": effect.visibility.value,
+            "contact_id": contact_id(work, author.address) if is_outside else None,
+            "handler": author.handler,
+            "from_name": author.name,
+            "from_address": author.address,
+            "to_addresses": list(effect.to),
+            "subject": effect.subject,
+            "text": effect.text,
+            "fresh": effect.fresh,
+            "message_id": effect.message_id,
+            "references": list(effect.references),
+            "at": effect.at,
+            "origin": effect.origin,
+            "verdict": effect.verdict,
+            "thread_reason": effect.because,
+        },
+    )
+    if effect.attachments:
+        rows = [
+            {
+                "message_id": message_id,
+                "part": item.part,
+                "name": item.name,
+                "type": item.type,
+                "size": item.size,
+                "inline": item.inline,
+            }
+            for item in effect.attachments
+        ]
+        work.connection.execute(s.ATTACHMENT, rows)
+    what = f"{effect.direction.value}, {effect.visibility.value}"
+    work.note(effect.request, "message", None, what, effect.because)
+
+
+def participate(work: Writing, effect: AddParticipant) -> None:
+    """Make somebody a participant."""
+    number = contact_id(work, effect.address)
+    if number is None:
+        return
+    request_id = work.request_id(effect.request)
+    row = {"request_id": request_id, "contact_id": number, "role": effect.role}
+    participant = inserted(work.connection, s.PARTICIPANT, row)
+    work.participants[request_id, effect.address.lower()] = participant
+    if effect.role != "requester":
+        said = f"{effect.address} ({effect.role})"
+        work.note(effect.request, "participant", None, said, effect.because)
+
+
+def link(work: Writing, effect: LinkRequests) -> None:
+    """Link two requests, seen from both."""
+    mine = work.request_id(effect.request)
+    row = {"request_id": mine, "other_id": effect.other, "kind": effect.kind}
+    work.connection.execute(s.LINK, row)
+    work.note(mine, "link", None, f"{effect.kind} {effect.other}", effect.because)
+    work.note(effect.other, "link", None, f"{effect.kind} {mine}", effect.because)
+
+
+def set_status(work: Writing, effect: SetStatus) -> None:
+    """Change a status, and the counters that hang on its phase."""
+    number = work.request_id(effect.request)
+    owner, phase = work.owners[number]
+    keys = {
+        "b_id": number,
+        "b_status": effect.to,
+        "b_phase": effect.phase.value,
+        "b_closed_at": work.now if effect.phase is Phase.CLOSED else None,
+    }
+    work.connection.execute(s.SET_STATUS, keys)
+    _count(work, owner, phase, owner, effect.phase)
+    work.owners[number] = (owner, effect.phase)
+    work.note(effect.request, "status", effect.from_, effect.to, effect.because)
+
+
+def assign(work: Writing, effect: Assign) -> None:
+    """Change the owner, and the counters."""
+    number = work.request_id(effect.request)
+    owner, phase = work.owners[number]
+    work.connection.execute(s.SET_OWNER, {"b_id": number, "b_owner": effect.to})
+    _count(work, owner, phase, effect.to, phase)
+    work.owners[number] = (effect.to, phase)
+    work.note(effect.request, "owner", effect.from_, effect.to, effect.because)
+
+
+def _count(
+    work: Writing, owner: str | None, phase: Phase, new_owner: str | None, new_phase: Phase
+) -> None:
+    """Keep each handler's number of active requests."""
+    changes: dict[str, int] = {}
+    if owner is not None and phase is Phase.ACTIVE:
+        changes[owner] = -1
+    if new_owner is not None and new_phase is Phase.ACTIVE:
+        changes[new_owner] = changes.get(new_owner, 0) + 1
+    for name, by in changes.items():
+        if by:
+            _update_handler(work, s.OPEN_REQUESTS, {"b_name": name, "b_change": by})
+
+
+def _update_handler(work: Writing, statement: Any, keys: Mapping[str, Any]) -> None:
+    if work.connection.execute(statement, keys).rowcount == 0:
+        work.connection.execute(s.HANDLER, {"name": keys["b_name"], "open_requests": 0})
+        work.connection.execute(statement, keys)
+
+
+def set_tags(work: Writing, effect: SetTags) -> None:
+    """Put tags on and take them off."""
+    if effect.add:
+        rows = [{"request_id": effect.request, "tag": tag} for tag in effect.add]
+        work.connection.execute(s.TAG, rows)
+    for tag in effect.remove:
+        work.connection.execute(s.UNTAG, {"b_id": effect.request, "b_tag": tag})
+    removed = " ".join(effect.remove) or None
+    work.note(effect.request, "tags", removed, " ".join(effect.add) or None, effect.because)
+
+
+def take_turn(work: Writing, effect: TakeTurn) -> None:
+    """Keep a category's state of assignment; Conflict when another turn came first."""
+    state = {"weights": dict(effect.weights), "turns": dict(effect.turns)}
+    if effect.version == 0:
+        work.connection.execute(s.ASSIGNMENT, {"category": effect.category, "version": 1, **state})
+    else:
+        keys = {
+            "b_category": effect.category,
+            "b_version": effect.version,
+            "b_weights": state["weights"],
+            "b_turns": state["turns"],
+        }
+        if work.connection.execute(s.TURN, keys).rowcount == 0:
+            raise Conflict(f"somebody else was assigned in {effect.category}")
+    _update_handler(work, s.ASSIGNED_AT, {"b_name": effect.handler, "b_at": work.now})

@@ -1,0 +1,100 @@
+"""One decision being written: what its effects share while `apply` carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from postroom.core.effects import Decision
+from postroom.core.facts import Arrival
+from postroom.core.model import Phase, Site
+from postroom.mail.tokens import Signer
+from postroom.store import schema as t
+
+_CONTACT = select(t.address.c.contact_id).where(t.address.c.key == bindparam("key"))
+
+
+@dataclass(frozen=True, slots=True)
+class MailRow:
+    """The mail that a decision is about: what the journal and the raw table keep of it.
+
+    `journal_id`: the row that it already has (held, quarantined, ignored before). `raw` None: its
+    bytes are kept already, or (quarantine) stay in the spool.
+    """
+
+    arrival: Arrival
+    raw: bytes | None
+    journal_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of it: ids, and whether there is mail to be sent."""
+
+    journal_id: int | None
+    request_id: int | None
+    has_mail: bool
+
+
+@dataclass(slots=True)
+class Writing:
+    """One decision being written."""
+
+    connection: Connection
+    decision: Decision
+    now: datetime
+    signer: Signer
+    site: Site
+    mail: MailRow | None
+    journal_id: int | None = None
+    opened: int | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    owners: dict[int, tuple[str | None, Phase]] = field(default_factory=dict)  # as written so far
+    contacts: dict[str, int] = field(default_factory=dict)
+    participants: dict[tuple[int, str], int] = field(default_factory=dict)
+    has_mail: bool = False
+
+    def request_id(self, request: int | None) -> int:
+        """Resolve "the one that this decision opens"."""
+        number = request if request is not None else self.opened
+        if number is None:
+            raise ValueError("an effect names a request that was not opened")
+        return number
+
+    def note(
+        self, request: int | None, kind: str, from_: str | None, to: str | None, because: str
+    ) -> None:
+        """Remember a row of history."""
+        self.history.append(
+            {
+                "request_id": self.request_id(request),
+                "at": self.now,
+                "actor": self.decision.actor,
+                "kind": kind,
+                "from_value": from_,
+                "to_value": to,
+                "because": because,
+                "policy_version": self.decision.policy_version,
+            }
+        )
+
+
+def contact_id(work: Writing, address: str) -> int | None:
+    """Return whose address that is; None: nobody's."""
+    key = address.lower()
+    if key not in work.contacts:
+        row = work.connection.execute(_CONTACT, {"key": key}).first()
+        if row is None:
+            return None
+        work.contacts[key] = row[0]
+    return work.contacts[key]
+
+
+def inserted(connection: Connection, statement: Any, row: Mapping[str, Any]) -> int:
+    """Insert a row and return its id."""
+    key: Any = connection.execute(statement, row).inserted_primary_key
+    return int(key[0])

@@ -1,0 +1,1 @@
+"""The stages: straight lines that join adapters and core."""

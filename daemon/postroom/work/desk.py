@@ -1,0 +1,262 @@
+"""The desk: where facts, decision and effects meet; the one path for every change.
+
+Promise: whatever is decided here is applied whole or not at all; a decision whose facts changed is
+made again, a bounded number of times. Nothing is decided about a mail that was decided before,
+unless somebody asks for it (`wish`, `without_rules`).
+Used by: work.pipeline (mails), work.ticker (timers), cli (commands).
+Fails:   Unavailable when the database is away; Conflict when it never came to rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from postroom import failpoints
+from postroom.core.commands import Command, WriteAnswer, WriteNote, decide_command, refuse_mail
+from postroom.core.effects import Decision
+from postroom.core.facts import Arrival, Facts, Wish
+from postroom.core.intake import decide_mail
+from postroom.core.model import Mailbox, Outcome, Policy, Site
+from postroom.errors import Conflict, NotAllowed, Unavailable
+from postroom.mail.message import Envelope, ParsedMail
+from postroom.mail.tokens import Signer
+from postroom.policy.loader import policy_from_files
+from postroom.store import reads
+from postroom.store.apply import activate_policy, apply
+from postroom.store.db import Database
+from postroom.store.writing import Applied, MailRow
+
+# Two replies at once settle at the second try; more is a storm on one request.
+ATTEMPTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a trigger. `decision` None: it was applied before."""
+
+    outcome: str | None
+    reason: str
+    journal_id: int | None
+    request_id: int | None
+    has_mail: bool
+    decision: Decision | None
+
+
+class Desk:
+    """Holds what every decision needs: database, site, keys, and the policy that is active."""
+
+    def __init__(
+        self,
+        database: Database,
+        site: Site,
+        signer: Signer,
+        policy: Policy,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.database = database
+        self.site = site
+        self.signer = signer
+        self.policy = policy
+        self.clock = clock
+
+    def adopt(self, policy: Policy) -> None:
+        """Make a policy the active one, here and in the database."""
+        now = self.clock()
+        self.database.write(lambda c: activate_policy(c, policy.version, policy.files, now))
+        self.policy = policy
+
+    def arrival(
+        self,
+        mail: ParsedMail,
+        envelope: Envelope,
+        spool_name: str | None = None,
+        spool_number: int | None = None,
+    ) -> Arrival:
+        """Gather what is known of a mail without the database: mailbox, tokens, own ids."""
+        templates = [mailbox.reply_address for mailbox in self.site.mailboxes.values()]
+        seen = (
+            *envelope.recipients,
+            *(item.address for item in (*mail.to, *mail.cc)),
+            *mail.all_of("Delivered-To"),
+            *mail.all_of("X-Original-To"),
+        )
+        # RFC 5321 §4.5.5: a notice comes to the envelope sender, so only the envelope counts.
+        bounced = self.signer.find(envelope.recipients, templates)
+        own = {}
+        for message_id in (*mail.in_reply_to, *mail.references):
+            token = self.signer.verify_message_id(message_id)
+            if token is not None and token.object_id:
+                own[message_id] = token.object_id
+        return Arrival(
+            mail=mail,
+            envelope=envelope,
+            mailbox=self._mailbox(envelope),
+            tokens=tuple(t for t in self.signer.find(seen, templates) if t.role != "b"),
+            bounce_deliveries=tuple(t.object_id for t in bounced if t.role == "b"),
+            own_ids=own,
+            spool_name=spool_name,
+            spool_number=spool_number,
+        )
+
+    def _mailbox(self, envelope: Envelope) -> Mailbox:
+        """Return the mailbox of a mail; one that is gone from the config goes to the first."""
+        mailboxes = self.site.mailboxes
+        return mailboxes.get(envelope.mailbox) or next(iter(mailboxes.values()))
+
+    # Mails
+
+    def submit_mail(self, arrival: Arrival, raw: bytes | None) -> Future[Settled]:
+        """Settle a mail inside the writer's transaction, together with others."""
+        return self.database.submit(lambda c: self._settle_here(c, arrival, raw))
+
+    def settle_mail(
+        self, arrival: Arrival, raw: bytes | None, journal_id: int | None = None
+    ) -> Settled:
+        """Settle one mail: facts, decision, transaction; again when the facts had changed."""
+        return self._until_settled(lambda: self._settle_mail(arrival, raw, journal_id))
+
+    def explain(self, arrival: Arrival, policy: Policy | None = None) -> tuple[Decision, Facts]:
+        """Decide without acting."""
+        with self.database.read() as connection:
+            facts = reads.load_mail_facts(connection, arrival, self.site)
+        decision = decide_mail(arrival, facts, policy or self.policy, self.site, self.clock())
+        return decision, facts
+
+    def set_aside(self, arrival: Arrival, why: str) -> Settled:
+        """Journal a mail as quarantined; its bytes stay in the spool."""
+        decision = Decision(
+            actor="system",
+            reason=why,
+            policy_version=self.policy.version,
+            outcome=Outcome.QUARANTINED,
+            explanation={"quarantined": why},
+        )
+        return self._until_settled(
+            lambda: self.database.write(lambda c: self._quarantine(c, arrival, decision))
+        )
+
+    def _settle_here(self, connection: Connection, arrival: Arrival, raw: bytes | None) -> Settled:
+        facts = reads.load_mail_facts(connection, arrival, self.site)
+        if (settled := _before(facts)) is not None:
+            return settled
+        now = self.clock()
+        decision = decide_mail(arrival, facts, self.policy, self.site, now)
+        return self._applied(connection, decision, _row(arrival, raw, facts), now)
+
+    def _settle_mail(self, arrival: Arrival, raw: bytes | None, journal_id: int | None) -> Settled:
+        policy, now = self.policy, self.clock()
+        with self.database.read() as connection:
+            facts = reads.load_mail_facts(connection, arrival, self.site, journal_id)
+        if (settled := _before(facts)) is not None:
+            return settled
+        if arrival.wish is not Wish.NONE and facts.hold_state not in (None, "waiting"):
+            raise NotAllowed(f"the hold is over: {facts.hold_state}")
+        decision = decide_mail(arrival, facts, policy, self.site, now)
+        failpoints.hit("desk.decided")
+        row = _row(arrival, raw, facts)
+        if journal_id is not None:
+            row = replace(row, journal_id=journal_id)
+        return self.database.write(lambda c: self._applied(c, decision, row, now))
+
+    def _quarantine(self, connection: Connection, arrival: Arrival, decision: Decision) -> Settled:
+        facts = reads.load_mail_facts(connection, arrival, self.site)
+        if (settled := _before(facts)) is not None:
+            return settled
+        return self._applied(connection, decision, _row(arrival, None, facts), self.clock())
+
+    # Commands
+
+    def command(
+        self,
+        command: Command,
+        request_id: int,
+        actor: str,
+        *,
+        raw: bytes | None = None,
+    ) -> Settled:
+        """Carry out one command of a handler. NotAllowed and NotFound say why not.
+
+        `raw` is the mail that a note or an answer was turned into.
+        """
+        return self._until_settled(lambda: self._command(command, request_id, actor, raw))
+
+    def _command(self, command: Command, request_id: int, actor: str, raw: bytes | None) -> Settled:
+        policy, now = self.policy, self.clock()
+        with self.database.read() as connection:
+            facts = reads.load_command_facts(connection, request_id)
+        decision = decide_command(command, request_id, facts, policy, self.site, now, actor)
+        failpoints.hit("desk.decided")
+        row = None
+        if isinstance(command, WriteNote | WriteAnswer):
+            request = facts.requests[request_id]
+            row = MailRow(self._typed(command.mail, request.mailbox, now), raw)
+        return self.database.write(lambda c: self._applied(c, decision, row, now))
+
+    def refuse(self, journal_id: int, arrival: Arrival, actor: str) -> Settled:
+        """End a hold: the mail is not wanted, and stays in the journal."""
+        with self.database.read() as connection:
+            facts = reads.load_mail_facts(connection, arrival, self.site, journal_id)
+        if facts.hold_state != "waiting":
+            raise NotAllowed(f"the hold is over: {facts.hold_state}")
+        decision = refuse_mail(facts.hold_request, self.policy, actor)
+        row = MailRow(arrival, None, journal_id)
+        return self.database.write(lambda c: self._applied(c, decision, row, self.clock()))
+
+    def _typed(self, mail: ParsedMail, mailbox: str, now: datetime) -> Arrival:
+        sender = mail.from_.address if mail.from_ is not None else ""
+        recipients = tuple(item.address for item in mail.to)
+        return self.arrival(mail, Envelope(sender, recipients, "cli", mailbox, now))
+
+    # Both
+
+    def _applied(
+        self, connection: Connection, decision: Decision, row: MailRow | None, now: datetime
+    ) -> Settled:
+        applied: Applied = apply(
+            connection, decision, row, now=now, signer=self.signer, site=self.site
+        )
+        return Settled(
+            outcome=decision.outcome.value if decision.outcome is not None else None,
+            reason=decision.reason,
+            journal_id=applied.journal_id,
+            request_id=applied.request_id,
+            has_mail=applied.has_mail,
+            decision=decision,
+        )
+
+    def _until_settled(self, attempt: Callable[[], Settled]) -> Settled:
+        for _ in range(ATTEMPTS):
+            try:
+                return attempt()
+            except Conflict as conflict:
+                last = conflict
+                self._follow_policy()
+        raise Unavailable(f"no rest for a decision: {last}")
+
+    def _follow_policy(self) -> None:
+        """Another process made its policy active: decide by that one from now on."""
+        with self.database.read() as connection:
+            active = reads.active_policy(connection)
+            if active is None or active == self.policy.version:
+                return
+            files = reads.policy_files(connection, active)
+        self.policy = policy_from_files(files, version=active)
+
+
+def _before(facts: Facts) -> Settled | None:
+    """Return what was decided before about this very mail, if it was."""
+    applied = facts.applied
+    if applied is None or applied.outcome == Outcome.QUARANTINED:
+        return None
+    return Settled(
+        applied.outcome, applied.reason, applied.journal_id, applied.request_id, False, None
+    )
+
+
+def _row(arrival: Arrival, raw: bytes | None, facts: Facts) -> MailRow:
+    return MailRow(arrival, raw, facts.applied.journal_id if facts.applied is not None else None)

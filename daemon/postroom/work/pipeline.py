@@ -1,0 +1,180 @@
+"""The pipeline: spooled mail → read → decided → applied → gone from the spool.
+
+Promise: every spooled mail ends in one journal row, or stays in the spool with a reason. A mail
+that cannot be read becomes a request from its envelope; one that fails three times by itself is
+quarantined; an absent database is nobody's failure.
+Used by: app (run), tests and bench (run_once).
+Fails:   never by what a mail contains; Unavailable is waited out.
+
+    claimed → readers (other processes) → desk (the writer's transaction) → spool.finish
+    Several batches are with the readers while one is at the desk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from postroom import failpoints
+from postroom.core.facts import Arrival
+from postroom.errors import Conflict, Unavailable
+from postroom.mail.message import ParsedMail
+from postroom.mail.parse import from_envelope
+from postroom.spool import Spool
+from postroom.spool.model import SpooledMail
+from postroom.work.desk import Desk, Settled
+from postroom.work.readers import ReadFailure, Readers
+
+log = structlog.get_logger()
+
+BATCH = 32
+BATCH_BYTES = 16 * 1024 * 1024
+IN_FLIGHT = 3  # batches with the readers
+TRIES = 3  # failures of its own that quarantine a mail
+RETRY_IN = timedelta(seconds=30)
+AWAY = 2.0  # seconds to wait for a database that is away
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    mails: Sequence[SpooledMail]
+    answers: Future[list[ParsedMail | ReadFailure]]
+
+
+class Pipeline:
+    """Works through the spool. `state` names what it waits for, for the watchdog."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        readers: Readers,
+        desk: Desk,
+        *,
+        on_mail: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._spool = spool
+        self._readers = readers
+        self._desk = desk
+        self._on_mail = on_mail  # told when there is something in the outbox
+        self._reading: deque[_Batch] = deque()
+        self.state = "starting"
+        self.worked = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until told to stop; a batch that was claimed is finished first."""
+        while not stop.is_set():
+            self.state = "working"
+            try:
+                if not self.run_once():
+                    self.state = "idle"
+                    self._spool.wait(0.5)
+            except Unavailable as away:
+                self.state = "database away"
+                log.warning("pipeline.waiting", why=str(away))
+                stop.wait(AWAY)
+            except Exception:
+                # The top of a loop: nothing was finished, so the mails are still there.
+                log.exception("pipeline.failed")
+                stop.wait(AWAY)
+        self.state = "stopping"
+        self._give_back()
+
+    def run_once(self) -> int:
+        """Take in what is due and work one batch; return how many mails were worked on."""
+        self._claim()
+        if not self._reading:
+            return 0
+        batch = self._reading.popleft()
+        try:
+            self._work(batch)
+        except BaseException:
+            self._spool.unclaim(mail.id for mail in batch.mails)
+            raise
+        return len(batch.mails)
+
+    def _claim(self) -> None:
+        while len(self._reading) < IN_FLIGHT:
+            mails = self._spool.claim(BATCH, BATCH_BYTES)
+            if not mails:
+                return
+            self._reading.append(_Batch(mails, self._readers.submit([m.raw for m in mails])))
+
+    def _give_back(self) -> None:
+        while self._reading:
+            self._spool.unclaim(mail.id for mail in self._reading.popleft().mails)
+
+    def _work(self, batch: _Batch) -> None:
+        answers = batch.answers.result()
+        arrivals = [
+            self._arrival(mail, answer) for mail, answer in zip(batch.mails, answers, strict=True)
+        ]
+        futures = [
+            self._desk.submit_mail(arrival, mail.raw)
+            for mail, arrival in zip(batch.mails, arrivals, strict=True)
+        ]
+        done: list[str] = []
+        has_mail, away = False, None
+        for mail, arrival, future in zip(batch.mails, arrivals, futures, strict=True):
+            try:
+                settled = self._settled(mail, arrival, future)
+            except Unavailable as error:
+                self._spool.unclaim([mail.id])
+                away = error
+                continue
+            if settled is not None:
+                done.append(mail.id)
+                has_mail = has_mail or settled.has_mail
+        failpoints.hit("apply.committed")
+        if done:
+            self._spool.finish(done)
+            self.worked += len(done)
+        if has_mail:
+            self._on_mail()
+        if away is not None:
+            raise away
+
+    def _arrival(self, mail: SpooledMail, answer: ParsedMail | ReadFailure) -> Arrival:
+        if isinstance(answer, ReadFailure):
+            why = f"{answer.reason}: {answer.detail}"
+            log.warning("mail.unreadable", spool_id=mail.id, why=why)
+            answer = from_envelope(mail.envelope, mail.raw, why)
+        name, _, number = mail.id.rpartition("-")
+        return self._desk.arrival(answer, mail.envelope, name, int(number))
+
+    def _settled(
+        self, mail: SpooledMail, arrival: Arrival, future: Future[Settled]
+    ) -> Settled | None:
+        """Return what became of a mail; None when it goes back to the spool."""
+        try:
+            try:
+                settled = future.result()
+            except Conflict:
+                settled = self._desk.settle_mail(arrival, mail.raw)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("mail.failed", spool_id=mail.id, attempt=mail.attempts + 1)
+            self._failed(mail, arrival, f"{type(error).__name__}: {error}"[:500])
+            return None
+        log.info(
+            "mail.worked",
+            spool_id=mail.id,
+            journal=settled.journal_id,
+            outcome=settled.outcome,
+            request=settled.request_id,
+            reason=settled.reason,
+        )
+        return settled
+
+    def _failed(self, mail: SpooledMail, arrival: Arrival, why: str) -> None:
+        """Count a failure of a mail's own; the third sets it aside, journalled first."""
+        if mail.attempts + 1 >= TRIES:
+            self._desk.set_aside(arrival, why)
+        due_at: datetime = self._desk.clock() + RETRY_IN * (mail.attempts + 1)
+        self._spool.defer(mail.id, why, due_at, counted=True)

@@ -1,0 +1,219 @@
+"""The reader processes: hostile bytes are read where they can do no harm.
+
+Promise: `read` gives one answer per mail, in order, whatever the mails do to their reader: hang,
+bloat or crash it. Only the guilty mail fails; the others of its batch are read all the same. There
+is no reading in this process. Readers die with it, also when it is killed.
+Used by: work.pipeline.
+Fails:   Unavailable if no reader process can be started: nobody's fault, least of all a mail's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pebble
+
+from postroom.errors import Unavailable
+from postroom.mail.message import ParsedMail
+from postroom.mail.parse import read_mail
+
+_BATCH_MAILS = 16
+_BATCH_BYTES = 512 * 1024
+_PR_SET_PDEATHSIG = 1
+# Readers ignore SIGTERM (below), so waiting for it only holds up the others.
+_TERM_TIMEOUT = 0.05
+
+Read = Callable[[bytes], ParsedMail]
+
+
+class Reason(StrEnum):
+    """Why a mail could not be read."""
+
+    DEADLINE = "deadline"
+    MEMORY = "memory"
+    CRASH = "crash"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailure:
+    """A mail that its reader did not survive; `detail` is for the log."""
+
+    reason: Reason
+    detail: str
+
+
+Answer = ParsedMail | ReadFailure
+
+
+class Readers:
+    """A small pool of processes that turn bytes into `ParsedMail`."""
+
+    def __init__(
+        self,
+        count: int = 2,
+        deadline: float = 20.0,
+        memory: int = 512 * 1024 * 1024,
+        function: Read = read_mail,
+        max_tasks: int = 2_000,
+    ) -> None:
+        """`deadline`: seconds for one task; `memory`: octets that reading may add to a process.
+
+        `function` is importable and is what the readers run; `max_tasks` of it, then a new process.
+        """
+        self._count = count
+        self._deadline = deadline
+        self._memory = memory
+        self._function = function
+        self._max_tasks = max_tasks
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._pool = self._start()
+        self._waiters = ThreadPoolExecutor(count + 2, thread_name_prefix="readers")
+
+    def read(self, raws: Sequence[bytes]) -> list[Answer]:
+        """Read mails; the answers come in the order of the mails."""
+        batches = [(batch, self._schedule(batch)) for batch in _batches(raws)]
+        return [answer for batch, task in batches for answer in self._collect(batch, task)]
+
+    def submit(self, raws: Sequence[bytes]) -> Future[list[Answer]]:
+        """Read mails without waiting for them."""
+        return self._waiters.submit(self.read, raws)
+
+    def close(self) -> None:
+        """Stop the readers; what they were reading is lost to its caller, not to the spool."""
+        with self._lock:
+            self._is_closed = True
+            self._pool.stop()
+        self._pool.join()
+        self._waiters.shutdown(cancel_futures=True)
+
+    def _start(self) -> pebble.ProcessPool:
+        pebble.CONSTS.term_timeout = _TERM_TIMEOUT
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["postroom.mail.parse"])
+        return pebble.ProcessPool(
+            max_workers=self._count,
+            max_tasks=self._max_tasks,
+            initializer=_prepare,
+            initargs=(self._memory,),
+            context=context,
+        )
+
+    def _schedule(self, batch: Sequence[bytes]) -> tuple[pebble.ProcessPool, Any]:
+        """Hand a batch to the pool; returns the pool too, to know later which one broke."""
+        with self._lock:
+            pool = self._pool
+            if self._is_closed:
+                raise Unavailable("the readers are stopped")
+            try:
+                task = pool.schedule(_read_all, (self._function, batch), timeout=self._deadline)
+            except RuntimeError:  # broken since the last task
+                self._renew(pool)
+                pool = self._pool
+                task = pool.schedule(_read_all, (self._function, batch), timeout=self._deadline)
+        return pool, task
+
+    def _renew(self, broken: pebble.ProcessPool) -> None:
+        """Replace a pool that broke: pebble gives up when an idle worker dies. Holds the lock."""
+        if self._pool is broken and not self._is_closed:
+            broken.stop()
+            self._pool = self._start()
+
+    def _collect(
+        self, batch: Sequence[bytes], scheduled: tuple[pebble.ProcessPool, Any]
+    ) -> list[Answer]:
+        """Wait for a batch; if it failed, read each of its mails singly."""
+        answer = self._wait(*scheduled)
+        if isinstance(answer, list):
+            return answer
+        if isinstance(answer, ReadFailure) and len(batch) == 1:
+            return [answer]
+        return [self._single(raw) for raw in batch]
+
+    def _single(self, raw: bytes) -> Answer:
+        """Read one mail by itself; a pool that breaks twice under it breaks because of it."""
+        for _ in range(2):
+            answer = self._wait(*self._schedule([raw]))
+            if isinstance(answer, list):
+                return answer[0]
+            if isinstance(answer, ReadFailure):
+                return answer
+        self._prove_alive()
+        return ReadFailure(Reason.CRASH, "the reader died before it answered")
+
+    def _wait(self, pool: pebble.ProcessPool, task: Any) -> list[Answer] | ReadFailure | None:
+        """Return the answers, what went wrong, or None if the pool itself broke."""
+        try:
+            answers: list[Answer] = task.result()
+        except TimeoutError:
+            return ReadFailure(Reason.DEADLINE, f"not read within {self._deadline} s")
+        except MemoryError:
+            return ReadFailure(Reason.MEMORY, f"needs more than {self._memory} octets")
+        except pebble.ProcessExpired as error:
+            return ReadFailure(Reason.CRASH, f"reader ended with {error.exitcode}")
+        except (BrokenProcessPool, EOFError, OSError) as error:
+            with self._lock:
+                if self._is_closed:
+                    raise Unavailable("the readers are stopped") from error
+                self._renew(pool)
+            return None
+        return answers
+
+    def _prove_alive(self) -> None:
+        """Tell a murderous mail from a machine that cannot run readers at all."""
+        if not isinstance(self._wait(*self._schedule([])), list):
+            raise Unavailable("no reader process can be started")
+
+
+def _batches(raws: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Put small mails together: a task of its own costs more than reading one."""
+    batch: list[bytes] = []
+    size = 0
+    for raw in raws:
+        if batch and (len(batch) >= _BATCH_MAILS or size + len(raw) > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(raw)
+        size += len(raw)
+    if batch:
+        yield batch
+
+
+def _read_all(function: Read, raws: Sequence[bytes]) -> list[Answer]:
+    """Runs in a reader. MemoryError fails the whole batch: who took the memory is not known."""
+    return [_read_one(function, raw) for raw in raws]
+
+
+def _read_one(function: Read, raw: bytes) -> Answer:
+    try:
+        return function(raw)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the top of a loop: a defect of ours fails one mail
+        return ReadFailure(Reason.CRASH, f"{type(error).__name__}: {error}"[:500])
+
+
+def _prepare(memory: int) -> None:
+    """Runs once in each reader, before its first mail."""
+    # The whole group gets these at shutdown; the pipeline still needs its answers then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # An idle reader sees the closed pipe; a hanging one must die too. The parent of a reader is the
+    # fork server, which ends with the daemon.
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + memory
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,0 +1,60 @@
+"""A mail that was decided before is decided again: a hold ends, a journal row is retried.
+
+Used by: work.ticker (a hold's time is over), cli (hold accept and refuse, journal retry).
+Fails:   NotFound, NotAllowed; Unavailable when its bytes cannot be read now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from postroom.core.facts import Arrival, Wish
+from postroom.core.model import Outcome
+from postroom.errors import NotAllowed, NotFound
+from postroom.mail.parse import from_envelope
+from postroom.store import journal
+from postroom.work.desk import Desk, Settled
+from postroom.work.readers import ReadFailure, Readers
+
+# What `journal retry` may take in after all; the others have their request, or a hold of their own.
+_RETRIED = frozenset({Outcome.IGNORED, Outcome.BOUNCE, Outcome.DUPLICATE})
+
+
+def end_hold(desk: Desk, readers: Readers, journal_id: int, wish: Wish, by: str) -> Settled:
+    """Accept a held mail, or open it as a request of its own."""
+    arrival = _load(desk, readers, journal_id)
+    return desk.settle_mail(replace(arrival, wish=wish, by=by), None, journal_id)
+
+
+def refuse_hold(desk: Desk, readers: Readers, journal_id: int, by: str) -> Settled:
+    """Refuse a held mail."""
+    return desk.refuse(journal_id, _load(desk, readers, journal_id), by)
+
+
+def retry(
+    desk: Desk, readers: Readers, journal_id: int, without_rules: frozenset[str], by: str
+) -> Settled:
+    """Decide again about a mail that made no request (row 71)."""
+    with desk.database.read() as connection:
+        entry = journal.entry(connection, journal_id)
+    if entry.outcome not in _RETRIED:
+        raise NotAllowed(f"journal {journal_id} is {entry.outcome}; only {_legal()} are retried")
+    arrival = _load(desk, readers, journal_id)
+    again = replace(arrival, wish=Wish.TAKE_IN, without_rules=without_rules, by=by)
+    return desk.settle_mail(again, None, journal_id)
+
+
+def _load(desk: Desk, readers: Readers, journal_id: int) -> Arrival:
+    """Read a journalled mail once more, in a reader process as the first time."""
+    with desk.database.read() as connection:
+        stored = journal.stored_mail(connection, journal_id)
+    if stored is None:
+        raise NotFound(f"the bytes of journal {journal_id} are not in the database")
+    answer = readers.read([stored.raw])[0]
+    if isinstance(answer, ReadFailure):
+        answer = from_envelope(stored.envelope, stored.raw, f"{answer.reason}: {answer.detail}")
+    return desk.arrival(answer, stored.envelope)
+
+
+def _legal() -> str:
+    return ", ".join(sorted(outcome.value for outcome in _RETRIED))

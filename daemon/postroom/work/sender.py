@@ -1,0 +1,349 @@
+"""The stage that sends: claim, compose, hand over, record.
+
+Promise: the same bytes at every attempt; nothing is recorded as sent before the transport has it
+for good; a crash anywhere leaves a delivery that is tried again, or `uncertain` when the relay may
+have it. A delivery that cannot be composed is parked and holds up nobody. No mail goes to
+ourselves.
+Used by: app (run, wake), cli (run_once), tests.
+Fails:   Unavailable out of run_once when the database is away; what was known by then is recorded
+as soon as it is back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from postroom import failpoints
+from postroom.core.model import Site
+from postroom.core.retry import next_attempt
+from postroom.errors import Conflict, Unavailable
+from postroom.mail.compose import Letter, addr_spec, compose, is_address
+from postroom.mail.parse import read_part
+from postroom.mail.tokens import Signer, Token
+from postroom.store import queue
+from postroom.store.db import Database
+from postroom.store.queue import ClaimedDelivery, Recipe
+from postroom.work.letter import Attachment, Rendered, letter_for
+from postroom.work.transport import Reply, Transport
+
+# Longer than the slowest relay may take over one mail (RFC 5321 4.5.3.2).
+LEASE = timedelta(minutes=20)
+POISON_ATTEMPTS = 3
+LONGEST_WAIT = 1.0  # seconds; a clock that is set, or a wake-up that was missed
+SHORTEST_WAIT = 0.05
+
+log = structlog.get_logger()
+
+
+# policy version, template, language, layout, variables
+Render = Callable[[str, str, str, str | None, Mapping[str, Any]], Rendered]
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What is known about one claim: a reply's state, or `released` when it was not tried."""
+
+    claimed: ClaimedDelivery
+    recipe: Recipe
+    state: str
+    response: str = ""
+    subject: str = ""
+    at: datetime | None = None  # when to try again
+
+
+class Sender:
+    """Sends what the outbox holds, by one transport."""
+
+    def __init__(
+        self,
+        database: Database,
+        site: Site,
+        signer: Signer,
+        render: Render,
+        transport: Transport,
+        *,
+        clock: Callable[[], datetime],
+        random: Callable[[], float],
+        batch: int = 50,
+        threads: int = 1,
+    ) -> None:
+        self._database = database
+        self._site = site
+        self._signer = signer
+        self._render = render
+        self._transport = transport
+        self._clock = clock
+        self._random = random
+        self._batch = batch
+        self._threads = threads
+        self._awake = threading.Event()
+        self._late: deque[_Word] = deque()  # could not be recorded yet
+
+    def wake(self) -> None:
+        """Something may be due."""
+        self._awake.set()
+
+    def recover(self) -> int:
+        """End every claim at once. Only where no other daemon can be at work (SQLite)."""
+        now = self._clock()
+        end_of_time = datetime.max.replace(tzinfo=now.tzinfo)
+        return self._database.write(lambda conn: queue.lapse(conn, now, over=end_of_time))
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until `stop` is set (then wake); claims not yet begun are given back."""
+        if self._database.engine.dialect.name == "sqlite":
+            self.recover()  # whoever claimed is dead: a second daemon would not have started
+        threads = [
+            threading.Thread(target=self._loop, args=(stop,), name=f"sender-{number}")
+            for number in range(self._threads)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self._transport.close()
+
+    def run_once(self) -> int:
+        """Send everything that is due now; return how many claims were worked on."""
+        never = threading.Event()
+        handled = 0
+        while done := self._round(never):
+            handled += done
+        return handled
+
+    def _loop(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self._awake.clear()
+            try:
+                if not self._round(stop):
+                    self._awake.wait(self._pause())
+            except Exception:  # top of the loop: what was claimed is given back or runs out
+                log.exception("sender.failed")
+                stop.wait(LONGEST_WAIT)
+
+    def _pause(self) -> float:
+        with self._database.read() as conn:
+            due_at = queue.next_due(conn)
+        if due_at is None:
+            return LONGEST_WAIT
+        seconds = (due_at - self._clock()).total_seconds()
+        return min(max(seconds, SHORTEST_WAIT), LONGEST_WAIT)
+
+    # ---- one batch
+
+    def _round(self, stop: threading.Event) -> int:
+        self._record_late()
+        now = self._clock()
+        with self._database.read() as conn:  # a look costs no flush
+            due_at = queue.next_due(conn)
+        if due_at is None or due_at > now:
+            return 0
+        claimed = self._database.write(partial(self._claim, now=now))
+        if not claimed:
+            return 0
+        failpoints.hit("sender.claimed")
+        if len(claimed) == self._batch:
+            self.wake()  # there may be more, for another thread
+        self._work_off(claimed, stop)
+        return len(claimed)
+
+    def _claim(self, conn: Connection, now: datetime) -> list[ClaimedDelivery]:
+        queue.lapse(conn, now)
+        return queue.claim(conn, now, self._batch, now + LEASE)
+
+    def _work_off(self, claimed: Sequence[ClaimedDelivery], stop: threading.Event) -> None:
+        with self._database.read() as conn:
+            recipes = queue.recipes(conn, {one.outbox_id for one in claimed})
+        waiting = deque(claimed)
+        words: list[_Word] = []
+        recording: list[tuple[list[_Word], Future[None]]] = []
+        try:
+            while waiting and not stop.is_set():
+                # Not begun until it is off the list: an error leaves it to its lease.
+                one = waiting.popleft()
+                try:
+                    word = self._deliver(one, recipes[one.outbox_id])
+                except Unavailable:
+                    waiting.appendleft(one)  # raised before DATA only: nothing was sent
+                    raise
+                if word is not None and self._transport.needs_handed:
+                    recording.append(([word], self._submit([word])))  # soon: a crash makes doubt
+                elif word is not None:
+                    words.append(word)
+        finally:
+            words = self._settled(words)
+            words += [_Word(one, recipes[one.outbox_id], "released") for one in waiting]
+            if words:
+                recording.append((words, self._submit(words)))
+            self._finish(recording)
+
+    def _settled(self, words: list[_Word]) -> list[_Word]:
+        """Make the mails of a batch durable; if that fails, none of them counts as sent."""
+        try:
+            self._transport.settle()
+        except OSError as error:
+            reply = Reply("deferred", f"451 4.3.0 {error.strerror or type(error).__name__}")
+            return [
+                self._word(word.claimed, word.recipe, reply, word.subject)
+                if word.state == "sent"
+                else word
+                for word in words
+            ]
+        return words
+
+    # ---- one delivery
+
+    def _deliver(self, claimed: ClaimedDelivery, recipe: Recipe) -> _Word | None:
+        """Compose and hand over; None when the claim has gone to somebody else.
+
+        Unavailable comes from the database, before DATA.
+        """
+        if self._site.is_ours(claimed.recipient):
+            reply = Reply("failed", "554 5.4.6 would come back to ourselves")
+            return self._word(claimed, recipe, reply)
+        if not is_address(claimed.recipient):
+            return self._word(claimed, recipe, Reply("failed", "501 5.1.3 not an address"))
+        try:
+            letter = self._letter(claimed, recipe)
+            raw = compose(letter)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this mail's own
+            return self._poisoned(claimed, recipe, error)
+        failpoints.hit("sender.composed")
+        template = self._site.mailboxes[recipe.mailbox].reply_address
+        sender = self._signer.reply_address(template, Token("b", claimed.id, 0))
+        recipient = addr_spec(claimed.recipient)
+        handed = partial(self._handed, claimed)
+        try:
+            reply = self._transport.send(claimed.id, sender, recipient, raw, handed)
+        except Conflict:
+            log.warning("outbox.claim_lost", delivery=claimed.id, attempt=claimed.attempts)
+            return None
+        if reply.state == "sent":
+            failpoints.hit("sender.accepted")
+        return self._word(claimed, recipe, reply, letter.subject)
+
+    def _handed(self, claimed: ClaimedDelivery) -> None:
+        """Make durable that DATA is about to begin."""
+        if not self._transport.needs_handed:
+            return
+        now = self._clock()
+        is_ours = self._database.write(
+            lambda conn: queue.mark_handed(conn, claimed, now, now + LEASE)
+        )
+        if not is_ours:
+            raise Conflict(f"delivery {claimed.id}: the lease was over")
+        failpoints.hit("sender.handed")
+
+    def _letter(self, claimed: ClaimedDelivery, recipe: Recipe) -> Letter:
+        mailbox = self._site.mailboxes.get(recipe.mailbox)
+        if mailbox is None:
+            raise LookupError(f"there is no mailbox {recipe.mailbox!r} any more")
+        rendered = self._render(
+            recipe.policy_version,
+            recipe.template,
+            recipe.language,
+            recipe.layout,
+            recipe.variables,
+        )
+        attachments = tuple(self._attachment(**item) for item in recipe.attachments)
+        to, signer = claimed.recipient, self._signer
+        return letter_for(recipe, to, rendered, mailbox, signer, attachments=attachments)
+
+    def _attachment(self, journal: int, part: str) -> Attachment:
+        with self._database.read() as conn:
+            raw = queue.raw_of(conn, journal)
+        mime_type, name, octets = read_part(raw, part)
+        return name, mime_type, octets
+
+    # ---- what came of it
+
+    def _word(
+        self, claimed: ClaimedDelivery, recipe: Recipe, reply: Reply, subject: str = ""
+    ) -> _Word:
+        word = _Word(claimed, recipe, reply.state, reply.response, subject)
+        if reply.state in ("sent", "failed"):
+            return word
+        now = self._clock()
+        due_at = next_attempt(claimed.attempts, recipe.at, now, self._random())
+        if due_at is None and reply.state == "deferred":
+            return replace(word, state="failed", response=f"given up: {reply.response}")
+        return replace(word, at=due_at or now)
+
+    def _poisoned(self, claimed: ClaimedDelivery, recipe: Recipe, error: Exception) -> _Word:
+        state = "failed" if claimed.attempts >= POISON_ATTEMPTS else "deferred"
+        log.error("outbox.not_composed", delivery=claimed.id, exc_info=error)
+        why = f"cannot be composed: {type(error).__name__}: {error}"
+        return self._word(claimed, recipe, Reply(state, why))
+
+    def _submit(self, words: list[_Word]) -> Future[None]:
+        return self._database.submit(partial(_record, words=words, now=self._clock()))
+
+    def _finish(self, recording: list[tuple[list[_Word], Future[None]]]) -> None:
+        """Wait for the commits; what could not be written is kept for later."""
+        failure: Unavailable | None = None
+        for words, future in recording:
+            try:
+                future.result()
+            except Unavailable as error:
+                self._late.extend(words)
+                failure = error
+            else:
+                _tell(words)
+        if failure is not None:
+            raise failure
+        failpoints.hit("sender.recorded")
+
+    def _record_late(self) -> None:
+        words = []
+        while self._late:
+            words.append(self._late.popleft())
+        if words:
+            self._finish([(words, self._submit(words))])
+
+
+def _record(conn: Connection, words: Sequence[_Word], now: datetime) -> None:
+    for word in words:
+        claimed, response = word.claimed, word.response
+        match word.state:
+            case "sent":
+                queue.mark_sent(conn, claimed, now, response, word.subject)
+            case "deferred":
+                queue.defer(conn, claimed, word.at or now, response)
+            case "failed":
+                queue.fail(conn, claimed, now, response)
+            case "uncertain":
+                queue.uncertain(conn, claimed, now, word.at or now, response)
+            case _:
+                queue.release(conn, claimed, now)
+
+
+def _tell(words: Sequence[_Word]) -> None:
+    for word in words:
+        said = log.bind(
+            delivery=word.claimed.id,
+            request=word.recipe.request_id,
+            recipient=word.claimed.recipient,
+            attempt=word.claimed.attempts,
+            response=word.response,
+        )
+        match word.state:
+            case "sent":
+                said.info("outbox.sent")
+            case "deferred":
+                said.info("outbox.deferred", due_at=word.at)
+            case "failed":
+                said.warning("outbox.failed")
+            case "uncertain":
+                said.warning("outbox.uncertain", due_at=word.at)

@@ -1,0 +1,350 @@
+"""config.toml: what it may say, what is refused, and the example of every key."""
+
+import re
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from postroom.config import Config, MailboxTable, find_config, load_config, load_secrets
+from postroom.core.consistency import check_mailboxes
+from postroom.core.endpoints import Endpoint
+from postroom.core.model import Budget, Span
+from postroom.core.tables import Table, keys_of
+from postroom.errors import ConfigError
+from postroom.policy.loader import policy_from_files
+from postroom.shipped import shipped_folder, shipped_texts
+
+SMALLEST = """
+instance = "acme"
+node = "n"
+
+[[mailbox]]
+name = "support"
+address = "support@example.com"
+category = "support"
+"""
+
+
+def write(folder: Path, text: str = SMALLEST) -> Path:
+    secret = folder / "secret"
+    secret.write_bytes(b"0123456789abcdef\n")
+    secret.chmod(0o600)
+    path = folder / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    try:
+        load_config(write(folder, text))
+    except ConfigError as error:
+        prefix = f"{folder}/config.toml: "
+        return [str(problem).removeprefix(prefix) for problem in error.problems]
+    return []
+
+
+def test_the_smallest_config(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path))
+    assert config.warnings == ()
+    assert config.data == tmp_path / "var"
+    assert config.rules == tmp_path / "rules"
+    assert config.listen == []
+    assert config.outgoing.endpoint == Endpoint("localhost", 25)
+    assert load_secrets(config) == (b"0123456789abcdef",)
+
+
+def test_the_site_that_decisions_see(tmp_path: Path) -> None:
+    site = load_config(write(tmp_path)).site()
+    mailbox = site.mailboxes["support"]
+    assert mailbox.reply_address == "support+{token}@example.com"
+    assert (mailbox.priority, mailbox.type, mailbox.auto_reply) == (None, None, True)
+    assert site.brakes.answers_per_address == Budget(2, timedelta(minutes=20))
+    assert site.hold_for == Span(seconds=14_400)
+    assert site.relays == ("127.0.0.0/8", "::1/128", "unix")
+    assert site.handlers_verdict == "not-fail"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address"),
+    [
+        (Endpoint("127.0.0.1", 2525), "127.0.0.1:2525"),
+        (Endpoint("::1", 2525), "[::1]:2525"),
+        (Endpoint(path="/run/postroom/smtp.sock"), "unix:/run/postroom/smtp.sock"),
+    ],
+)
+def test_where_to_listen(tmp_path: Path, endpoint: Endpoint, address: str) -> None:
+    text = f'{SMALLEST}\n[[listen]]\naddress = "{address}"\n'
+    assert load_config(write(tmp_path, text)).listen[0].endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("relay", "host", "port", "is_tls"),
+    [
+        ("smtp://mx.example.com", "mx.example.com", 25, False),
+        ("smtps://mx.example.com", "mx.example.com", 465, True),
+        ("smtp://[::1]:2626", "::1", 2626, False),
+    ],
+)
+def test_relay(tmp_path: Path, relay: str, host: str, port: int, is_tls: bool) -> None:
+    text = f'{SMALLEST}\n[outgoing]\nrelay = "{relay}"\n'
+    outgoing = load_config(write(tmp_path, text)).outgoing
+    assert (outgoing.endpoint.host, outgoing.endpoint.port, outgoing.is_tls) == (host, port, is_tls)
+
+
+def test_a_maildir_instead_of_a_relay(tmp_path: Path) -> None:
+    text = f'{SMALLEST}\n[outgoing]\nrelay = "maildir:var/sent"\n'
+    assert load_config(write(tmp_path, text)).maildir == tmp_path / "var/sent"
+
+
+TOP = 'instance = "acme"'
+BOX = 'category = "support"'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (TOP, "", "instance: is required"),
+        (TOP, 'instance = "Acme Inc"', "instance: must be lower-case letters and digits"),
+        (TOP, TOP + "\ninstanze = 1", 'instanze: is not a key here; did you mean "instance"?'),
+        (TOP, TOP + "\nsecrets_files = []", "secrets_files: needs at least one"),
+        (TOP, TOP + '\nsecrets_files = ["gone"]', "secrets_files[1]: "),
+        (TOP, "[" + TOP, "is not valid TOML: "),
+        ('node = "n"', 'node = "a b"', "node: must be the name of a machine"),
+        ("[[mailbox]]", "[mailbox]", "mailbox: must be a list, not a table"),
+        (BOX, "", 'mailbox "support".category: is required'),
+        (BOX, BOX + '\nadress = "x"', 'mailbox "support".adress: is not a key here; did you mean'),
+        (BOX, BOX + '\naliases = ["support@example.com"]', 'mailbox "support": "support@example'),
+        (BOX, BOX + '\naliases = ["s+x@example.com"]', 'mailbox "support".aliases[1]: "s+x@exa'),
+        (BOX, BOX + '\nreply_address = "s@example.com"', "must hold {token} once"),
+        (BOX, BOX + '\nreply_address = "s@{token}.example.com"', "must hold {token} once"),
+        (BOX, BOX + f'\nreply_address = "{"s" * 40}+{{token}}@e.no"', "would have 73 octets"),
+        (BOX, BOX + '\nlanguage = "english"', "language: must be a language code"),
+        (BOX, BOX + '\ntime_zone = "Europe/Olso"', 'did you mean "Europe/Oslo"?'),
+        (BOX, BOX + '\nauto_reply_needs = "fail"', 'must be "not-fail" or "pass", not "fail"'),
+        (
+            BOX,
+            BOX + '\n[database]\nurl = "postgresql+psycopg://h/d"',
+            "database.url: PostgreSQL comes",
+        ),
+        (BOX, BOX + '\n[database]\nurl = "mysql"', 'database.url: must be "sqlite", not "mysql"'),
+        (BOX, BOX + '\n[[imap]]\nurl = "x"', "imap: IMAP comes in a later version"),
+        (
+            BOX,
+            BOX + '\n[[listen]]\naddress = "25"',
+            'listen[1].address: must be such as "127.0.0.1',
+        ),
+        (BOX, BOX + '\n[[listen]]\naddress = "h:99999"', "listen[1].address: must be such as"),
+        (BOX, BOX + '\n[[listen]]\naddress = "unix:rel"', "must be unix: and a whole path"),
+        (
+            BOX,
+            BOX + '\n[[listen]]\naddress = "systemd:x"',
+            "socket activation (systemd:NAME) comes",
+        ),
+        (
+            BOX,
+            BOX + '\n[[listen]]\nprotocol = "lmtp"\naddress = "h:1"',
+            "protocol: LMTP comes in a",
+        ),
+        (BOX, BOX + '\n[[listen]]\nprotocol = "pop"\naddress = "h:1"', 'protocol: must be "smtp"'),
+        (BOX, BOX + '\n[outgoing]\nrelay = "http://h"', "outgoing.relay: must be such as"),
+        (BOX, BOX + '\n[outgoing]\nrelay = "smtp://u:p@h"', "user and password_file are keys"),
+        (BOX, BOX + '\n[outgoing]\nrelay = "smtp://h:x"', "is not an address of a relay"),
+        (BOX, BOX + '\n[outgoing]\nuser = "u"', "outgoing: needs both user and password_file"),
+        (
+            BOX,
+            BOX + "\n[outgoing]\nconnections = 0",
+            "outgoing.connections: input should be greater",
+        ),
+        (BOX, BOX + '\n[trust]\nrelays = ["10.0.0.0/40"]', "trust.relays[1]: must be a network"),
+        (BOX, BOX + '\n[trust]\nhold_for = "1d"', 'trust.hold_for: "1d" is working time'),
+        (BOX, BOX + '\n[trust]\nhandlers = "none"', 'must be "not-fail" or "pass"'),
+        (BOX, BOX + '\n[brakes]\nanswers_in_all = "0 per 1h"', 'for no limit write "off"'),
+        (BOX, BOX + '\n[requests]\nsame_mail = "joined"', 'did you mean "join"?'),
+        (BOX, BOX + '\n[limits]\nmesage_size = "1MB"', 'did you mean "message_size"?'),
+        (
+            BOX,
+            BOX + "\n[limits]\nmessage_size = 1000",
+            "limits.message_size: must be a size such as",
+        ),
+        (BOX, BOX + '\n[limits]\nidle = "0s"', "limits.idle: must be longer than nothing"),
+        (BOX, BOX + '\n[logs]\nformat = "yaml"', "logs.format: must be"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    found = problems(tmp_path, SMALLEST.replace(old, new))
+    assert any(expected in line for line in found), "\n".join(found)
+
+
+def test_two_mailboxes_share_neither_name_nor_address(tmp_path: Path) -> None:
+    other = '[[mailbox]]\nname = "support"\naddress = "Support@Example.com"\ncategory = "sales"\n'
+    (name,) = problems(tmp_path, SMALLEST + other)
+    assert name == 'mailbox[2].name: "support" is the name of two mailboxes'
+    (address,) = problems(tmp_path, SMALLEST + other.replace('"support"', '"sales"'))
+    assert "is already an address of mailbox" in address
+
+
+def test_our_own_door_is_no_relay(tmp_path: Path) -> None:
+    text = (
+        SMALLEST
+        + '[[listen]]\naddress = "0.0.0.0:2525"\n[outgoing]\nrelay = "smtp://localhost:2525"\n'
+    )
+    (line,) = problems(tmp_path, text)
+    assert line == 'outgoing.relay: "smtp://localhost:2525" is our own [[listen]]: a loop'
+
+
+def test_a_short_secret_is_refused_and_one_that_all_can_read_is_warned_of(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    (tmp_path / "secret").chmod(0o644)
+    (warning,) = load_config(path).warnings
+    assert "can be read by everybody" in warning
+    (tmp_path / "secret").write_bytes(b"short\n")
+    with pytest.raises(ConfigError, match="holds 5 octets; it needs at least 16"):
+        load_config(path)
+
+
+def test_a_systemd_credential_goes_before_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_config(write(tmp_path))
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "secret").write_bytes(b"fedcba9876543210")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    assert load_secrets(config) == (b"fedcba9876543210",)
+
+
+def test_a_file_that_is_missing_or_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(tmp_path / "none.toml")
+    (tmp_path / "c.toml").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        load_config(tmp_path / "c.toml")
+
+
+def test_where_the_config_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("POSTROOM_CONFIG", raising=False)
+    write(tmp_path)
+    assert find_config(None) == Path("config.toml")
+    monkeypatch.setenv("POSTROOM_CONFIG", "/etc/other.toml")
+    assert find_config(None) == Path("/etc/other.toml")
+    assert find_config(Path("x.toml")) == Path("x.toml")
+
+
+def test_config_and_rules_must_fit_together(tmp_path: Path) -> None:
+    box = BOX.replace("support", "suport") + '\npriority = "hihg"\ntype = "generale"\n'
+    site = load_config(write(tmp_path, SMALLEST.replace(BOX, box))).site()
+    files = dict(shipped_texts())
+    files["rules/routing.toml"] += (
+        '\n[[rule]]\nname = "x"\nmailboxes = ["suport"]\nthen = { forward_to = "support+x@example.com" }\n'
+    )
+    assert [str(item) for item in check_mailboxes(site, policy_from_files(files))] == [
+        'config.toml: mailbox "support".category: there is no category "suport"; did you mean "support"?',
+        'config.toml: mailbox "support".priority: there is no priority "hihg"; did you mean "high"?',
+        'config.toml: mailbox "support".type: there is no type "generale"; did you mean "general"?',
+        'rules/routing.toml: rule "x".mailboxes[1]: there is no mailbox "suport"; did you mean "support"?',
+        'rules/routing.toml: rule "x".then: "support+x@example.com" is mailbox "support": '
+        "mail to it comes back",
+    ]
+
+
+def test_a_handler_whose_address_is_a_mailbox_would_be_a_circle(tmp_path: Path) -> None:
+    text = SMALLEST.replace("support@example.com", "eva@example.com")
+    (problem,) = check_mailboxes(
+        load_config(write(tmp_path, text)).site(), policy_from_files(shipped_texts())
+    )
+    assert problem.key == 'handler "eva"'
+
+
+EXAMPLE = shipped_folder() / "config.example.toml"
+# A key behind "# " stands there with no default: the comment says what holds without it.
+OPTIONAL = re.compile(r'^# (\w+ = (?:"[^"]*"))', re.MULTILINE)
+
+
+def defaults_of(model: type[BaseModel]) -> dict[str, Any]:
+    return {
+        field.alias or name: field.get_default(call_default_factory=True)
+        for name, field in model.model_fields.items()
+        if not field.is_required()
+    }
+
+
+def tables(config: Table, path: str = "") -> list[tuple[str, Table]]:
+    """Return all tables of a config with their key paths."""
+    found: list[tuple[str, Table]] = [(path, config)]
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Table):
+                found += tables(item, f"{path}.{name}")
+    return found
+
+
+def loaded_example(folder: Path) -> Config:
+    return load_config(write(folder, EXAMPLE.read_text()))
+
+
+def test_the_example_has_every_key(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text()
+    for path, table in tables(loaded_example(tmp_path)):
+        written = {name for name in type(table).model_fields if name in table.model_fields_set}
+        optional = {match.partition(" ")[0] for match in OPTIONAL.findall(text)}
+        tables_below = {
+            name
+            for name in type(table).model_fields
+            if re.search(rf"^\[+{name}\]", text, re.MULTILINE)
+        }
+        assert set(keys_of(type(table))) <= written | optional | tables_below, path
+
+
+def test_each_value_of_the_example_is_the_default_or_marked(tmp_path: Path) -> None:
+    for path, table in tables(loaded_example(tmp_path)):
+        defaults = defaults_of(type(table))
+        for name in table.model_fields_set:
+            value = getattr(table, name)
+            is_table = isinstance(value, Table) or (
+                value and isinstance(value, list) and isinstance(value[0], Table)
+            )
+            if is_table or (path, name) == (".mailbox", "reply_address"):
+                continue  # compared by its own keys; the default depends on the address
+            if name in defaults:
+                assert value == defaults[name], f"{path}.{name}"
+            else:
+                line = next(
+                    line
+                    for line in EXAMPLE.read_text().splitlines()
+                    if line.startswith(f"{name} =")
+                )
+                assert "required" in line
+
+
+def test_the_optional_keys_of_the_example_are_legal(tmp_path: Path) -> None:
+    text = OPTIONAL.sub(r"\1", EXAMPLE.read_text())
+    (tmp_path / "relay-password").write_text("secret")
+    (tmp_path / "relay-password").chmod(0o600)
+    config = load_config(write(tmp_path, text))
+    assert (config.node, config.outgoing.user, config.mailbox[0].priority) == (
+        "mail1",
+        "postroom",
+        "medium",
+    )
+
+
+def test_the_reply_address_of_the_example_is_the_default(tmp_path: Path) -> None:
+    with_default = "\n".join(
+        line for line in EXAMPLE.read_text().splitlines() if not line.startswith("reply_address")
+    )
+    expected = loaded_example(tmp_path).site().mailboxes
+    assert load_config(write(tmp_path, with_default)).site().mailboxes == expected
+
+
+def test_the_example_fits_the_shipped_rules(tmp_path: Path) -> None:
+    site = loaded_example(tmp_path).site()
+    assert check_mailboxes(site, policy_from_files(shipped_texts())) == []
+    assert "support" in site.mailboxes
+    assert set(MailboxTable.model_fields) >= {"from_name", "time_zone"}
+    assert tomllib.loads(EXAMPLE.read_text())["instance"] == "acme"
