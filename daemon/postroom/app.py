@@ -1,228 +1,110 @@
-"""The daemon: builds everything, starts and stops it.
+"""The daemon: starts everything, and stops it in order.
 
 Promise: READY means that the listeners are bound and the database is of the right age; SIGTERM
 refuses new mail, finishes what is in hand and loses nothing; SIGHUP reloads rules and templates,
 all or nothing.
 Used by: cli.
 Fails:   ConfigError (78), Busy and StaleSchema (1) before anything is started.
+
+`run` is the work (pipeline, sender, ticker, each a thread) and starts the doors as a process of
+their own: both are Python's interpreter lock long (bench/README.md).
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import random
 import signal
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from datetime import UTC
-from pathlib import Path
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from postroom import clock, logs
-from postroom.config import Config, load_secrets
-from postroom.core.consistency import check_mailboxes
-from postroom.core.model import Policy, Site
-from postroom.core.routing import match_rule
-from postroom.errors import Busy, ConfigError, Problem
+from postroom import logs, parent
+from postroom.config import Config
+from postroom.errors import ConfigError, PostroomError
+from postroom.house import (  # noqa: F401 - until all import from house
+    DATABASE_FILE,
+    DOORS,
+    House,
+    holder,
+    WORK,
+    hold_folder,
+    load_checked_policy,
+    open_house,
+    open_readers,
+    open_sender,
+)
 from postroom.intake.gate import DoorLimits
 from postroom.intake.smtp import SmtpDoor
-from postroom.mail.tokens import Signer
-from postroom.policy.examples import run_examples
-from postroom.policy.loader import load_policy, policy_from_files
-from postroom.render import check_templates
 from postroom.spool import Spool
-from postroom.store import reads
-from postroom.store.db import Database
-from postroom.store.migrate import open_database
-from postroom.work import ticker, transport
-from postroom.work.desk import Desk
+from postroom.work import ticker
 from postroom.work.pipeline import Pipeline
-from postroom.work.readers import Readers
-from postroom.work.sender import Sender
-from postroom.work.stationery import Stationery
 
 log = structlog.get_logger()
 
-DATABASE_FILE = "postroom.db"
-DOORS, WORK = "doors", "work"
-PARTS = (DOORS, WORK)
 STOP_SECONDS = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What commands need beside a running daemon, or without one."""
-
-    config: Config
-    site: Site
-    database: Database
-    spool: Spool
-    desk: Desk
-
-
-@contextmanager
-def open_house(config: Config, policy: Policy | None = None) -> Iterator[House]:
-    """Open database and spool (made when absent), with a policy, which becomes the active one.
-
-    Not given, it is the running daemon's; without a daemon, the one of the files.
-    """
-    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with ExitStack() as stack:
-        database = open_database(config.data / DATABASE_FILE)
-        stack.callback(database.close)
-        spool = stack.enter_context(Spool(config.data, config.node))
-        site = config.site()
-        signer = Signer(config.instance, load_secrets(config))
-        if policy is None and holder(config, WORK) is not None:
-            policy = _active(database)
-        policy = policy or load_checked_policy(config)
-        desk = Desk(database, site, signer, policy, clock.now)
-        desk.adopt(policy)
-        yield House(config, site, database, spool, desk)
-
-
-def _active(database: Database) -> Policy | None:
-    with database.read() as connection:
-        version = reads.active_policy(connection)
-        if version is None:
-            return None
-        files = reads.policy_files(connection, version)
-    return policy_from_files(files, version=version)
-
-
-def load_checked_policy(config: Config) -> Policy:
-    """Load rules and templates and check all there is to check: ConfigError with every problem."""
-    policy = load_policy(config.rules, config.templates)
-    problems: list[Problem] = [
-        *check_mailboxes(config.site(), policy),
-        *check_templates(policy.files),
-        *run_examples(policy, match_rule),
-    ]
-    if problems:
-        raise ConfigError(problems)
-    return policy
-
-
-def open_readers(config: Config) -> Readers:
-    """Start the reader processes."""
-    return Readers(
-        config.limits.readers or max(1, min(4, (os.cpu_count() or 2) - 1)),
-        deadline=config.limits.reader_deadline.total_seconds(),
-        memory=config.limits.reader_memory,
-    )
-
-
-def open_sender(house: House) -> Sender:
-    """Make the sender for the configured relay or Maildir."""
-    return Sender(
-        house.database,
-        house.site,
-        house.desk.signer,
-        Stationery(house.database).render,
-        _transport(house.config),
-        clock.now,
-        random.random,
-        threads=1 if house.config.maildir is not None else house.config.outgoing.connections,
-    )
-
-
-def _transport(config: Config) -> transport.Transport:
-    if config.maildir is not None:
-        return transport.Maildir(config.maildir, config.instance)
-    outgoing, password = config.outgoing, ""
-    if outgoing.password_file is not None:
-        path = config.secret_path(outgoing.password_file)
-        password = path.read_text(encoding="utf-8").strip()
-    return transport.from_url(
-        outgoing.relay,
-        config.instance,
-        outgoing.user or "",
-        password,
-        outgoing.timeout.total_seconds(),
-    )
-
-
-@contextmanager
-def hold_folder(config: Config, parts: tuple[str, ...]) -> Iterator[None]:
-    """Be the only daemon with these parts on a data folder, or raise Busy with who is."""
-    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with ExitStack() as stack:
-        for part in parts:
-            stack.enter_context(_flock(config.data / f"{part}.lock"))
-        yield
-
-
-@contextmanager
-def _flock(path: Path) -> Iterator[None]:
-    with path.open("a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            who = file.read().strip() or "unknown"
-            raise Busy(f"{path.parent} is in use by process {who}") from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def holder(config: Config, part: str) -> str | None:
-    """Return the process that runs a part on this data folder, if one does."""
-    path = config.data / f"{part}.lock"
-    try:
-        with path.open("r", encoding="ascii") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return file.read().strip() or "unknown"
-            return None
-    except OSError:
-        return None
+# Of the doors' process: who started it, and the descriptor that hears that it listens.
+_PARENT, _READY = "POSTROOM_PARENT", "POSTROOM_READY_FD"
 
 
 def run(config: Config, only: str | None = None) -> None:
-    """Run the daemon until SIGTERM or SIGINT."""
+    """Run the daemon, or one part of it, until SIGTERM or SIGINT."""
     logs.configure(config.logs.format, config.logs.level)
-    parts = PARTS if only is None else (only,)
+    if (started_by := os.environ.get(_PARENT)) is not None:
+        parent.die_with(int(started_by))
     for warning in config.warnings:
         log.warning("config.doubtful", why=warning)
-    with hold_folder(config, parts):
-        asyncio.run(_run(config, parts))
+    with hold_folder(config, (only or WORK,)):
+        asyncio.run(_run_doors(config) if only == DOORS else _run_work(config, only))
 
 
-async def _run(config: Config, parts: tuple[str, ...]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    with ExitStack() as stack:
-        if WORK in parts:
-            # Blocking, and rightly: nothing listens before the database is known to be sound.
-            worker = _Worker(config)
-            spool = worker.house.spool
-            stack.callback(worker.close)
-            loop.add_signal_handler(signal.SIGHUP, worker.reload)
-        else:
-            loop.add_signal_handler(signal.SIGHUP, lambda: None)
-            spool = stack.enter_context(Spool(config.data, config.node))
+async def _run_doors(config: Config) -> None:
+    stop = _stop_on_signals()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
+    with Spool(config.data, config.node) as spool:
         door = SmtpDoor(config.site(), spool, config.node, door_limits(config))
-        if DOORS in parts:
+        try:
             await door.start([item.address for item in config.listen])
-        if WORK in parts:
-            worker.start()
-        log.info("daemon.ready", instance=config.instance, parts=list(parts), pid=os.getpid())
+        except OSError as error:
+            raise PostroomError(f"cannot listen: {error}") from error
+        if (descriptor := os.environ.get(_READY)) is not None:
+            with os.fdopen(int(descriptor), "w") as ready:
+                ready.write("ready")
+        log.info("doors.ready", addresses=door.addresses, pid=os.getpid())
+        await stop.wait()
+        await door.stop(STOP_SECONDS)
+        log.info("doors.stopped", spool_flushes=spool.flushes)
+
+
+async def _run_work(config: Config, only: str | None) -> None:
+    stop = _stop_on_signals()
+    with ExitStack() as stack:
+        # Blocking, and rightly: nothing listens before the database is known to be sound.
+        worker = _Worker(config)
+        stack.callback(worker.close)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, worker.reload)
+        doors = _Doors(config) if only is None and config.listen else None
+        if doors is not None:
+            await doors.start()
+        worker.start()
+        log.info("daemon.ready", instance=config.instance, pid=os.getpid())
+        if doors is not None:
+            await doors.keep(stop)
         await stop.wait()
         log.info("daemon.stopping")
-        if DOORS in parts:
-            await door.stop(STOP_SECONDS)
-    log.info("daemon.stopped")
+        if doors is not None:
+            await doors.stop()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def door_limits(config: Config) -> DoorLimits:
@@ -241,6 +123,67 @@ def door_limits(config: Config) -> DoorLimits:
         errors=limits.errors,
         commands=limits.commands,
     )
+
+
+class _Doors:
+    """The process that runs the doors: `postroom run --only doors`, ended with this one."""
+
+    def __init__(self, config: Config) -> None:
+        self._command = [
+            *(sys.executable, "-m", "postroom", "run", "--only", DOORS),
+            *("--config", str(config.path)),
+        ]
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it, and return when it listens. PostroomError: it ended instead; its log says why."""
+        reading, writing = os.pipe()
+        environment = {**os.environ, _PARENT: str(os.getpid()), _READY: str(writing)}
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                env=environment,
+                pass_fds=(writing,),
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        finally:
+            os.close(writing)
+        with os.fdopen(reading, "rb") as ready:
+            # Ends with "ready" when it listens, with nothing when it dies.
+            if await asyncio.to_thread(ready.read) != b"ready":
+                raise PostroomError(f"the doors do not open (see the log): exit {await self._process.wait()}")
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Start it again whenever it dies, until told to stop."""
+        while not stop.is_set():
+            if self._process is None:
+                raise RuntimeError("the doors were not started")
+            ended = asyncio.ensure_future(self._process.wait())
+            told = asyncio.ensure_future(stop.wait())
+            await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            if stop.is_set():
+                ended.cancel()
+                return
+            log.error("doors.died", exit=self._process.returncode)
+            await asyncio.sleep(1.0)
+            try:
+                await self.start()
+            except PostroomError as error:
+                log.error("doors.closed", why=str(error))  # noqa: TRY400 - no trace is needed
+
+    async def stop(self) -> None:
+        """Let it refuse new mail and finish what is in hand."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS + 5):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
 
 
 class _Worker:
@@ -284,6 +227,12 @@ class _Worker:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
+        log.info(
+            "daemon.stopped",
+            worked=self._pipeline.worked,
+            spool_flushes=self.house.spool.flushes,
+            database_commits=self.house.database.commits,
+        )
         self._stack.close()
 
     def _reload(self) -> None:

@@ -46,7 +46,8 @@ def configure(format: str = "auto", level: str = "info", stream: TextIO | None =
             *_renderer(format),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        # A line is one write: the doors and the work share this stream.
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
     _take_over_libraries()

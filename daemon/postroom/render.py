@@ -83,6 +83,10 @@ class _Compiled:
     html: Template | None
     needs_root: bool  # has macros, sets or imports outside its blocks
 
+    def is_part(self, path: str) -> bool:
+        """Whether the file is only included in others: no blocks, and not in place of a mail."""
+        return not self.plain.blocks and FOLDER + path not in shipped_texts()
+
     def block(self, name: str, variables: Mapping[str, Any]) -> str | None:
         """Render one block, cut at the limit; None if the template has none of that name."""
         template = self.html if name == "html" else self.plain
@@ -319,7 +323,9 @@ def _fault(library: _Library, path: str, sample: Mapping[str, Any]) -> str | Non
         texts = [compiled.block(name, sample) for name in ("subject", "text", "html")]
     except Exception as error:  # noqa: BLE001 - as in _blocks
         return _reason(error)
-    return "has no block text" if texts[1] is None else None
+    if texts[1] is None and not compiled.is_part(path):
+        return "has no block text"
+    return None
 
 
 def _unknown_variable(library: _Library, path: str) -> str | None:

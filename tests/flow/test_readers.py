@@ -1,8 +1,10 @@
+# ruff: noqa: SIM300 - the expected value stands first (STYLE)
 """Mails that hang, bloat or kill their reader fail alone."""
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -11,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.flow.reader_functions import read_or_suffer, tell_process
 
 from postroom.errors import Unavailable
 from postroom.mail.message import ParsedMail
 from postroom.work.readers import Readers, ReadFailure, Reason
-from tests.flow.reader_functions import read_or_suffer, tell_process
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,7 +109,10 @@ def test_readers_die_with_the_daemon() -> None:
         def main():
             pool = Readers(count=2, deadline=600.0, function=read_or_suffer)
             pool.read([b"Subject: warm\\r\\n\\r\\n"] * 64)
-            pool.submit([b"X-Test: HANG\\r\\n\\r\\n"])
+            for _ in range(2):
+                pool.submit([b"X-Test: HANG\\r\\n\\r\\n"])
+            while pool._pool._context.task_queue.unfinished_tasks < 2:
+                pass
             workers = [str(each.pid) for each in multiprocessing.active_children()]
             print(*workers, flush=True)
             threading.Event().wait()
@@ -136,8 +141,6 @@ def test_readers_die_with_the_daemon() -> None:
 
 def _has_ended(pidfd: int) -> bool:
     """Wait until a process has ended, 20 s at most; a pidfd is readable then."""
-    import select
-
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     return bool(poll.poll(20_000))

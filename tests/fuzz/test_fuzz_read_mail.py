@@ -24,15 +24,54 @@ SMALL = Limits(
     parts=10, depth=4, headers=20, header_bytes=200, text_chars=500, addresses=5, references=5
 )
 PIECES = st.sampled_from(
-    [b"\r\n", b"\n", b"\r", b"--b", b"--b--", b"\r\n\r\n", b"=?utf-8?q?=", b"?=", b"=?x?b?", b"<"]
-    + [b">", b"@", b";", b",", b'"', b"(", b")", b"\\", b"\0", b"\xff", b"\x1b$B", b"*0*=", b"="]
-    + [b"Content-Type: multipart/mixed; boundary=b\r\n", b"Content-Type: message/rfc822\r\n"]
-    + [b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n"]
-    + [b"Content-Type: message/delivery-status\r\n", b"Content-Transfer-Encoding: base64\r\n"]
-    + [b"Content-Transfer-Encoding: x-uuencode\r\n", b"Content-Type: text/html; charset="]
-    + [b"From: ", b"To: ", b"Date: ", b"References: ", b"Subject: ", b"From ", b"charset=utf-7\r\n"]
-    + [b"Content-Disposition: attachment; filename*0*=utf-8''", b"Final-Recipient: rfc822;"]
-    + [b"<blockquote>", b"<pre>", b"<!--", b"&#", b"> ", b"-- \n", b"On 1 Ann wrote:\n"]
+    [
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"--b",
+        b"--b--",
+        b"\r\n\r\n",
+        b"=?utf-8?q?=",
+        b"?=",
+        b"=?x?b?",
+        b"<",
+        b">",
+        b"@",
+        b";",
+        b",",
+        b'"',
+        b"(",
+        b")",
+        b"\\",
+        b"\0",
+        b"\xff",
+        b"\x1b$B",
+        b"*0*=",
+        b"=",
+        b"Content-Type: multipart/mixed; boundary=b\r\n",
+        b"Content-Type: message/rfc822\r\n",
+        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n",
+        b"Content-Type: message/delivery-status\r\n",
+        b"Content-Transfer-Encoding: base64\r\n",
+        b"Content-Transfer-Encoding: x-uuencode\r\n",
+        b"Content-Type: text/html; charset=",
+        b"From: ",
+        b"To: ",
+        b"Date: ",
+        b"References: ",
+        b"Subject: ",
+        b"From ",
+        b"charset=utf-7\r\n",
+        b"Content-Disposition: attachment; filename*0*=utf-8''",
+        b"Final-Recipient: rfc822;",
+        b"<blockquote>",
+        b"<pre>",
+        b"<!--",
+        b"&#",
+        b"> ",
+        b"-- \n",
+        b"On 1 Ann wrote:\n",
+    ]
 )
 STRUCTURED = st.lists(st.one_of(PIECES, st.binary(max_size=8)), max_size=60).map(b"".join)
 RELAXED = settings(

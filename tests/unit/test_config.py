@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from postroom.config import Config, MailboxTable, find_config, load_config, load_secrets
+from postroom.config import Config, find_config, load_config, load_secrets
 from postroom.core.consistency import check_mailboxes
 from postroom.core.endpoints import Endpoint
 from postroom.core.model import Budget, Span
+from postroom.core.settings import MailboxTable
 from postroom.core.tables import Table, keys_of
 from postroom.errors import ConfigError
 from postroom.policy.loader import policy_from_files
@@ -112,6 +115,7 @@ BOX = 'category = "support"'
         (TOP, TOP + "\ninstanze = 1", 'instanze: is not a key here; did you mean "instance"?'),
         (TOP, TOP + "\nsecrets_files = []", "secrets_files: needs at least one"),
         (TOP, TOP + '\nsecrets_files = ["gone"]', "secrets_files[1]: "),
+        (TOP, TOP + '\nsecrets_files = ["\\u0000"]', "must be the path of a file"),
         (TOP, "[" + TOP, "is not valid TOML: "),
         ('node = "n"', 'node = "a b"', "node: must be the name of a machine"),
         ("[[mailbox]]", "[mailbox]", "mailbox: must be a list, not a table"),
@@ -217,6 +221,22 @@ def test_a_systemd_credential_goes_before_the_file(
     assert load_secrets(config) == (b"fedcba9876543210",)
 
 
+PIECES = ('"', "[", "]", "=", "\n", "{", "\\u0000", "0", '"~nobody/x"', "9" * 5000, '""', "[]", "é")
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(at=st.floats(0, 1), cut=st.integers(0, 20), piece=st.sampled_from(PIECES))
+def test_a_mutated_config_loads_or_is_refused(
+    tmp_path: Path, at: float, cut: int, piece: str
+) -> None:
+    text = EXAMPLE.read_text()
+    place = int(at * len(text))
+    found = problems(tmp_path, text[:place] + piece + text[place + cut :])
+    assert all("\n" not in line for line in found)
+
+
 def test_a_file_that_is_missing_or_no_text(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load_config(tmp_path / "none.toml")
@@ -239,16 +259,15 @@ def test_config_and_rules_must_fit_together(tmp_path: Path) -> None:
     box = BOX.replace("support", "suport") + '\npriority = "hihg"\ntype = "generale"\n'
     site = load_config(write(tmp_path, SMALLEST.replace(BOX, box))).site()
     files = dict(shipped_texts())
-    files["rules/routing.toml"] += (
-        '\n[[rule]]\nname = "x"\nmailboxes = ["suport"]\nthen = { forward_to = "support+x@example.com" }\n'
-    )
+    then = 'then = { forward_to = "support+x@example.com" }'
+    files["rules/routing.toml"] += f'\n[[rule]]\nname = "x"\nmailboxes = ["suport"]\n{then}\n'
+    box_path, rule_path = 'config.toml: mailbox "support"', 'rules/routing.toml: rule "x"'
     assert [str(item) for item in check_mailboxes(site, policy_from_files(files))] == [
-        'config.toml: mailbox "support".category: there is no category "suport"; did you mean "support"?',
-        'config.toml: mailbox "support".priority: there is no priority "hihg"; did you mean "high"?',
-        'config.toml: mailbox "support".type: there is no type "generale"; did you mean "general"?',
-        'rules/routing.toml: rule "x".mailboxes[1]: there is no mailbox "suport"; did you mean "support"?',
-        'rules/routing.toml: rule "x".then: "support+x@example.com" is mailbox "support": '
-        "mail to it comes back",
+        f'{box_path}.category: there is no category "suport"; did you mean "support"?',
+        f'{box_path}.priority: there is no priority "hihg"; did you mean "high"?',
+        f'{box_path}.type: there is no type "generale"; did you mean "general"?',
+        f'{rule_path}.mailboxes[1]: there is no mailbox "suport"; did you mean "support"?',
+        f'{rule_path}.then: "support+x@example.com" is mailbox "support": mail to it comes back',
     ]
 
 

@@ -229,6 +229,14 @@ def test_check_finds_what_would_fail_in_use(text: str, expected: str) -> None:
     assert expected in problem.text
 
 
+def test_a_file_that_is_only_included_needs_no_blocks() -> None:
+    own = {
+        "templates/mail/answer.en.j2": template("{% include 'footer.en.j2' %}"),
+        "templates/mail/footer.en.j2": "-- us",
+    }
+    assert check_templates(own) == []
+
+
 def test_an_extracted_variable_is_known_to_the_check() -> None:
     own = {"templates/mail/answer.en.j2": template("{{ extracted.order }}")}
     assert check_templates(own, extracted=["order"]) == []

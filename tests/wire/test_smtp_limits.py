@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from contextlib import suppress
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from tests.wire.live_door import Client, Open, make_site
 
+from postroom.intake.gate import is_in, peer_of
 from postroom.spool import Spool
 
 MAIL = b"Subject: Hello\r\n\r\nHow are you?\r\n"
@@ -266,15 +268,38 @@ def _when_free(door: Any) -> None:
 
 def test_several_listeners(open_door: Open, spool: Spool, tmp_path: Path) -> None:
     path = tmp_path / "smtp.sock"
-    door = open_door(["127.0.0.1:0", f"unix:{path}", "[::1]:0"])
+    door = open_door(["127.0.0.1:0", f"unix:{path}", "127.0.0.2:0"])
     peers = []
     for number in range(3):
-        with door.client(number) as client:
+        with door.client(number, source=None if number == 1 else "127.0.0.3") as client:
             assert client.greet().give(MAIL).startswith("250 2.0.0")
         peers.append(spool.list()[-1].envelope.peer)
-    assert peers == ["127.0.0.1", "unix", "::1"]
+    assert peers == ["127.0.0.3", "unix", "127.0.0.3"]
     door.start_to_stop().result()
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [("127.0.0.1", True), ("::1", True), ("unix", True), ("192.0.2.1", False), ("", False)],
+)
+def test_who_is_a_relay(peer: str, expected: bool) -> None:
+    assert is_in(peer, ("127.0.0.0/8", "::1/128", "unix")) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (("192.0.2.1", 25), "192.0.2.1"),
+        (("::ffff:192.0.2.1", 25, 0, 0), "192.0.2.1"),
+        (("fe80::1%eth0", 25, 0, 2), "fe80::1"),
+        (None, ""),
+    ],
+)
+def test_how_a_peer_is_called(name: object, expected: str) -> None:
+    with socket.socket() as inet:
+        transport = asyncio.BaseTransport({"socket": inet, "peername": name})
+        assert peer_of(transport) == expected
 
 
 def test_an_address_in_use_is_an_error_and_leaves_nothing_open(open_door: Open) -> None:

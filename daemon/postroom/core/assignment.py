@@ -43,7 +43,8 @@ def choose_owner(
     if category.service_contact_first:
         own = (facts.contact.handler or facts.contact.company_handler) if facts.contact else None
         own = own or (facts.company.handler if facts.company else None)
-        if own is not None and own in policy.handlers and is_present(facts, own, now):
+        is_there = own in policy.handlers and own != exclude
+        if own is not None and is_there and is_present(facts, own, now):
             return _turn(category, facts, own, "the customer's own handler", absent)
     if present:
         return _by_method(category, facts, present, absent)

@@ -14,6 +14,9 @@ from postroom.core.facts import Facts
 from postroom.core.model import Brakes, Budget
 from postroom.mail.address import domain_of
 
+# A token that is due now must not wait because a fraction was rounded.
+_TOLERANCE = 1e-9
+
 
 def request_key(address: str) -> str:
     """Name the bucket for new requests of one address."""
@@ -63,7 +66,8 @@ def _take(buckets: list[tuple[str, Budget]], facts: Facts, now: datetime) -> Bra
         if known is not None:
             refilled = (now - known.at) / budget.period * budget.count
             level = min(level, known.tokens + max(refilled, 0.0))
-        if level < 1.0:
+        if level < 1.0 - _TOLERANCE:
             return Braked(by=key.partition(":")[0])
-        spent.append(SpendBrake(key, level - 1.0, known.version if known is not None else 0))
+        version = known.version if known is not None else 0
+        spent.append(SpendBrake(key, max(level - 1.0, 0.0), version))
     return Braked(spent=tuple(spent))

@@ -328,7 +328,7 @@ def _reopen(request: RequestFact, policy: Policy, command: Reopen) -> Iterable[E
     because = command.reason or "reopened by hand"
     if workflow.free:
         return (lifecycle.change(request, policy, workflow.initial, because),)
-    return (lifecycle.by_hand(request, policy, workflow.initial, "handler", because),)
+    return (lifecycle.by_hand(request, policy, workflow.initial, "handler", command.reason),)
 
 
 def _assign(

@@ -48,6 +48,8 @@ class OpenRequest:
     language: str
     requester: str | None  # address; its contact exists or is learned by this decision
     because: str
+    owner: str | None = None
+    owner_because: str = ""
     auto_reply: str = "sent"  # or why none
     tags: tuple[str, ...] = ()
     extracted: Mapping[str, str] = field(default_factory=dict)

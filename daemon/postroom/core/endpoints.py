@@ -6,7 +6,6 @@ Pure grammar: nothing here connects or looks anything up.
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -41,7 +40,7 @@ def read_endpoint(text: str) -> Endpoint:
     if text.startswith("unix:"):
         path = text.removeprefix("unix:")
         # sun_path of Linux holds 108 octets with the final NUL.
-        if not path.startswith("/") or len(os.fsencode(path)) > 107:
+        if not path.startswith("/") or "\x00" in path or len(path.encode()) > 107:
             raise ValueError(
                 f"must be unix: and a whole path of at most 107 octets, not {show(text)}"
             )
@@ -59,11 +58,17 @@ def check_endpoint(text: str) -> str:
     return text
 
 
+def check_file_path(text: str) -> str:
+    """Accept what can be the path of a file."""
+    if not text or "\x00" in text:
+        raise ValueError(f"must be the path of a file, not {show(text)}")
+    return text
+
+
 def check_relay(url: str) -> str:
     """Check "smtp://host:25", "smtps://host:465" or "maildir:PATH"; return it as written."""
     if url.startswith("maildir:"):
-        if not url.removeprefix("maildir:"):
-            raise ValueError('needs a path: "maildir:var/sent"')
+        check_file_path(url.removeprefix("maildir:"))
         return url
     try:
         parts = urlsplit(url)

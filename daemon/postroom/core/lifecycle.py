@@ -118,21 +118,23 @@ def initial_status(
     return workflow.statuses[workflow.initial]
 
 
-def by_hand(request: RequestFact, policy: Policy, wanted: str, by: str, because: str) -> SetStatus:
+def by_hand(request: RequestFact, policy: Policy, wanted: str, by: str, reason: str) -> SetStatus:
     """Return the change to a status (or by a transition's name) that somebody asks for.
 
-    NotAllowed names the legal ones. Phases `merged` and `deleted` are reached by commands of their own.
+    NotAllowed names the legal ones. Phase `merged` is reached by a command of its own.
     """
     workflow = policy.workflow_of(request.type)
+    because = reason or "by hand"
     if workflow.free:
-        if wanted not in workflow.statuses:
-            raise NotAllowed(_legal(f"no status is called {wanted!r}", sorted(workflow.statuses)))
+        names = [s.name for s in workflow.statuses.values() if s.phase is not Phase.MERGED]
+        if wanted not in names:
+            raise NotAllowed(_legal(f"no status is called {wanted!r}", sorted(names)))
         status = workflow.statuses[wanted]
         return SetStatus(request.id, request.status, wanted, status.phase, because)
     legal = [t for t in workflow.transitions if request.status in t.sources and by in t.by]
     for transition in legal:
         if wanted in (transition.name, transition.to):
-            missing = [need for need in transition.requires if need != "reason" or not because]
+            missing = [need for need in transition.requires if need != "reason" or not reason]
             if missing:
                 raise NotAllowed(f"{transition.name} needs: {', '.join(missing)}")
             status = workflow.statuses[transition.to]

@@ -182,6 +182,7 @@ class Calendar:
             and not self.closed_yearly
             and not self.closed_once
             and self.holidays == frozenset()
+            and not self.open
         )
 
 

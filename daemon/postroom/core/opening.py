@@ -15,7 +15,6 @@ from postroom.core.brakes import brake_answer
 from postroom.core.effects import (
     AddParticipant,
     AppendMessage,
-    Assign,
     Author,
     Decision,
     Effect,
@@ -75,13 +74,14 @@ def open_request(
     reply = _reply(arrival, judgement, facts, site, now)
     reason = _reason(judgement)
     effects: list[Effect] = [*learn_sender(arrival, facts)]
-    effects.append(_opened(arrival, shape, judgement.routing, reply, facts, reason))
+    effects.append(_opened(arrival, shape, judgement.routing, choice, reply, facts, reason))
     if arrival.sender:
         effects.append(AddParticipant(None, arrival.sender, "requester", reason))
     effects.append(message_of(arrival, judgement, None, Visibility.PUBLIC, Direction.IN))
     effects.append(KnowIds(None, ids_of(arrival, facts, None)))
     effects.extend(_links(arrival, judgement, facts))
-    effects.extend(_assigned(choice, judgement.routing))
+    if choice.turn is not None:
+        effects.append(choice.turn)
     effects.extend((*spent, *reply.spent))
     about = _about(shape, choice)
     if reply.template is not None:
@@ -197,6 +197,7 @@ def _opened(
     arrival: Arrival,
     shape: Shape,
     routing: Routing,
+    choice: Choice,
     reply: ReplyVerdict,
     facts: Facts,
     reason: str,
@@ -215,6 +216,8 @@ def _opened(
         language=shape.language,
         requester=arrival.sender or None,
         because=reason,
+        owner=choice.owner,
+        owner_because=routing.because("owner", choice.reason),
         auto_reply=reply.reason,
         tags=routing.actions.tags,
         extracted=dict(routing.extracted),
@@ -290,13 +293,6 @@ def _links(arrival: Arrival, judgement: Judgement, facts: Facts) -> Iterable[Lin
             why = f"the same mail came to {same.mailbox}"
             linked.setdefault(same.request_id, LinkRequests(None, same.request_id, "twin", why))
     return linked.values()
-
-
-def _assigned(choice: Choice, routing: Routing) -> Iterable[Effect]:
-    if choice.turn is not None:
-        yield choice.turn
-    if choice.owner is not None:
-        yield Assign(None, None, choice.owner, routing.because("owner", choice.reason))
 
 
 def _about(shape: Shape, choice: Choice) -> dict[str, str]:

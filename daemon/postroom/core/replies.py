@@ -15,8 +15,8 @@ from postroom.mail.message import Origin
 
 # Mailboxes that nobody reads (pain 39), and those that must never be answered (RFC 3834 §2, RFC 5321 §4.5.1).
 _NOBODY = re.compile(
-    r"^(no[-_.]?reply|do[-_.]?not[-_.]?reply|dont[-_.]?reply|noreply[-_.+].*|mailer[-_.]?daemon|"
-    r"postmaster|bounces?|bounce[-_.+=].*|owner-.*|.*-owner|.*-request|listserv|majordomo)$"
+    r"^((no|do[-_.]?not|dont)[-_.]?reply([-_.+=].*)?|bounces?([-_.+=].*)?|mailer[-_.]?daemon|"
+    r"postmaster|owner-.*|.*-owner|.*-request|listserv|majordomo)$"
 )
 
 

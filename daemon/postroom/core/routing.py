@@ -80,15 +80,17 @@ def match_rule(
     """Say whether one rule matches, and which condition decided."""
     if rule.mailboxes and mailbox not in rule.mailboxes:
         return RuleTrace(rule.name, matched=False, why=f"mailbox is {mailbox}")
+    found: list[str] = []
     for condition in rule.when:
-        if _hit(condition, mail, mailbox, verdict, company) is None:
+        hit = _hit(condition, mail, mailbox, verdict, company)
+        if hit is None:
             return RuleTrace(rule.name, matched=False, why=f"{_key(condition)} does not match")
-    hits = [_hit(condition, mail, mailbox, verdict, company) for condition in rule.when]
+        found.append(f"{_key(condition)} = {hit}")
     # All of `unless` must hold to stop the rule, as all of `when` must to start it.
-    if rule.unless and all(_hit(c, mail, mailbox, verdict, company) for c in rule.unless):
+    unless = [_hit(condition, mail, mailbox, verdict, company) for condition in rule.unless]
+    if unless and None not in unless:
         keys = ", ".join(_key(condition) for condition in rule.unless)
         return RuleTrace(rule.name, matched=False, why=f"unless: {keys}")
-    found = [f"{_key(c)} = {hit}" for c, hit in zip(rule.when, hits, strict=True)]
     return RuleTrace(rule.name, matched=True, why=", ".join(found) or "no conditions")
 
 

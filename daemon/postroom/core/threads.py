@@ -14,6 +14,9 @@ from postroom.core.facts import Arrival, Facts, KnownId, RequestFact, Wish
 from postroom.core.model import Phase, Policy, Site
 from postroom.mail.refs import find_tags
 
+# Of several tokens in one mail the most internal wins.
+_ROLES = "nshc"
+
 
 class ThreadReason(StrEnum):
     """What led a mail to its request, or to none."""
@@ -54,21 +57,30 @@ def choose_thread(
     arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime
 ) -> ThreadVerdict:
     """Name the request a mail continues; the strongest evidence wins."""
-    if facts.hold_request is not None and arrival.wish is not Wish.NONE:
-        if arrival.wish is Wish.ACCEPT:
-            return ThreadVerdict(
-                Joining.JOIN, _survivor(facts, facts.hold_request).id, ThreadReason.ACCEPTED
-            )
-        return ThreadVerdict(Joining.NEW, facts.hold_request, ThreadReason.HOLD_OVER)
-    verdict = _by_evidence(arrival, facts, policy, site)
+    verdict = _by_wish(arrival, facts) or _by_evidence(arrival, facts, policy, site)
+    if verdict.joining is Joining.HOLD and facts.hold_state is not None:
+        # Held before, for another reason: a mail is held once.
+        return ThreadVerdict(
+            Joining.NEW, verdict.request_id, ThreadReason.HOLD_OVER, verdict.evidence
+        )
     if verdict.joining is not Joining.JOIN or verdict.request_id is None:
         return verdict
     return _if_open(verdict, facts.requests[verdict.request_id], policy, now)
 
 
+def _by_wish(arrival: Arrival, facts: Facts) -> ThreadVerdict | None:
+    """Let a human, or the end of its time, say what becomes of a held mail."""
+    if arrival.wish is Wish.NONE or facts.hold_request is None:
+        return None
+    if arrival.wish is not Wish.ACCEPT:
+        return ThreadVerdict(Joining.NEW, facts.hold_request, ThreadReason.HOLD_OVER)
+    request = _survivor(facts, facts.hold_request)
+    return ThreadVerdict(Joining.JOIN, request.id, ThreadReason.ACCEPTED)
+
+
 def _by_evidence(arrival: Arrival, facts: Facts, policy: Policy, site: Site) -> ThreadVerdict:
-    for token in arrival.tokens:
-        if token.role != "b" and (request := _find(facts, token.object_id)) is not None:
+    for token in sorted(arrival.tokens, key=lambda token: _ROLES.find(token.role)):
+        if token.role in _ROLES and (request := _find(facts, token.object_id)) is not None:
             return _join(request, ThreadReason.REPLY_TOKEN, f"token of role {token.role}")
     for delivery in arrival.bounce_deliveries:
         request = _find(facts, facts.deliveries.get(delivery))

@@ -42,9 +42,8 @@ def intervals(start: datetime, calendar: Calendar) -> Iterator[tuple[datetime, d
     zone = ZoneInfo(calendar.time_zone)
     first = start.astimezone(zone).date()
     for offset in range(-1, HORIZON_DAYS):
-        for opens, closes in of_day(first + timedelta(days=offset), calendar):
-            begins = _instant(opens, zone)
-            ends = _instant(closes, zone)
+        day = of_day(first + timedelta(days=offset), calendar)
+        for begins, ends in sorted(span for hours in day for span in _passing(*hours, zone)):
             if ends > start and ends > begins:
                 yield max(begins, start.astimezone(UTC)), ends
 
@@ -68,6 +67,35 @@ def of_day(day: date, calendar: Calendar) -> list[tuple[datetime, datetime]]:
         )
         for opens, closes in calendar.week[day.weekday()]
     ]
+
+
+def _passing(
+    opens: datetime, closes: datetime, zone: ZoneInfo
+) -> list[tuple[datetime, datetime]]:
+    """Turn hours on the wall clock into the time that passes while it shows them.
+
+    An hour that the clock skips does not pass; one that it shows twice passes twice.
+    """
+    before = _instant(opens, zone), _instant(closes, zone)
+    after = _instant(opens.replace(fold=1), zone), _instant(closes.replace(fold=1), zone)
+    if before == after:  # neither lies in an hour that is skipped or comes twice
+        return [before]
+    changed = 0 if before[0] != after[0] else 1
+    change = _change(before[changed], after[changed], zone)
+    return [(before[0], min(before[1], change)), (max(after[0], change), after[1])]
+
+
+def _change(one: datetime, other: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment between two at which the clock is changed."""
+    low, high = sorted((one, other))
+    offset = low.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
+        if middle.astimezone(zone).utcoffset() == offset:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def _instant(local: datetime, zone: ZoneInfo) -> datetime:

@@ -108,14 +108,16 @@ class SmtpSession(SMTP):
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         """Arm the one timer of a connection, which looks at the clock rather than being moved
-        with each command."""
-        self._timeout_handle = self.loop.call_at(duration or self._ends_at(), self._timeout_cb)
+        with each command as in aiosmtpd."""
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
+        at = self._ends_at() if duration is None else self.loop.time() + duration
+        self._timeout_handle = self.loop.call_at(at, self._timeout_cb)
 
     def _timeout_cb(self) -> None:
-        now = self.loop.time()
         if self._is_storing:
-            self._reset_timeout(now + 1)
-        elif now < self._ends_at():
+            self._reset_timeout(1)
+        elif self.loop.time() < self._ends_at():
             self._reset_timeout()
         else:
             self._hang_up(Refused(421, "4.4.2", "You took too long"))
@@ -129,7 +131,8 @@ class SmtpSession(SMTP):
 
     def _hang_up(self, refused: Refused | None) -> None:
         """Say a last word and end. Closing while the peer still sends would make the kernel
-        reset the connection and the word be lost: so only our side is closed, for a while."""
+        reset the connection and the word be lost: so only our side is closed, for a while.
+        Who has not even said hello has sent nothing yet, and does not get that while."""
         if self._is_over or self.transport is None:
             return
         self._is_over = True
@@ -138,7 +141,7 @@ class SmtpSession(SMTP):
             self._writer.write(_line(refused))
         transport = self._stream()
         self._lingering = self.loop.call_later(_LINGER, transport.abort)
-        if self._is_deaf or not transport.can_write_eof():
+        if self._is_deaf or not self._helo or not transport.can_write_eof():
             transport.close()
         elif not transport.is_closing():
             transport.write_eof()

@@ -32,10 +32,6 @@ class Wire:
         self._reader = reader
         self._buffer = bytearray()
 
-    def clear(self) -> None:
-        """Forget what was received, as after STARTTLS (RFC 3207 §4.2)."""
-        self._buffer.clear()
-
     async def line(self) -> bytes:
         """Return the next command line, without CRLF."""
         while (end := self._buffer.find(b"\n")) < 0:

@@ -103,7 +103,7 @@ def _unique(name: str, taken: dict[str, int]) -> str:
 def _size(structure: Structure, leaf: Node) -> int:
     match leaf.encoding:
         case "base64":
-            return base64_size(memoryview(structure.raw)[leaf.body : leaf.end])
+            return base64_size(structure.raw, leaf.body, leaf.end)
         case "" | "7bit" | "8bit" | "binary":
             return leaf.end - leaf.body
         case encoding:

@@ -201,12 +201,16 @@ def _quads(octets: bytes) -> bytes:
     return binascii.a2b_base64(octets + b"=" * (-len(octets) % 4))
 
 
-def base64_size(raw: memoryview) -> int:
-    """Count the octets that `decode_base64` would give, without making them."""
+def base64_size(raw: bytes, start: int, end: int) -> int:
+    """Count the octets `decode_base64` would give for `raw[start:end]`, without making them."""
+    padding = raw.find(b"=", start, end)
+    padding = end if padding < 0 else padding
+    if raw[padding:end].translate(None, _NOT_BASE64 + b"="):
+        return len(decode_base64(raw[start:end]))  # more follows after padding: count exactly
     step = 1 << 20
     digits = sum(
-        len(raw[start : start + step].tobytes().translate(None, _NOT_BASE64 + b"="))
-        for start in range(0, len(raw), step)
+        len(raw[each : min(each + step, padding)].translate(None, _NOT_BASE64))
+        for each in range(start, padding, step)
     )
     return digits * 3 // 4
 

@@ -271,9 +271,12 @@ class _TextMaker:
 
     def _element(self, tag: str, is_closing: bool, attributes: str) -> None:
         if tag == "blockquote":
-            self._break(paragraph=not is_closing)
+            self._break(paragraph=True)
+            if is_closing and self.lines and not self.lines[-1].strip("> "):
+                self.lines.pop()  # the empty line belongs below the quote, not to it
             self.quotes = max(0, min(self.quotes + (-1 if is_closing else 1), _DEEPEST_QUOTE))
-            self._break(paragraph=is_closing)
+            if is_closing:
+                self._break(paragraph=True)
         elif tag in _PARAGRAPHS:
             self._break(paragraph=True)
             if tag == "pre":

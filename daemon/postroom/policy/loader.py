@@ -72,7 +72,8 @@ def load_policy(
     try:
         policy = policy_from_files(files, hooks=known_hooks)
     except ConfigError as error:
-        problems += error.problems
+        unread = {problem.file for problem in problems}
+        problems += [problem for problem in error.problems if problem.file not in unread]
     if problems:
         raise ConfigError([_where_it_lies(item, rules, templates) for item in problems])
     return policy

@@ -37,7 +37,7 @@ from postroom.spool.file import free_bytes, open_file, translated
 from postroom.spool.model import Cursor, SpooledMail, SpoolEntry, SpoolNumbers, SpoolState
 from postroom.spool.writer import Job, Writer
 
-_POLL = 0.25  # seconds between two looks for what another process has put
+_POLL = 0.05  # seconds between two looks for what another process has put
 
 T = TypeVar("T")
 

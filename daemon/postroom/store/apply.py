@@ -69,11 +69,13 @@ def apply(
     for effect in decision.effects:
         if not isinstance(effect, LearnContact | OpenRequest):
             _apply(work, effect)
+    if work.refs:
+        connection.execute(s.MESSAGE_REF, work.refs)
     if work.history:
         connection.execute(s.HISTORY, work.history)
     failpoints.hit("apply.written")
     request = work.opened if work.opened is not None else decision.request
-    return Applied(work.journal_id, request, work.has_mail)
+    return Applied(work.journal_id, request, work.mails > 0)
 
 
 def activate_policy(
@@ -112,17 +114,8 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
         case AddParticipant():
             write_request.participate(work, effect)
         case KnowIds():
-            rows = [
-                {
-                    "message_id": message_id,
-                    "n": n,
-                    "request_id": work.request_id(effect.request),
-                    "kind": kind,
-                }
-                for message_id, n, kind in effect.ids
-            ]
-            if rows:
-                work.connection.execute(s.MESSAGE_REF, rows)
+            for message_id, n, kind in effect.ids:
+                work.know(message_id, n, work.request_id(effect.request), kind)
         case NoteMailbox():
             keys = {"request_id": effect.request, "mailbox": effect.mailbox}
             work.connection.execute(s.MAILBOX, keys)
@@ -184,7 +177,9 @@ def _journal(work: Writing) -> None:
         work.journal_id = inserted(work.connection, s.JOURNAL, row)
     else:
         work.journal_id = mail.journal_id
-        work.connection.execute(s.REJOURNAL, {"b_id": mail.journal_id, **outcome})
+        keys = {"b_id": mail.journal_id, "b_was": mail.was}
+        if work.connection.execute(s.REJOURNAL, keys | outcome).rowcount == 0:
+            raise Conflict(f"journal {mail.journal_id} was decided again")
     if mail.raw is not None:
         work.connection.execute(s.RAW, {"journal_id": work.journal_id, "raw": mail.raw})
     if mail.journal_id is not None:

@@ -393,8 +393,7 @@ def entries(conn: Connection, states: Iterable[str] = ()) -> list[OutboxEntry]:
 
 def entry(conn: Connection, delivery_id: int) -> OutboxEntry:
     """Return one delivery. Raises NotFound."""
-    found = conn.execute(ENTRIES.where(delivery.c.id == delivery_id)).mappings()
-    row = found.one_or_none()
+    row = conn.execute(ENTRIES.where(_THIS), {"delivery_id": delivery_id}).mappings().first()
     if row is None:
         raise NotFound(f"no delivery {delivery_id}")
     return OutboxEntry(**row)

@@ -43,6 +43,7 @@ _ACTIVE_POLICY = (
 )
 _POLICY_FILES = select(t.policy.c.files).where(t.policy.c.version == bindparam("version"))
 _APPLIED_COLUMNS = (t.journal.c.id, t.journal.c.outcome, t.journal.c.request_id, t.journal.c.reason)
+_APPLIED_ROW = select(*_APPLIED_COLUMNS).where(t.journal.c.id == bindparam("id"))
 _APPLIED_SPOOL = select(*_APPLIED_COLUMNS).where(
     t.journal.c.spool_name == bindparam("name"), t.journal.c.spool_number == bindparam("number")
 )
@@ -195,7 +196,7 @@ def load_mail_facts(
         owner, owner_at = (last[0], last[1]) if last is not None else (None, None)
     return Facts(
         policy_version=active_policy(connection),
-        applied=_applied(connection, arrival) if journal_id is None else None,
+        applied=_applied(connection, arrival, journal_id),
         same=same,
         contact=contact,
         company=company,
@@ -267,9 +268,13 @@ def _last_in(connection: Connection, request_id: int) -> tuple[str | None, tuple
     return (row[0], tuple(row[1])) if row is not None else (None, ())
 
 
-def _applied(connection: Connection, arrival: Arrival) -> AppliedFact | None:
+def _applied(
+    connection: Connection, arrival: Arrival, journal_id: int | None
+) -> AppliedFact | None:
     row = None
-    if arrival.spool_number is not None:
+    if journal_id is not None:
+        row = connection.execute(_APPLIED_ROW, {"id": journal_id}).first()
+    elif arrival.spool_number is not None:
         keys = {"name": arrival.spool_name, "number": arrival.spool_number}
         row = connection.execute(_APPLIED_SPOOL, keys).first()
     if row is None and arrival.source_key is not None:

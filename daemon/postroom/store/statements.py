@@ -30,7 +30,9 @@ HANDLER = insert(t.handler)
 POLICY = insert(t.policy)
 POLICY_ACTIVATION = insert(t.policy_activation)
 
-REJOURNAL = update(t.journal).where(t.journal.c.id == bindparam("b_id"))
+REJOURNAL = update(t.journal).where(
+    t.journal.c.id == bindparam("b_id"), t.journal.c.outcome == bindparam("b_was")
+)
 TOUCH_REQUEST = (
     update(t.request)
     .where(t.request.c.id == bindparam("b_id"), t.request.c.version == bindparam("b_version"))
@@ -58,11 +60,6 @@ SET_PROPERTY = {
     .values(**{name: bindparam("b_value")})
     for name in ("type", "subject", "category", "priority")
 }
-SET_MESSAGE_ID = (
-    update(t.outbox)
-    .where(t.outbox.c.id == bindparam("b_id"))
-    .values(message_id=bindparam("b_message_id"))
-)
 ASSIGNED_AT = (
     update(t.handler)
     .where(t.handler.c.name == bindparam("b_name"))

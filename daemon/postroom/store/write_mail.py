@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -30,14 +31,14 @@ def queue_mail(work: Writing, effect: QueueMail) -> None:
     has_request = effect.request is not None or work.opened is not None
     request_id = work.request_id(effect.request) if has_request else None
     mailbox = work.site.mailboxes[effect.mailbox]
-    outbox_id = inserted(
-        work.connection, s.OUTBOX, _outbox_row(work, effect, request_id, mailbox.name)
-    )
+    # A decision's mails differ by the moment: each a millisecond after the one before.
+    moment = work.now + timedelta(milliseconds=work.mails)
     message_id = work.signer.message_id(
-        request_id or 0, outbox_id, work.now, domain_of(mailbox.address)
+        request_id or 0, work.journal_id or 0, moment, domain_of(mailbox.address)
     )
-    keys = {"b_id": outbox_id, "b_message_id": message_id}
-    work.connection.execute(s.SET_MESSAGE_ID, keys)
+    outbox_id = inserted(
+        work.connection, s.OUTBOX, _outbox_row(work, effect, request_id, message_id)
+    )
     subject = effect.subject or effect.variables["request"].get("subject", "")
     rows = [
         {
@@ -50,17 +51,16 @@ def queue_mail(work: Writing, effect: QueueMail) -> None:
         for recipient in dict.fromkeys(effect.recipients)
     ]
     work.connection.execute(s.DELIVERY, rows)
-    work.has_mail = True
+    work.mails += 1
     if request_id is not None:
-        sent = {"message_id": message_id, "n": 0, "request_id": request_id, "kind": "sent"}
-        work.connection.execute(s.MESSAGE_REF, sent)
+        work.know(message_id, 0, request_id, "sent")
         said = f"{effect.kind} to {', '.join(effect.recipients)}"
         work.note(request_id, "mail", None, said, effect.because)
     failpoints.hit("apply.outbox")
 
 
 def _outbox_row(
-    work: Writing, effect: QueueMail, request_id: int | None, mailbox: str
+    work: Writing, effect: QueueMail, request_id: int | None, message_id: str
 ) -> dict[str, Any]:
     variables = dict(effect.variables)
     number = request_id if request_id is not None else 0
@@ -77,9 +77,8 @@ def _outbox_row(
         "request_id": request_id,
         "journal_id": work.journal_id,
         "kind": effect.kind,
-        "mailbox": mailbox,
-        # Unique until the row's own id has made the real one, two lines further on.
-        "message_id": f"{work.journal_id}.{len(work.history)}.{work.now.isoformat()}",
+        "mailbox": effect.mailbox,
+        "message_id": message_id,
         "at": work.now,
         "template": effect.template,
         "language": effect.language,

@@ -56,6 +56,7 @@ def open_(work: Writing, effect: OpenRequest) -> None:
             "priority": effect.priority,
             "status": effect.status,
             "phase": effect.phase.value,
+            "owner": effect.owner,
             "requester_id": requester,
             "company_id": effect.company_id,
             "language": effect.language,
@@ -66,8 +67,11 @@ def open_(work: Writing, effect: OpenRequest) -> None:
             "closed_at": work.now if effect.phase is Phase.CLOSED else None,
         },
     )
-    work.owners[work.opened] = (None, effect.phase)
+    work.owners[work.opened] = (effect.owner, effect.phase)
     work.note(None, "opened", None, effect.status, effect.because)
+    if effect.owner is not None:
+        _count(work, None, effect.phase, effect.owner, effect.phase)
+        work.note(None, "owner", None, effect.owner, effect.owner_because)
     if effect.tags:
         work.connection.execute(
             s.TAG, [{"request_id": work.opened, "tag": tag} for tag in dict.fromkeys(effect.tags)]

@@ -22,13 +22,14 @@ _CONTACT = select(t.address.c.contact_id).where(t.address.c.key == bindparam("ke
 class MailRow:
     """The mail that a decision is about: what the journal and the raw table keep of it.
 
-    `journal_id`: the row that it already has (held, quarantined, ignored before). `raw` None: its
-    bytes are kept already, or (quarantine) stay in the spool.
+    `journal_id`: the row that it already has (held, quarantined, ignored before), `was` the outcome
+    that was seen there. `raw` None: its bytes are kept already, or (quarantine) stay in the spool.
     """
 
     arrival: Arrival
     raw: bytes | None
     journal_id: int | None = None
+    was: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,13 @@ class Writing:
     owners: dict[int, tuple[str | None, Phase]] = field(default_factory=dict)  # as written so far
     contacts: dict[str, int] = field(default_factory=dict)
     participants: dict[tuple[int, str], int] = field(default_factory=dict)
-    has_mail: bool = False
+    refs: list[dict[str, Any]] = field(default_factory=list)
+    mails: int = 0  # queued so far
+
+    def know(self, message_id: str, n: int, request_id: int, kind: str) -> None:
+        """Remember a row of message_ref."""
+        row = {"message_id": message_id, "n": n, "request_id": request_id, "kind": kind}
+        self.refs.append(row)
 
     def request_id(self, request: int | None) -> int:
         """Resolve "the one that this decision opens"."""

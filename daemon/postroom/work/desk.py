@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -33,6 +33,8 @@ from postroom.store.writing import Applied, MailRow
 
 # Two replies at once settle at the second try; more is a storm on one request.
 ATTEMPTS = 12
+# What Wish.TAKE_IN may take in after all; the others have their request, or a hold of their own.
+RETRIED = frozenset({Outcome.IGNORED, Outcome.BOUNCE, Outcome.DUPLICATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +154,11 @@ class Desk:
         policy, now = self.policy, self.clock()
         with self.database.read() as connection:
             facts = reads.load_mail_facts(connection, arrival, self.site, journal_id)
-        if (settled := _before(facts)) is not None:
+        if journal_id is None and (settled := _before(facts)) is not None:
             return settled
-        if arrival.wish is not Wish.NONE and facts.hold_state not in (None, "waiting"):
-            raise NotAllowed(f"the hold is over: {facts.hold_state}")
+        _check_wish(arrival.wish, facts)
         decision = decide_mail(arrival, facts, policy, self.site, now)
-        failpoints.hit("desk.decided")
-        row = _row(arrival, raw, facts)
-        if journal_id is not None:
-            row = replace(row, journal_id=journal_id)
-        return self.database.write(lambda c: self._applied(c, decision, row, now))
+        return self._write(decision, _row(arrival, raw, facts), now)
 
     def _quarantine(self, connection: Connection, arrival: Arrival, decision: Decision) -> Settled:
         facts = reads.load_mail_facts(connection, arrival, self.site)
@@ -190,22 +187,23 @@ class Desk:
         with self.database.read() as connection:
             facts = reads.load_command_facts(connection, request_id)
         decision = decide_command(command, request_id, facts, policy, self.site, now, actor)
-        failpoints.hit("desk.decided")
         row = None
         if isinstance(command, WriteNote | WriteAnswer):
             request = facts.requests[request_id]
             row = MailRow(self._typed(command.mail, request.mailbox, now), raw)
-        return self.database.write(lambda c: self._applied(c, decision, row, now))
+        return self._write(decision, row, now)
 
     def refuse(self, journal_id: int, arrival: Arrival, actor: str) -> Settled:
         """End a hold: the mail is not wanted, and stays in the journal."""
+        return self._until_settled(lambda: self._refuse(journal_id, arrival, actor))
+
+    def _refuse(self, journal_id: int, arrival: Arrival, actor: str) -> Settled:
         with self.database.read() as connection:
             facts = reads.load_mail_facts(connection, arrival, self.site, journal_id)
         if facts.hold_state != "waiting":
             raise NotAllowed(f"the hold is over: {facts.hold_state}")
         decision = refuse_mail(facts.hold_request, self.policy, actor)
-        row = MailRow(arrival, None, journal_id)
-        return self.database.write(lambda c: self._applied(c, decision, row, self.clock()))
+        return self._write(decision, _row(arrival, None, facts), self.clock())
 
     def _typed(self, mail: ParsedMail, mailbox: str, now: datetime) -> Arrival:
         sender = mail.from_.address if mail.from_ is not None else ""
@@ -213,6 +211,10 @@ class Desk:
         return self.arrival(mail, Envelope(sender, recipients, "cli", mailbox, now))
 
     # Both
+
+    def _write(self, decision: Decision, row: MailRow | None, now: datetime) -> Settled:
+        failpoints.hit("desk.decided")
+        return self.database.write(lambda c: self._applied(c, decision, row, now))
 
     def _applied(
         self, connection: Connection, decision: Decision, row: MailRow | None, now: datetime
@@ -248,6 +250,18 @@ class Desk:
         self.policy = policy_from_files(files, version=active)
 
 
+def _check_wish(wish: Wish, facts: Facts) -> None:
+    """Refuse to decide again about a mail that meanwhile got what it was to get."""
+    if wish is not Wish.NONE and facts.hold_state not in (None, "waiting"):
+        raise NotAllowed(f"the hold is over: {facts.hold_state}")
+    applied = facts.applied
+    if wish is Wish.TAKE_IN and applied is not None and applied.outcome not in RETRIED:
+        legal = ", ".join(sorted(RETRIED))
+        raise NotAllowed(
+            f"journal {applied.journal_id} is {applied.outcome}; only {legal} are retried"
+        )
+
+
 def _before(facts: Facts) -> Settled | None:
     """Return what was decided before about this very mail, if it was."""
     applied = facts.applied
@@ -259,4 +273,6 @@ def _before(facts: Facts) -> Settled | None:
 
 
 def _row(arrival: Arrival, raw: bytes | None, facts: Facts) -> MailRow:
-    return MailRow(arrival, raw, facts.applied.journal_id if facts.applied is not None else None)
+    if facts.applied is None:
+        return MailRow(arrival, raw)
+    return MailRow(arrival, raw, facts.applied.journal_id, facts.applied.outcome)

@@ -9,17 +9,19 @@ Fails:   Unavailable if no reader process can be started: nobody's fault, least 
 
 from __future__ import annotations
 
-import ctypes
+import fcntl
 import multiprocessing
 import os
 import resource
+import select
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from enum import StrEnum
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,11 @@ from postroom.mail.parse import read_mail
 
 _BATCH_MAILS = 16
 _BATCH_BYTES = 512 * 1024
-_PR_SET_PDEATHSIG = 1
+# Pebble's readers share one pipe: one that runs out of memory while it still receives its task
+# leaves half of it there for the next, and nobody answers any more. So no mail is handed over that
+# receiving alone (two copies of it) could bring near the limit, and silence has an end.
+_SHARE_OF_MEMORY = 4
+_SILENCE = 10  # deadlines that an answer may take, with all that is queued before it
 # Readers ignore SIGTERM (below), so waiting for it only holds up the others.
 _TERM_TIMEOUT = 0.05
 
@@ -79,13 +85,27 @@ class Readers:
         self._max_tasks = max_tasks
         self._lock = threading.Lock()
         self._is_closed = False
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["postroom.mail.parse"])
+        # Only this process holds the writing end, so the reading end tells when it has died.
+        self._life, self._own_life = self._context.Pipe(duplex=False)
         self._pool = self._start()
         self._waiters = ThreadPoolExecutor(count + 2, thread_name_prefix="readers")
 
     def read(self, raws: Sequence[bytes]) -> list[Answer]:
         """Read mails; the answers come in the order of the mails."""
-        batches = [(batch, self._schedule(batch)) for batch in _batches(raws)]
-        return [answer for batch, task in batches for answer in self._collect(batch, task)]
+        too_large = self._memory // _SHARE_OF_MEMORY
+        batches = [
+            (batch, self._schedule(batch))
+            for batch in _batches([raw for raw in raws if len(raw) <= too_large])
+        ]
+        answers = (answer for batch, task in batches for answer in self._collect(batch, task))
+        return [
+            next(answers)
+            if len(raw) <= too_large
+            else ReadFailure(Reason.MEMORY, f"{len(raw)} octets are more than a reader may take in")
+            for raw in raws
+        ]
 
     def submit(self, raws: Sequence[bytes]) -> Future[list[Answer]]:
         """Read mails without waiting for them."""
@@ -95,20 +115,20 @@ class Readers:
         """Stop the readers; what they were reading is lost to its caller, not to the spool."""
         with self._lock:
             self._is_closed = True
-            self._pool.stop()
+            _stop(self._pool)
         self._pool.join()
         self._waiters.shutdown(cancel_futures=True)
+        self._own_life.close()
+        self._life.close()
 
     def _start(self) -> pebble.ProcessPool:
         pebble.CONSTS.term_timeout = _TERM_TIMEOUT
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["postroom.mail.parse"])
         return pebble.ProcessPool(
             max_workers=self._count,
             max_tasks=self._max_tasks,
             initializer=_prepare,
-            initargs=(self._memory,),
-            context=context,
+            initargs=(self._memory, self._life),
+            context=self._context,
         )
 
     def _schedule(self, batch: Sequence[bytes]) -> tuple[pebble.ProcessPool, Any]:
@@ -128,7 +148,9 @@ class Readers:
     def _renew(self, broken: pebble.ProcessPool) -> None:
         """Replace a pool that broke: pebble gives up when an idle worker dies. Holds the lock."""
         if self._pool is broken and not self._is_closed:
-            broken.stop()
+            _stop(broken)
+            # Its threads may hang in a pipe that nobody empties: nobody waits for them either.
+            threading.Thread(target=broken.join, daemon=True, name="broken-readers").start()
             self._pool = self._start()
 
     def _collect(
@@ -156,25 +178,36 @@ class Readers:
     def _wait(self, pool: pebble.ProcessPool, task: Any) -> list[Answer] | ReadFailure | None:
         """Return the answers, what went wrong, or None if the pool itself broke."""
         try:
-            answers: list[Answer] = task.result()
-        except TimeoutError:
+            answers: list[Answer] = task.result(timeout=_SILENCE * self._deadline)
+        except TimeoutError as error:
+            if not task.done():
+                self._give_up(pool, error)
+                return None
             return ReadFailure(Reason.DEADLINE, f"not read within {self._deadline} s")
         except MemoryError:
             return ReadFailure(Reason.MEMORY, f"needs more than {self._memory} octets")
         except pebble.ProcessExpired as error:
             return ReadFailure(Reason.CRASH, f"reader ended with {error.exitcode}")
-        except (BrokenProcessPool, EOFError, OSError) as error:
-            with self._lock:
-                if self._is_closed:
-                    raise Unavailable("the readers are stopped") from error
-                self._renew(pool)
+        except (BrokenProcessPool, CancelledError, EOFError, OSError) as error:
+            self._give_up(pool, error)
             return None
         return answers
+
+    def _give_up(self, pool: pebble.ProcessPool, error: BaseException) -> None:
+        """Replace a pool that does not work any more, unless that is what was wanted."""
+        with self._lock:
+            if self._is_closed:
+                raise Unavailable("the readers are stopped") from error
+            self._renew(pool)
 
     def _prove_alive(self) -> None:
         """Tell a murderous mail from a machine that cannot run readers at all."""
         if not isinstance(self._wait(*self._schedule([])), list):
             raise Unavailable("no reader process can be started")
+
+
+def _stop(pool: Any) -> None:  # pebble's stop has no annotations
+    pool.stop()
 
 
 def _batches(raws: Sequence[bytes]) -> Iterator[list[bytes]]:
@@ -205,15 +238,31 @@ def _read_one(function: Read, raw: bytes) -> Answer:
         return ReadFailure(Reason.CRASH, f"{type(error).__name__}: {error}"[:500])
 
 
-def _prepare(memory: int) -> None:
+def _prepare(memory: int, life: Connection) -> None:
     """Runs once in each reader, before its first mail."""
+    _die_with(life)
     # The whole group gets these at shutdown; the pipeline still needs its answers then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # An idle reader sees the closed pipe; a hanging one must die too. The parent of a reader is the
-    # fork server, which ends with the daemon.
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + memory
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _die_with(life: Connection) -> None:
+    """Let the kernel kill this reader when the daemon has died, whatever the reader is doing.
+
+    An idle reader sees its closed pipe by itself, a hanging one does not. PR_SET_PDEATHSIG does not
+    help: our parent is the fork server, and it stays as long as one of its children does.
+    """
+    # Opened anew: the owner of the signal belongs to the open file, which all readers share.
+    pipe = os.open(f"/proc/self/fd/{life.fileno()}", os.O_RDONLY | os.O_NONBLOCK)
+    life.close()
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    if poll.poll(0):  # already dead: the signal would not come any more
+        os._exit(1)

@@ -9,15 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from postroom.core.facts import Arrival, Wish
-from postroom.core.model import Outcome
-from postroom.errors import NotAllowed, NotFound
+from postroom.errors import NotFound
 from postroom.mail.parse import from_envelope
 from postroom.store import journal
 from postroom.work.desk import Desk, Settled
-from postroom.work.readers import ReadFailure, Readers
-
-# What `journal retry` may take in after all; the others have their request, or a hold of their own.
-_RETRIED = frozenset({Outcome.IGNORED, Outcome.BOUNCE, Outcome.DUPLICATE})
+from postroom.work.readers import Readers, ReadFailure
 
 
 def end_hold(desk: Desk, readers: Readers, journal_id: int, wish: Wish, by: str) -> Settled:
@@ -36,9 +32,7 @@ def retry(
 ) -> Settled:
     """Decide again about a mail that made no request (row 71)."""
     with desk.database.read() as connection:
-        entry = journal.entry(connection, journal_id)
-    if entry.outcome not in _RETRIED:
-        raise NotAllowed(f"journal {journal_id} is {entry.outcome}; only {_legal()} are retried")
+        journal.entry(connection, journal_id)  # NotFound
     arrival = _load(desk, readers, journal_id)
     again = replace(arrival, wish=Wish.TAKE_IN, without_rules=without_rules, by=by)
     return desk.settle_mail(again, None, journal_id)
@@ -54,7 +48,3 @@ def _load(desk: Desk, readers: Readers, journal_id: int) -> Arrival:
     if isinstance(answer, ReadFailure):
         answer = from_envelope(stored.envelope, stored.raw, f"{answer.reason}: {answer.detail}")
     return desk.arrival(answer, stored.envelope)
-
-
-def _legal() -> str:
-    return ", ".join(sorted(outcome.value for outcome in _RETRIED))

@@ -34,7 +34,8 @@ from postroom.store import queue
 from postroom.store.db import Database
 from postroom.store.queue import ClaimedDelivery, Recipe
 from postroom.work.letter import Attachment, Rendered, letter_for
-from postroom.work.transport import Reply, Transport
+from postroom.work.reply import Reply
+from postroom.work.transport import Transport
 
 # Longer than the slowest relay may take over one mail (RFC 5321 4.5.3.2).
 LEASE = timedelta(minutes=20)

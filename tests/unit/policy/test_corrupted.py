@@ -178,8 +178,7 @@ ROUTING = [
     (
         'category = "support/billing"',
         'category = "support/biling"',
-        'rule "invoices".then.category: there is no category "support/biling"; '
-        'did you mean "support/billing"?',
+        'there is no category "support/biling"; did you mean "support/billing"?',
     ),
     (
         'priority = "high"',

@@ -37,7 +37,8 @@ then = { ignore = true }
   [[rule.example]]
   mail = { from = "Kari <k@a.example>", to = ["x@b.example", "z@b.example"], cc = "y@b.example",
     subject = "s1", text = "a t b", "header.x-spam" = "YES", attachment = ["a.txt", "b.PDF"],
-    size = "6MB", language = "nb", origin = "list", verdict = "pass", company = "acme", mailbox = "sales" }
+    size = "6MB", language = "nb", origin = "list", verdict = "pass", company = "acme",
+    mailbox = "sales" }
   matches = true
 """
     text = rule.replace(",\n  ", ", ").replace(",\n    ", ", ")

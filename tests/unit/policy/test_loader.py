@@ -185,7 +185,7 @@ def test_a_folder_that_is_not_there_and_a_file_that_cannot_be_read(tmp_path: Pat
     for path, text in SMALLEST.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
-    (tmp_path / "rules/types.toml").write_bytes(b"# \xe6\n")
+    (tmp_path / "rules/team.toml").write_bytes(b"# \xe6\n")
     (tmp_path / "rules/.#team.toml").write_text("an editor's lock")
     (tmp_path / "rules/routing.toml").mkdir()
     with pytest.raises(ConfigError) as caught:
@@ -193,7 +193,7 @@ def test_a_folder_that_is_not_there_and_a_file_that_cannot_be_read(tmp_path: Pat
     lines = [str(problem) for problem in caught.value.problems]
     assert lines == [
         f"{tmp_path}/rules/routing.toml: cannot be read: Is a directory",
-        f"{tmp_path}/rules/types.toml: is not UTF-8 (octet 2)",
+        f"{tmp_path}/rules/team.toml: is not UTF-8 (octet 2)",
     ]
 
 

@@ -1,0 +1,278 @@
+"""The bench: how much mail one machine accepts and works through, and what each mail costs.
+
+    python -m bench.run [--quick] [--runs N] [--mails N] [--json FILE] [--folder DIR] [--profile]
+
+Prints a table (Markdown) of medians with their spread. See bench/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import machine
+from bench.corpus import SEED, make_corpus
+from bench.processes import Burst, Daemon, Generator
+
+RUNS, MAILS = 3, 2_000
+QUICK_RUNS, QUICK_MAILS = 1, 60
+CONNECTIONS = (1, 10, 50)
+WORKING_CONNECTIONS = 10
+LONGEST = 600.0  # seconds for one measurement; only one that hangs gets there
+POLL = 0.01
+# What the ratios of mails a second are to: one SQLite commit for one mail.
+YARDSTICK = "SQLite, a commit for each row of 4 KB"
+
+Sample = Iterator[tuple["Figure", float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A row of the table; `has_ratio` are rates that compare with the yardstick."""
+
+    name: str
+    unit: str
+    digits: int = 0
+    has_ratio: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All values that were measured for one figure."""
+
+    figure: Figure
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return statistics.median(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured: how many mails, how often, in which folder."""
+
+    mails: int
+    runs: int
+    folder: Path
+
+
+# ---- measuring
+
+
+def measure(plan: Plan, tell: Callable[[str], None]) -> list[Result]:
+    """Run everything `plan.runs` times, one kind after the other, so that all share the weather."""
+    found: dict[Figure, list[float]] = {}
+    generator = Generator(plan.mails, SEED)
+    try:
+        for run in range(1, plan.runs + 1):
+            for what, sample in _samples(plan, generator):
+                tell(f"run {run} of {plan.runs}: {what}")
+                for figure, value in sample:
+                    found.setdefault(figure, []).append(value)
+    finally:
+        generator.close()
+    return [Result(figure, tuple(values)) for figure, values in found.items()]
+
+
+def _samples(plan: Plan, generator: Generator) -> Iterator[tuple[str, Sample]]:
+    yield "the machine itself", _reference(plan.folder)
+    for connections in CONNECTIONS:
+        what = f"SMTP, {connections} connection{'s' if connections > 1 else ''}"
+        yield what, _accept(plan, generator, connections, what)
+    yield "end to end", _work_through(plan, generator)
+
+
+def _reference(folder: Path) -> Sample:
+    yield Figure("4 KB appended and flushed (fsync)", "/s"), machine.fsyncs(folder)
+    yield Figure(YARDSTICK, "/s", 0, has_ratio=True), machine.commits(folder)
+    group = machine.GROUP
+    name = f"SQLite, {group} such rows in a commit"
+    yield Figure(name, "rows/s", 0, has_ratio=True), machine.commits(folder, group)
+
+
+def _accept(plan: Plan, generator: Generator, connections: int, what: str) -> Sample:
+    """The doors alone: mail stays in the spool."""
+    with tempfile.TemporaryDirectory(dir=plan.folder) as folder:
+        with Daemon(Path(folder), "doors") as daemon:
+            burst = generator.send(daemon.port, connections)
+            cost = daemon.cost()
+        _expect("mails in the spool", plan.mails, _count(Path(folder), "spool.db", "mail"))
+    yield Figure(f"{what}: accepted", "mails/s", 0, has_ratio=True), _rate(plan, burst)
+    yield from _latency(burst, what)
+    yield Figure(f"{what}: processor", "ms/mail", 2), 1_000 * cost.seconds / plan.mails
+    flushes = daemon.counters["spool_flushes"]
+    yield Figure(f"{what}: flushes", "/mail", 2), flushes / plan.mails
+    yield Figure(f"{what}: peak memory", "MB", 0), cost.octets / 1e6
+
+
+def _latency(burst: Burst, what: str) -> Sample:
+    times = sorted(burst.load.latencies)
+    yield Figure(f"{what}: MAIL to 250, median", "ms", 1), 1_000 * times[len(times) // 2]
+    yield Figure(f"{what}: MAIL to 250, 99 %", "ms", 1), 1_000 * times[len(times) * 99 // 100]
+
+
+def _work_through(plan: Plan, generator: Generator) -> Sample:
+    """The whole daemon: SMTP in, decided, answered, the answers sent into a Maildir."""
+    with tempfile.TemporaryDirectory(dir=plan.folder) as folder:
+        place = Path(folder)
+        with Daemon(place) as daemon:
+            burst = generator.send(daemon.port, WORKING_CONNECTIONS)
+            worked_at = daemon.wait_for("mail.worked", plan.mails, LONGEST)
+            sent, sent_at = _wait_for_outbox(place)
+            cost = daemon.cost()
+        _check(plan, place, sent)
+    what = "end to end"
+    seconds = max(worked_at, sent_at) - burst.begin
+    yield Figure(f"{what}: worked through", "mails/s", 0, has_ratio=True), plan.mails / seconds
+    yield Figure(f"{what}: accepted meanwhile", "mails/s", 0, has_ratio=True), _rate(plan, burst)
+    yield from _latency(burst, what)
+    yield Figure(f"{what}: answers sent", "/mail", 2), sent / plan.mails
+    yield Figure(f"{what}: processor", "ms/mail", 2), 1_000 * cost.seconds / plan.mails
+    yield Figure(f"{what}: cores used", "", 2), cost.seconds / seconds
+    for key, name in (("spool_flushes", "spool"), ("database_commits", "database")):
+        flushes = daemon.counters[key]
+        yield Figure(f"{what}: flushes of the {name}", "/mail", 2), flushes / plan.mails
+    yield Figure(f"{what}: peak memory", "MB", 0), cost.octets / 1e6
+    yield Figure(f"{what}: processes", ""), cost.processes
+    yield Figure("load generator: processor", "ms/mail", 2), 1_000 * burst.cpu_seconds / plan.mails
+
+
+def _rate(plan: Plan, burst: Burst) -> float:
+    return plan.mails / burst.load.seconds
+
+
+def _wait_for_outbox(folder: Path) -> tuple[int, float]:
+    """Wait until nothing waits to be sent; return how much was, and when that was so."""
+    unsent = "SELECT count(*) FROM delivery WHERE state NOT IN ('sent', 'failed')"
+    until = time.perf_counter() + LONGEST
+    with closing(_open(folder, "postroom.db")) as db:
+        while db.execute(unsent).fetchone()[0]:
+            if time.perf_counter() > until:
+                raise RuntimeError("the outbox does not become empty")
+            time.sleep(POLL)
+        at = time.perf_counter()
+        sent: int = db.execute("SELECT count(*) FROM delivery WHERE state = 'sent'").fetchone()[0]
+    return sent, at
+
+
+def _check(plan: Plan, folder: Path, sent: int) -> None:
+    """A fast daemon that loses mail is no fast daemon."""
+    answers = sum(1 for mail in make_corpus(plan.mails) if mail.thread)
+    with closing(_open(folder, "postroom.db")) as db:
+        outcomes = dict(db.execute("SELECT outcome, count(*) FROM journal GROUP BY outcome"))
+    _expect("mails in the journal", plan.mails, sum(outcomes.values()))
+    _expect("mails appended to their request", answers, outcomes.get("appended", 0))
+    _expect("requests opened", plan.mails - answers, outcomes.get("opened", 0))
+    _expect("mails left in the spool", 0, _count(folder, "spool.db", "mail"))
+    _expect("mails in the Maildir", sent, sum(1 for _ in (folder / "sent" / "new").iterdir()))
+
+
+def _expect(what: str, expected: int, found: int) -> None:
+    if expected != found:
+        raise RuntimeError(f"{what}: expected {expected}, found {found}")
+
+
+def _count(folder: Path, file: str, table: str) -> int:
+    with closing(_open(folder, file)) as db:
+        number: int = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    return number
+
+
+def _open(folder: Path, file: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{folder / 'var' / file}?mode=ro", uri=True)
+
+
+# ---- showing
+
+
+def table(results: list[Result]) -> str:
+    """Return the figures as a Markdown table."""
+    by_name = {result.figure.name: result for result in results}
+    yardstick = by_name[YARDSTICK].median
+    rows = [("", "median", "lowest - highest", "ratio"), ("---", "---:", "---:", "---:")]
+    for result in results:
+        figure, digits = result.figure, result.figure.digits
+        ratio = f"{result.median / yardstick:.2f}" if figure.has_ratio else ""
+        rows.append(
+            (
+                figure.name,
+                f"{result.median:,.{digits}f} {figure.unit}".rstrip(),
+                f"{min(result.values):,.{digits}f} - {max(result.values):,.{digits}f}",
+                ratio,
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(_line(row, widths) for row in rows)
+
+
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    first, *others = zip(row, widths, strict=True)
+    cells = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+    return f"| {' | '.join(cells)} |"
+
+
+def describe(plan: Plan) -> Mapping[str, str]:
+    """Return what stands above the table."""
+    octets = sum(len(mail.raw) for mail in make_corpus(plan.mails))
+    return {
+        "Python": platform.python_version(),
+        **machine.describe(plan.folder),
+        "corpus": f"{plan.mails} mails, {octets / 1e6:.1f} MB, seed {SEED}",
+        "runs": str(plan.runs),
+    }
+
+
+def main() -> None:
+    """Measure, print, and write JSON if wanted."""
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a small run, to see that it works")
+    parser.add_argument("--runs", type=int)
+    parser.add_argument("--mails", type=int)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all values there too")
+    parser.add_argument("--folder", type=Path, help="measure on the disk of this folder")
+    parser.add_argument("--profile", action="store_true", help="where the time goes, no table")
+    options = parser.parse_args()
+    runs = options.runs or (QUICK_RUNS if options.quick else RUNS)
+    mails = options.mails or (QUICK_MAILS if options.quick else MAILS)
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix="postroom-bench-") as folder:
+        plan = Plan(mails, runs, Path(folder))
+        for name, value in (about := describe(plan)).items():
+            print(f"{name}: {value}")
+        if options.profile:
+            from bench.profiling import print_profile  # noqa: PLC0415 - the daemon's code is loaded
+
+            print_profile(plan.folder, mails)
+            return
+        results = measure(plan, lambda text: print(text, file=sys.stderr, flush=True))
+        print("\n" + table(results))
+        if options.json is not None:
+            _write_json(options.json, about, results)
+
+
+def _write_json(path: Path, about: Mapping[str, str], results: list[Result]) -> None:
+    rows = [
+        {
+            "name": result.figure.name,
+            "unit": result.figure.unit,
+            "median": result.median,
+            "values": result.values,
+        }
+        for result in results
+    ]
+    path.write_text(json.dumps({"about": about, "figures": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

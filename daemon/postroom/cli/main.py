@@ -1,0 +1,148 @@
+"""`postroom`: the commands, and the one place where an error becomes an exit code.
+
+0 done · 1 failed · 2 usage · 75 try later · 78 configuration · 130 interrupted
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from postroom.cli import (
+    daemon,
+    database,
+    handling,
+    journal,
+    mail,
+    outbox,
+    policy,
+    setup,
+    spool,
+)
+from postroom.cli.options import ConfigOption, JsonOption
+from postroom.errors import ConfigError, Conflict, PostroomError, Unavailable
+
+FAILED, TRY_LATER, CONFIGURATION = 1, 75, 78
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"postroom {version('postroom')}")
+        except PackageNotFoundError:
+            print("postroom (from a checkout)")
+        raise typer.Exit
+
+
+def _postroom(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Turn mail into requests and look after them until they are closed.
+
+    \b
+    Begin with:
+      postroom init shop          a folder with config, rules and a key
+      postroom check --config shop/config.toml
+      postroom run --config shop/config.toml
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 75 try again later, 78 a mistake in config or
+    rules. --config and --json may follow every command.
+    """
+
+
+_COMMANDS = (daemon.run, daemon.check, setup.init, daemon.demo, daemon.audit)
+_GROUPS = {
+    "mail": mail.app,
+    "request": handling.app,
+    "journal": journal.journal_app,
+    "hold": journal.hold_app,
+    "outbox": outbox.outbox_app,
+    "timers": outbox.timers_app,
+    "spool": spool.app,
+    "policy": policy.app,
+    "db": database.app,
+}
+
+
+def build(argv: Sequence[str]) -> typer.Typer:
+    """Make the commands; only one group if that is what is called, for a mail server's sake."""
+    app = typer.Typer(
+        name="postroom",
+        callback=_postroom,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    )
+    called = argv[0] if argv else ""
+    groups = {called: _GROUPS[called]} if called in _GROUPS else _GROUPS
+    for name, group in groups.items():
+        app.add_typer(group, name=name)
+    for command in () if called in _GROUPS else _COMMANDS:
+        app.command()(command)
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command; return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A lone surrogate (the name of a file that is not UTF-8) becomes what JSON calls it.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of the pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    words = sys.argv[1:] if argv is None else list(argv)
+    try:
+        get_command(build(words)).main(args=words, prog_name="postroom")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        return 130
+    except ConfigError as error:
+        for problem in error.problems:
+            _complain(str(problem))
+        count = len(error.problems)
+        _complain(f"{count} problem{'' if count == 1 else 's'} in the configuration")
+        return CONFIGURATION
+    except (Unavailable, Conflict) as error:
+        _complain(f"postroom: {error}; try again later")
+        return TRY_LATER
+    except PostroomError as error:
+        _complain(f"postroom: {error}")
+        return FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        _complain(f"postroom: {where}{error.strerror or error}")
+        return FAILED
+    return 0
+
+
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""outbox list, show, retry and cancel; timers list: what will happen by itself."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from postroom.cli.access import open_store, quiet_logs, read_config
+from postroom.cli.options import AsOption, ConfigOption, JsonOption
+from postroom.cli.tables import only, plain, print_json, print_properties, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from postroom.store.queue import OutboxEntry
+
+outbox_app = typer.Typer(no_args_is_help=True, help="Mail to be sent, and what became of it.")
+timers_app = typer.Typer(no_args_is_help=True, help="What becomes due.")
+
+KEYS = "id request recipient kind state attempts due_at last_response subject"
+MORE = "message_id mailbox created_at handed_at done_at"
+
+DeliveryId = Annotated[int, typer.Argument(metavar="ID", help="As `outbox list` shows it.")]
+
+
+class DeliveryState(StrEnum):
+    """States of a delivery (DESIGN section 5)."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    SENT = "sent"
+    UNCERTAIN = "uncertain"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class TimerState(StrEnum):
+    """States of a timer."""
+
+    ARMED = "armed"
+    FIRED = "fired"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"
+
+
+@outbox_app.command("list")
+def list_(
+    state: Annotated[
+        list[DeliveryState] | None, typer.Option(help="Of these states only.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List deliveries, oldest first; sent ones too, unless --state says otherwise.
+
+    \b
+      postroom outbox list --state waiting --state uncertain
+    """
+    from postroom.store import queue
+
+    wanted = [item.value for item in state or ()]
+    with open_store(read_config(config)) as database, database.read() as connection:
+        entries = queue.entries(connection, wanted)
+    if as_json:
+        print_json([only(entry, KEYS) for entry in entries])
+        return
+    rows = [
+        (e.id, e.request, e.recipient, e.kind, e.state, e.attempts, e.due_at, e.subject)
+        for e in entries
+    ]
+    print_table(
+        "id|request|to|kind|state|attempts|due|subject", rows, empty="no mail was ever to be sent"
+    )
+
+
+@outbox_app.command()
+def show(delivery_id: DeliveryId, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show one delivery with the relay's last word."""
+    from postroom.store import queue
+
+    with open_store(read_config(config)) as database, database.read() as connection:
+        _print(queue.entry(connection, delivery_id), as_json=as_json)
+
+
+@outbox_app.command()
+def retry(
+    delivery_id: DeliveryId,
+    by: AsOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a failed, uncertain or waiting delivery now, with the same bytes."""
+    from postroom.store import queue
+
+    _wish(queue.retry, delivery_id, by, config, as_json=as_json)
+
+
+@outbox_app.command()
+def cancel(
+    delivery_id: DeliveryId,
+    by: AsOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Never send a waiting or uncertain delivery."""
+    from postroom.store import queue
+
+    _wish(queue.cancel, delivery_id, by, config, as_json=as_json)
+
+
+@timers_app.command("list")
+def list_timers(
+    state: Annotated[TimerState | None, typer.Option(help="Of this state only.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List timers, soonest first; fired and cancelled ones too, unless --state says otherwise."""
+    from postroom.store import views
+
+    wanted = state.value if state is not None else None
+    with open_store(read_config(config)) as database, database.read() as connection:
+        timers = views.timers(connection, wanted)
+    if as_json:
+        print_json(timers)
+        return
+    rows = [(x.id, x.kind, x.request, x.hold, x.due_at, x.state) for x in timers]
+    print_table("id|kind|request|hold|due|state", rows, empty="there are no timers")
+
+
+def _wish(
+    wish: Callable[[Connection, int, datetime, str], None],
+    delivery_id: int,
+    by: str | None,
+    config: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from postroom import clock
+    from postroom.store import queue
+
+    quiet_logs()
+    with open_store(read_config(config)) as database:
+        database.write(lambda c: wish(c, delivery_id, clock.now(), by or "cli"))
+        with database.read() as connection:
+            entry = queue.entry(connection, delivery_id)
+    if as_json:
+        _print(entry, as_json=True)
+    else:
+        print(f"delivery {entry.id} to {entry.recipient}: {entry.state}")
+
+
+def _print(entry: OutboxEntry, *, as_json: bool) -> None:
+    record: dict[str, Any] = only(entry, f"{KEYS} {MORE}")
+    if as_json:
+        print_json(record)
+    else:
+        print_properties((key, getattr(entry, key)) for key in plain(record))

@@ -1,0 +1,64 @@
+"""policy show and versions: the rules and templates that decide, and those that once did."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from postroom.cli.access import open_desk, open_store, read_config
+from postroom.cli.options import ConfigOption, JsonOption
+from postroom.cli.tables import print_json, print_properties, print_table
+from postroom.errors import NotFound
+
+app = typer.Typer(no_args_is_help=True, help="The rules and templates that decide.")
+
+
+@app.command()
+def show(
+    version: Annotated[
+        str | None,
+        typer.Argument(metavar="VERSION", help="Or its beginning; else the active one."),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Print this file of it, such as rules/routing.toml."),
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a policy, also one of the past: its files as they were.
+
+    \b
+      postroom policy show --file rules/routing.toml
+    """
+    from postroom.store import views
+
+    with open_desk(config) as house, house.database.read() as connection:
+        wanted = version or house.desk.policy.version
+        files = views.policy_texts(connection, wanted)
+        at = [item for item in views.policies(connection) if item.version.startswith(wanted)]
+    if file is not None and file not in files:
+        raise NotFound(f"the policy has no file {file}; it has {', '.join(files)}")
+    if as_json:
+        print_json({"version": at[-1].version, "activated_at": at[-1].activated_at, "files": files})
+    elif file is not None:
+        print(files[file], end="")
+    else:
+        print_properties([("version", at[-1].version), ("activated", at[-1].activated_at)])
+        for path, text in files.items():
+            print(f"  {path}  {len(text.splitlines())} lines")
+
+
+@app.command()
+def versions(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List when which policy became active, oldest first."""
+    from postroom.store import views
+
+    with open_store(read_config(config)) as database, database.read() as connection:
+        found = views.policies(connection)
+    if as_json:
+        print_json(found)
+    else:
+        rows = [(item.version, item.activated_at, item.is_active) for item in found]
+        print_table("version|activated|active", rows, empty="no policy was ever active")

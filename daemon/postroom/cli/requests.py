@@ -1,0 +1,207 @@
+"""request list, show and attachment: looking at requests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from postroom.cli.access import open_store, read_config
+from postroom.cli.options import ConfigOption, JsonOption, RequestArgument
+from postroom.cli.tables import (
+    cell,
+    clean,
+    only,
+    plain,
+    print_json,
+    print_properties,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from postroom.store.views import MessageView, WholeRequest
+
+app = typer.Typer(no_args_is_help=True, help="Requests: look at them and work on them.")
+
+MESSAGE_KEYS = (
+    "id direction visibility author from to subject text at mail_id attachments"
+    " fresh message_id origin verdict because"
+)
+
+
+def _filter(words: str, metavar: str) -> Any:
+    return typer.Option(metavar=metavar, help=words, show_default=False)
+
+
+@app.command("list")
+def list_(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WORD…", help="Further words of --search.", show_default=False),
+    ] = None,
+    *,
+    search: Annotated[
+        list[str] | None,
+        _filter("Words that occur in subject, messages or requester; all must.", "WORDS"),
+    ] = None,
+    owner: Annotated[str | None, _filter('His only; "none": without owner.', "HANDLER")] = None,
+    status: Annotated[str | None, _filter("Of this status only.", "NAME")] = None,
+    phase: Annotated[
+        str | None, _filter("active, postponed, closed, deleted or merged only.", "PHASE")
+    ] = None,
+    category: Annotated[str | None, _filter("And the categories below it.", "PATH")] = None,
+    priority: Annotated[str | None, _filter("Of this priority only.", "NAME")] = None,
+    type_: Annotated[str | None, typer.Option("--type", metavar="NAME", show_default=False)] = None,
+    tag: Annotated[str | None, _filter("With this tag only.", "TAG")] = None,
+    requester: Annotated[str | None, _filter("Of this customer only.", "ADDR")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List requests, all of them unless filtered.
+
+    \b
+      postroom request list --phase active --owner none
+      postroom request list --search invoice late --json
+    """
+    from postroom.store import views
+
+    if words and not search:
+        raise typer.BadParameter(f"{words[0]!r}: words are searched with --search WORDS")
+    wanted = views.Wanted(
+        search=tuple(" ".join((*(search or ()), *(words or ()))).split()),
+        phase=phase,
+        status=status,
+        owner=owner,
+        category=category,
+        priority=priority,
+        type=type_,
+        tag=tag,
+        requester=requester,
+    )
+    settings = read_config(config)
+    with open_store(settings) as database, database.read() as connection:
+        found = views.requests(connection, settings.requests.prefix, wanted)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            *(r.reference, r.status, r.priority, r.category, r.owner),
+            *(_who(r.requester), r.updated_at, r.subject),
+        )
+        for r in found
+    ]
+    titles = "request|status|priority|category|owner|requester|updated|subject"
+    print_table(titles, rows, empty="no requests")
+
+
+@app.command()
+def show(
+    request_id: RequestArgument, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Show a request with its messages and its whole history: who, what, from, to, because."""
+    from postroom.store import views
+
+    settings = read_config(config)
+    with open_store(settings) as database, database.read() as connection:
+        whole = views.whole_request(connection, settings.requests.prefix, request_id)
+    if as_json:
+        print_json(record_of(whole))
+    else:
+        print_request(whole)
+
+
+@app.command()
+def attachment(
+    request_id: RequestArgument,
+    message: Annotated[int, typer.Argument(metavar="MESSAGE", help="Its id in `request show`.")],
+    n: Annotated[int, typer.Argument(metavar="N", help="Which file of it, counted from 1.")],
+    *,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Cut a file out of a message, as it was sent; to a file or to standard output.
+
+    \b
+      postroom request attachment 12 31 1 -o invoice.pdf
+    """
+    from postroom.mail.parse import read_part
+    from postroom.store import queue, views
+
+    if output is None and sys.stdout.isatty():
+        raise typer.BadParameter("name a file with -o: this is no text for a terminal")
+    with open_store(read_config(config)) as database, database.read() as connection:
+        journal_id, found = views.attachment(connection, request_id, message, n)
+        raw = queue.raw_of(connection, journal_id)
+    _, _, octets = read_part(raw, found.part)
+    if output is None:
+        sys.stdout.buffer.write(octets)
+        return
+    output.write_bytes(octets)
+    if as_json:
+        print_json({**plain(found), "file": str(output)})
+    else:
+        print(f"{output}: {cell(found.name)}, {found.type}, {len(octets)} octets")
+
+
+def record_of(whole: WholeRequest) -> dict[str, Any]:
+    """Return a request as `request show --json` gives it."""
+    record: dict[str, Any] = plain(whole.request)
+    record["messages"] = [only(message, MESSAGE_KEYS) for message in whole.messages]
+    keys = "history participants links mailbox mailboxes extracted auto_reply merged_into"
+    return record | only(whole, keys)
+
+
+def print_request(whole: WholeRequest) -> None:
+    """Print a request for people."""
+    request = whole.request
+    print_properties(
+        [
+            ("request", request.reference),
+            ("subject", request.subject),
+            ("status", request.status),
+            ("requester", _who(request.requester)),
+            ("company", request.company),
+            ("owner", request.owner or "nobody"),
+            *((key, getattr(request, key)) for key in ("category", "priority", "type", "tags")),
+            ("extracted", [f"{key} = {value}" for key, value in whole.extracted.items()]),
+            ("mailbox", [whole.mailbox, *whole.mailboxes]),
+            ("automatic reply", whole.auto_reply),
+            *((f"{key[:-3]}", getattr(request, key)) for key in ("created_at", "updated_at")),
+            ("replied", request.replied_at),
+            ("closed", request.closed_at),
+            ("deadline", request.deadline_at),
+            ("merged into", whole.merged_into),
+            ("links", [f"{link.kind} {link.request}" for link in whole.links]),
+            ("participants", [f"{p.role} {cell(p.addresses)}" for p in whole.participants]),
+        ]
+    )
+    for message in whole.messages:
+        _print_message(message)
+    print()
+    rows = [(c.at, c.actor, c.kind, c.from_, c.to, c.because) for c in whole.history]
+    print_table("at|by|what|from|to|because", rows, empty="nothing has happened yet")
+
+
+def _print_message(message: MessageView) -> None:
+    ways = {"in": "wrote", "out": "answered", "note": "noted"}
+    words = ways.get(message.direction, message.direction)
+    internal = " (internal)" if message.visibility == "internal" else ""
+    who = f"{cell(message.author)} {words}{internal}"
+    print(f"\n--- {message.id}: {who}, {cell(message.at)}, {cell(message.subject)}")
+    print(clean(message.text).rstrip())
+    for item in message.attachments:
+        print(f"[{item.n}: {cell(item.name)}, {cell(item.type)}, {item.size} octets]")
+
+
+def _who(requester: Any) -> str:
+    if requester is None:
+        return ""
+    if not requester.name:
+        return str(requester.address)
+    return f"{requester.name} <{requester.address}>"

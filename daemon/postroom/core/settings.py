@@ -1,0 +1,201 @@
+"""The tables of config.toml, each key with its default and the check of its value.
+
+Pure: whether files exist and what the whole means is config's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from postroom.core.endpoints import (
+    Endpoint,
+    check_endpoint,
+    check_file_path,
+    check_instance,
+    check_network,
+    check_own_address,
+    check_prefix,
+    check_relay,
+    check_reply_address,
+    later,
+    read_endpoint,
+)
+from postroom.core.model import Budget, Span
+from postroom.core.tables import Table
+from postroom.core.units import (
+    check_language,
+    check_time_zone,
+    parse_budget,
+    parse_duration,
+    parse_size,
+    parse_span,
+    show,
+)
+
+
+def _database(url: str) -> str:
+    if url.startswith("postgresql"):
+        raise ValueError(later("PostgreSQL") + ': write "sqlite"')
+    if url != "sqlite":
+        raise ValueError(f'must be "sqlite", not {show(url)}')
+    return url
+
+
+def _protocol(text: object) -> object:
+    if text == "lmtp":
+        raise ValueError(later("LMTP") + ': write "smtp"')
+    return text
+
+
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("must be longer than nothing")
+    return value
+
+
+def _some(value: int) -> int:
+    if not value:
+        raise ValueError("must be larger than nothing")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_positive)]
+Size = Annotated[int, BeforeValidator(parse_size), AfterValidator(_some)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+FilePath = Annotated[str, AfterValidator(check_file_path)]
+AnyBudget = Annotated[Budget, BeforeValidator(parse_budget)]
+Network = Annotated[str, AfterValidator(check_network)]
+AnyAddress = Annotated[str, AfterValidator(check_own_address)]
+
+
+class PathsTable(Table):
+    """[paths]: as written; `Config.data_folder` and its like are resolved."""
+
+    data: FilePath = "var"
+    rules: FilePath = "rules"
+    templates: FilePath = "templates"
+
+
+class DatabaseTable(Table):
+    """[database]"""
+
+    url: Annotated[str, AfterValidator(_database)] = "sqlite"
+
+
+class MailboxTable(Table):
+    """[[mailbox]]"""
+
+    name: Annotated[str, AfterValidator(check_instance)]
+    address: AnyAddress
+    aliases: list[AnyAddress] = Field(default=[])
+    reply_address: Annotated[str, AfterValidator(check_reply_address)] | None = None
+    category: str
+    priority: str | None = None
+    type: str | None = None
+    auto_reply: bool = True
+    auto_reply_needs: Literal["not-fail", "pass"] = "not-fail"
+    from_name: str = ""
+    language: Annotated[str, AfterValidator(check_language)] = "en"
+    time_zone: Annotated[str, AfterValidator(check_time_zone)] = "UTC"
+
+
+class ListenTable(Table):
+    """[[listen]]"""
+
+    protocol: Annotated[Literal["smtp"], BeforeValidator(_protocol)] = "smtp"
+    address: Annotated[str, AfterValidator(check_endpoint)]
+
+    later_keys: ClassVar[Mapping[str, str]] = {
+        "certificate_file": later("TLS of a listener"),
+        "key_file": later("TLS of a listener"),
+    }
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The address, read."""
+        return read_endpoint(self.address)
+
+
+class OutgoingTable(Table):
+    """[outgoing]"""
+
+    relay: Annotated[str, AfterValidator(check_relay)] = "smtp://localhost:25"
+    user: str | None = None
+    password_file: FilePath | None = None
+    timeout: Duration = timedelta(seconds=60)
+    connections: Annotated[int, Field(ge=1, le=100)] = 4
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Host and port of the relay, or the path of the Maildir as written."""
+        if self.relay.startswith("maildir:"):
+            return Endpoint(path=self.relay.removeprefix("maildir:"))
+        parts = urlsplit(self.relay)
+        return Endpoint(parts.hostname or "", parts.port or (465 if self.is_tls else 25))
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the connection is encrypted from its first octet (smtps://)."""
+        return self.relay.startswith("smtps:")
+
+    @property
+    def is_maildir(self) -> bool:
+        """Whether mail goes into a folder instead of to a relay."""
+        return self.relay.startswith("maildir:")
+
+
+class TrustTable(Table):
+    """[trust]"""
+
+    relays: list[Network] = Field(default=["127.0.0.0/8", "::1/128", "unix"])
+    authserv_id: list[str] = Field(default=[])
+    hold_for: Annotated[Span, BeforeValidator(parse_span)] = Span(seconds=4 * 3600)
+    handlers: Literal["not-fail", "pass"] = "not-fail"
+
+
+class BrakesTable(Table):
+    """[brakes]"""
+
+    answers_per_address: AnyBudget = Budget(2, timedelta(minutes=20))
+    answers_per_domain: AnyBudget = Budget(100, timedelta(minutes=10))
+    answers_in_all: AnyBudget = Budget(1000, timedelta(minutes=10))
+    requests_per_address: AnyBudget = Budget(20, timedelta(minutes=10))
+
+
+class RequestsTable(Table):
+    """[requests]"""
+
+    prefix: Annotated[str, AfterValidator(check_prefix)] = ""
+    same_mail: Literal["join", "separate"] = "join"
+
+
+class LimitsTable(Table):
+    """[limits]: bounds of what comes from outside. Sizes in octets."""
+
+    message_size: Size = 25 * 10**6
+    bytes_in_flight: Size = 64 * 10**6
+    connections: Count = 200
+    connections_per_address: Count = 20
+    recipients: Count = 100
+    hops: Count = 30
+    errors: Count = 20
+    commands: Count = 200
+    idle: Duration = timedelta(minutes=5)
+    total: Duration = timedelta(minutes=30)
+    readers: Annotated[int, Field(ge=0, le=256)] = 0
+    reader_deadline: Duration = timedelta(seconds=20)
+    reader_memory: Size = 10**9
+    disk_reserve: Annotated[int, BeforeValidator(parse_size)] = 100 * 10**6
+    batch: Count = 50
+
+
+class LogsTable(Table):
+    """[logs]"""
+
+    format: Literal["auto", "logfmt", "json", "console"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,0 +1,173 @@
+"""What the daemon and the commands work with: config, database, spool and desk, built once.
+
+Promise: database, data folder and Maildir are made when absent; nothing is started that would not
+end with the block. One daemon for each part on a data folder.
+Used by: app (run), cli.
+Fails:   ConfigError (78), Busy and StaleSchema (1), Unavailable (75).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from postroom import clock
+from postroom.config import Config, load_secrets
+from postroom.core.consistency import check_mailboxes
+from postroom.core.model import Policy, Site
+from postroom.core.routing import match_rule
+from postroom.errors import Busy, ConfigError, Problem
+from postroom.mail.tokens import Signer
+from postroom.policy.examples import run_examples
+from postroom.policy.loader import load_policy, policy_from_files
+from postroom.render import check_templates
+from postroom.spool import Spool
+from postroom.store import reads
+from postroom.store.db import Database
+from postroom.store.migrate import open_database
+from postroom.work import transport
+from postroom.work.desk import Desk
+from postroom.work.readers import Readers
+from postroom.work.sender import Sender
+from postroom.work.stationery import Stationery
+
+DATABASE_FILE = "postroom.db"
+DOORS, WORK = "doors", "work"
+PARTS = (DOORS, WORK)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What commands need beside a running daemon, or without one."""
+
+    config: Config
+    site: Site
+    database: Database
+    spool: Spool
+    desk: Desk
+
+
+@contextmanager
+def open_house(config: Config, policy: Policy | None = None) -> Iterator[House]:
+    """Open database and spool (made when absent), with a policy, which becomes the active one.
+
+    Not given, it is the running daemon's; without a daemon, the one of the files.
+    """
+    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as stack:
+        database = open_database(config.data / DATABASE_FILE)
+        stack.callback(database.close)
+        spool = stack.enter_context(Spool(config.data, config.node))
+        site = config.site()
+        signer = Signer(config.instance, load_secrets(config))
+        if policy is None and holder(config, WORK) is not None:
+            policy = _active(database)
+        policy = policy or load_checked_policy(config)
+        desk = Desk(database, site, signer, policy, clock.now)
+        desk.adopt(policy)
+        yield House(config, site, database, spool, desk)
+
+
+def _active(database: Database) -> Policy | None:
+    with database.read() as connection:
+        version = reads.active_policy(connection)
+        if version is None:
+            return None
+        files = reads.policy_files(connection, version)
+    return policy_from_files(files, version=version)
+
+
+def load_checked_policy(config: Config) -> Policy:
+    """Load rules and templates and check all there is to check: ConfigError with every problem."""
+    policy = load_policy(config.rules, config.templates)
+    problems: list[Problem] = [
+        *check_mailboxes(config.site(), policy),
+        *check_templates(policy.files),
+        *run_examples(policy, match_rule),
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return policy
+
+
+def open_readers(config: Config) -> Readers:
+    """Start the reader processes."""
+    return Readers(
+        config.limits.readers or max(1, min(4, (os.cpu_count() or 2) - 1)),
+        deadline=config.limits.reader_deadline.total_seconds(),
+        memory=config.limits.reader_memory,
+    )
+
+
+def open_sender(house: House) -> Sender:
+    """Make the sender for the configured relay or Maildir."""
+    return Sender(
+        house.database,
+        house.site,
+        house.desk.signer,
+        Stationery(house.database).render,
+        _transport(house.config),
+        clock=clock.now,
+        random=random.random,
+        threads=1 if house.config.maildir is not None else house.config.outgoing.connections,
+    )
+
+
+def _transport(config: Config) -> transport.Transport:
+    if config.maildir is not None:
+        return transport.Maildir(config.maildir, config.instance)
+    outgoing, password = config.outgoing, ""
+    if outgoing.password_file is not None:
+        path = config.secret_path(outgoing.password_file)
+        password = path.read_text(encoding="utf-8").strip()
+    return transport.from_url(
+        outgoing.relay,
+        config.instance,
+        outgoing.user or "",
+        password,
+        outgoing.timeout.total_seconds(),
+    )
+
+
+@contextmanager
+def hold_folder(config: Config, parts: tuple[str, ...]) -> Iterator[None]:
+    """Be the only daemon with these parts on a data folder, or raise Busy with who is."""
+    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as stack:
+        for part in parts:
+            stack.enter_context(_flock(config.data / f"{part}.lock"))
+        yield
+
+
+@contextmanager
+def _flock(path: Path) -> Iterator[None]:
+    with path.open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            who = file.read().strip() or "unknown"
+            raise Busy(f"{path.parent} is in use by process {who}") from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def holder(config: Config, part: str) -> str | None:
+    """Return the process that runs a part on this data folder, if one does."""
+    path = config.data / f"{part}.lock"
+    try:
+        with path.open("r", encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip() or "unknown"
+            return None
+    except OSError:
+        return None

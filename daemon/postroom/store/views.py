@@ -1,0 +1,443 @@
+"""What people look at: requests with their messages and history, timers, policies of the past.
+
+Promise: only reads; each function is one consistent view when given one connection. The fields of
+`RequestView`, `MessageView` and `ChangeView` are the keys of the JSON contract, in its order.
+Used by: cli.
+Fails:   NotFound for a request, message, attachment or policy that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select
+
+from postroom.errors import NotFound
+from postroom.store import schema as t
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """Somebody outside. `id` is the contact's."""
+
+    id: int
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """A request as lists show it."""
+
+    id: int
+    reference: str
+    subject: str
+    type: str
+    category: str
+    priority: str
+    status: str
+    phase: str
+    owner: str | None
+    requester: PersonView | None
+    company: str | None
+    tags: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    replied_at: datetime | None
+    closed_at: datetime | None
+    deadline_at: datetime | None
+    first_reply_due_at: datetime | None
+    next_reply_due_at: datetime | None
+    escalation_level: int
+    read_status: str
+    postponed_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentView:
+    """A file of a message; `n` counts from 1, `part` is its place in the mail."""
+
+    n: int
+    name: str
+    type: str
+    size: int
+    inline: bool
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """One entry of a request. `author` is a handler's name, else the person's; `mail_id` names
+    the journal row of its mail."""
+
+    id: int
+    direction: str
+    visibility: str
+    author: str
+    from_: str
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    at: datetime
+    mail_id: int | None
+    attachments: tuple[AttachmentView, ...]
+    fresh: str
+    message_id: str | None
+    origin: str
+    verdict: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """One row of a request's history."""
+
+    at: datetime
+    actor: str
+    kind: str
+    from_: str | None
+    to: str | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantView:
+    """Somebody outside in a request."""
+
+    role: str
+    name: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """Another request that has to do with this one; `kind` is seen from here."""
+
+    request: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRequest:
+    """A request with all that belongs to it."""
+
+    request: RequestView
+    messages: tuple[MessageView, ...]
+    history: tuple[ChangeView, ...]
+    participants: tuple[ParticipantView, ...]
+    links: tuple[LinkView, ...]
+    mailbox: str
+    mailboxes: tuple[str, ...]
+    extracted: dict[str, str]
+    auto_reply: str
+    merged_into: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimerView:
+    """Something that becomes due. `remaining` counts seconds, while stopped."""
+
+    id: int
+    kind: str
+    request: int | None
+    hold: int | None
+    due_at: datetime | None
+    state: str
+    remaining: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """One activation of a policy; the last is the active one."""
+
+    version: str
+    activated_at: datetime
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which requests a list shows; everything that is given must hold."""
+
+    search: tuple[str, ...] = ()  # words, each in subject, messages or requester
+    phase: str | None = None
+    status: str | None = None
+    owner: str | None = None  # "none": those without
+    category: str | None = None  # sub-categories included
+    priority: str | None = None
+    type: str | None = None
+    tag: str | None = None
+    requester: str | None = None  # an address
+
+
+_ADDRESS = (
+    select(t.address.c.address)
+    .where(t.address.c.contact_id == t.request.c.requester_id)
+    .order_by(t.address.c.key)  # as core.facts has them: an answer goes to this one
+    .limit(1)
+    .scalar_subquery()
+)
+_REQUESTS = (
+    select(
+        t.request,
+        t.contact.c.name.label("requester_name"),
+        _ADDRESS.label("requester_address"),
+        t.company.c.name.label("company_name"),
+    )
+    .select_from(
+        t.request.outerjoin(t.contact, t.request.c.requester_id == t.contact.c.id).outerjoin(
+            t.company, t.request.c.company_id == t.company.c.id
+        )
+    )
+    .order_by(t.request.c.id)
+)
+_TAGS = select(t.tag.c.request_id, t.tag.c.tag).join(t.request).order_by(t.tag.c.tag)
+
+
+def requests(
+    connection: Connection, prefix: str, wanted: Wanted | None = None
+) -> list[RequestView]:
+    """Return requests in the order of their numbers; `prefix` is that of references."""
+    conditions = _conditions(wanted or Wanted())
+    tags: dict[int, list[str]] = {}
+    for number, tag in connection.execute(_TAGS.where(*conditions)).tuples():
+        tags.setdefault(number, []).append(tag)
+    rows = connection.execute(_REQUESTS.where(*conditions))
+    return [_request(row, prefix, tags.get(row.id, ())) for row in rows]
+
+
+def whole_request(connection: Connection, prefix: str, request_id: int) -> WholeRequest:
+    """Return one request with everything; NotFound if there is none."""
+    row = connection.execute(_REQUESTS.where(t.request.c.id == request_id)).first()
+    if row is None:
+        raise NotFound(f"there is no request {prefix}{request_id}")
+    tags = connection.execute(_TAGS.where(t.request.c.id == request_id))
+    mailboxes = connection.execute(
+        select(t.request_mailbox.c.mailbox).where(t.request_mailbox.c.request_id == request_id)
+    ).scalars()
+    return WholeRequest(
+        request=_request(row, prefix, [tag.tag for tag in tags]),
+        messages=_messages(connection, request_id),
+        history=history(connection, request_id),
+        participants=_participants(connection, request_id),
+        links=_links(connection, request_id),
+        mailbox=row.mailbox,
+        mailboxes=tuple(sorted(mailboxes)),
+        extracted=dict(row.extracted),
+        auto_reply=row.auto_reply,
+        merged_into=row.merged_into,
+    )
+
+
+def history(connection: Connection, request_id: int) -> tuple[ChangeView, ...]:
+    """Return what was ever changed on a request, oldest first."""
+    rows = connection.execute(
+        select(t.history).where(t.history.c.request_id == request_id).order_by(t.history.c.id)
+    )
+    return tuple(
+        ChangeView(row.at, row.actor, row.kind, row.from_value, row.to_value, row.because)
+        for row in rows
+    )
+
+
+def attachment(
+    connection: Connection, request_id: int, message_id: int, n: int
+) -> tuple[int, AttachmentView]:
+    """Return the journal row of a mail and which part of it; NotFound says what is missing."""
+    row = connection.execute(
+        select(t.message.c.request_id, t.message.c.journal_id).where(t.message.c.id == message_id)
+    ).first()
+    if row is None or row.request_id != request_id:
+        raise NotFound(f"request {request_id} has no message {message_id}")
+    found = _attachments(connection, [message_id]).get(message_id, [])
+    if row.journal_id is None or not 1 <= n <= len(found):
+        raise NotFound(f"message {message_id} has {len(found)} attachments, none numbered {n}")
+    return row.journal_id, found[n - 1]
+
+
+def timers(connection: Connection, state: str | None = None) -> list[TimerView]:
+    """Return the timers, soonest first; of one state if named."""
+    query = select(t.timer).order_by(t.timer.c.due_at, t.timer.c.id)
+    if state is not None:
+        query = query.where(t.timer.c.state == state)
+    return [
+        TimerView(r.id, r.kind, r.request_id, r.hold_id, r.due_at, r.state, r.remaining)
+        for r in connection.execute(query)
+    ]
+
+
+def policies(connection: Connection) -> list[PolicyView]:
+    """Return every activation of a policy, oldest first."""
+    rows = connection.execute(
+        select(t.policy_activation.c.version, t.policy_activation.c.at).order_by(
+            t.policy_activation.c.id
+        )
+    ).all()
+    last = len(rows) - 1
+    return [PolicyView(row.version, row.at, n == last) for n, row in enumerate(rows)]
+
+
+def policy_texts(connection: Connection, version: str) -> dict[str, str]:
+    """Return the files of a policy by path; a version may be cut short. NotFound if unknown."""
+    rows = connection.execute(
+        select(t.policy.c.files)
+        .where(t.policy.c.version.startswith(version, autoescape=True))
+        .limit(2)
+    ).all()
+    if len(rows) != 1:
+        words = "no policy" if not rows else "more than one policy"
+        raise NotFound(f"{words} has a version that begins with {version}")
+    return dict(rows[0].files)
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    columns = t.request.c
+    found: list[ColumnElement[bool]] = []
+    for name in ("phase", "status", "priority", "type"):
+        value = getattr(wanted, name)
+        if value is not None:
+            found.append(columns[name] == value)
+    if wanted.owner is not None:
+        is_nobody = wanted.owner == "none"
+        found.append(columns.owner.is_(None) if is_nobody else columns.owner == wanted.owner)
+    if wanted.category is not None:
+        below = columns.category.startswith(f"{wanted.category}/", autoescape=True)
+        found.append(or_(columns.category == wanted.category, below))
+    if wanted.tag is not None:
+        tagged = select(t.tag.c.request_id).where(t.tag.c.tag == wanted.tag)
+        found.append(columns.id.in_(tagged.correlate(None)))
+    if wanted.requester is not None:
+        found.append(_has_address(t.address.c.key == wanted.requester.lower()))
+    return found + [_says(word) for word in wanted.search]
+
+
+def _says(word: str) -> ColumnElement[bool]:
+    """Whether a word occurs. SQLite compares only ASCII without case: other words are spelled."""
+    spellings = {word} if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
+
+    def within(column: ColumnElement[str]) -> ColumnElement[bool]:
+        return or_(*(column.icontains(spelling, autoescape=True) for spelling in spellings))
+
+    request, contact, message = t.request.c, t.contact.c, t.message.c
+    written = select(message.request_id).where(within(message.text)).correlate(None)
+    named = select(contact.id).where(within(contact.name)).correlate(None)
+    return or_(
+        within(request.subject),
+        request.id.in_(written),
+        request.requester_id.in_(named),
+        _has_address(within(t.address.c.key)),
+    )
+
+
+def _has_address(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    owners = select(t.address.c.contact_id).where(condition).correlate(None)
+    return t.request.c.requester_id.in_(owners)
+
+
+def _request(row: Row[Any], prefix: str, tags: Sequence[str]) -> RequestView:
+    requester = None
+    if row.requester_id is not None:
+        requester = PersonView(row.requester_id, row.requester_name, row.requester_address or "")
+    return RequestView(
+        id=row.id,
+        reference=f"{prefix}{row.id}",
+        subject=row.subject,
+        type=row.type,
+        category=row.category,
+        priority=row.priority,
+        status=row.status,
+        phase=row.phase,
+        owner=row.owner,
+        requester=requester,
+        company=row.company_name,
+        tags=tuple(tags),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        replied_at=row.replied_at,
+        closed_at=row.closed_at,
+        deadline_at=row.deadline_at,
+        first_reply_due_at=row.first_reply_due_at,
+        next_reply_due_at=row.next_reply_due_at,
+        escalation_level=row.escalation_level,
+        read_status=row.read_status,
+        postponed_until=row.postponed_until,
+    )
+
+
+def _messages(connection: Connection, request_id: int) -> tuple[MessageView, ...]:
+    rows = connection.execute(
+        select(t.message).where(t.message.c.request_id == request_id).order_by(t.message.c.id)
+    ).all()
+    attached = _attachments(connection, [row.id for row in rows])
+    return tuple(
+        MessageView(
+            id=row.id,
+            direction=row.direction,
+            visibility=row.visibility,
+            author=row.handler or row.from_name or row.from_address,
+            from_=row.from_address,
+            to=tuple(row.to_addresses),
+            subject=row.subject,
+            text=row.text,
+            at=row.at,
+            mail_id=row.journal_id,
+            attachments=tuple(attached.get(row.id, ())),
+            fresh=row.fresh,
+            message_id=row.message_id,
+            origin=row.origin,
+            verdict=row.verdict,
+            because=row.thread_reason,
+        )
+        for row in rows
+    )
+
+
+def _attachments(
+    connection: Connection, message_ids: Iterable[int]
+) -> dict[int, list[AttachmentView]]:
+    rows = connection.execute(
+        select(t.attachment).where(t.attachment.c.message_id.in_(list(message_ids)))
+    ).all()
+    found: dict[int, list[AttachmentView]] = {}
+    for row in sorted(rows, key=lambda row: _place(row.part)):
+        of_message = found.setdefault(row.message_id, [])
+        n = len(of_message) + 1
+        of_message.append(AttachmentView(n, row.name, row.type, row.size, row.inline, row.part))
+    return found
+
+
+def _place(part: str) -> list[int]:
+    return [int(number) for number in part.split(".") if number.isdigit()]
+
+
+def _participants(connection: Connection, request_id: int) -> tuple[ParticipantView, ...]:
+    query: Select[Any] = (
+        select(t.participant.c.id, t.participant.c.role, t.contact.c.name, t.address.c.address)
+        .select_from(t.participant.join(t.contact).outerjoin(t.address))
+        .where(t.participant.c.request_id == request_id)
+        .order_by(t.participant.c.id, t.address.c.key)
+    )
+    found: dict[int, ParticipantView] = {}
+    for number, role, name, address in connection.execute(query):
+        known = found.get(number, ParticipantView(role, name, ()))
+        more = (address,) if address is not None else ()
+        found[number] = ParticipantView(role, name, (*known.addresses, *more))
+    return tuple(found.values())
+
+
+def _links(connection: Connection, request_id: int) -> tuple[LinkView, ...]:
+    link = t.request_link.c
+    rows = connection.execute(
+        select(link.request_id, link.other_id, link.kind)
+        .where(or_(link.request_id == request_id, link.other_id == request_id))
+        .order_by(link.request_id, link.other_id)
+    )
+    return tuple(
+        LinkView(other, kind)
+        if number == request_id
+        else LinkView(number, "continued-by" if kind == "continues" else kind)
+        for number, other, kind in rows.tuples()
+    )

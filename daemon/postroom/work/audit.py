@@ -1,0 +1,197 @@
+"""Audit: proof that no mail was lost, or a list of what is missing and where.
+
+Promise: reads only, and works beside a running daemon: a mail in flight is no finding. What is
+reported was missing in one consistent view of the database, and, where the spool is concerned, in
+two looks, one after the other.
+Used by: cli (`postroom audit`), app (nightly).
+Fails:   Unavailable when spool or database cannot be read.
+
+What can be proved. Numbers are given away in order and without gaps, and a mail leaves the spool
+only after its journal row is committed. So the spool is read first and the database second: a
+number that was given away by then is in one of them, or lost. Of a spool file that is no more (an
+older epoch) only the journal is left: a number below the highest that the journal has was given
+away, and if the journal lacks it, the mail either lies in that file or is lost. Numbers above the
+highest cannot be known; whoever deletes a spool file that still held mail deletes the proof too.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from postroom.core.model import Outcome
+from postroom.spool import Spool
+from postroom.spool.model import SpoolNumbers
+from postroom.store import audit as store
+from postroom.store.audit import Finding, Gap
+from postroom.store.db import Database
+from postroom.work.pipeline import BATCH
+
+# The pipeline takes one batch out of the spool before it journals the next: when so many rows are
+# newer than a mail's own, the mail is not in flight but stuck.
+STALE_ROWS = 10 * BATCH
+SECOND_LOOK = 0.3  # seconds after the first, for what was in motion
+
+LOST, LOST_WITH_SPOOL, COUNTED_BACK = "mail-lost", "mail-lost-with-spool", "numbers-counted-back"
+STALE_IN_SPOOL, NO_BYTES, NO_ROW = (
+    "spool-stale",
+    "quarantined-bytes-missing",
+    "quarantined-row-missing",
+)
+
+KINDS = frozenset(
+    {
+        *(check.kind for check in store.CHECKS),
+        store.DAMAGED,
+        store.BROKEN_REFERENCE,
+        LOST,
+        LOST_WITH_SPOOL,
+        COUNTED_BACK,
+        STALE_IN_SPOOL,
+        NO_BYTES,
+        NO_ROW,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What was looked at (rows by table, and `spool`: numbers given away), and what is missing."""
+
+    checked: dict[str, int]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.findings
+
+
+class AuditedHouse(Protocol):
+    """What an audit looks at; `app.House` is one."""
+
+    @property
+    def database(self) -> Database:
+        """The database."""
+        ...
+
+    @property
+    def spool(self) -> Spool:
+        """The spool."""
+        ...
+
+
+def audit(house: AuditedHouse) -> AuditReport:
+    """Look for every gap there can be. Takes as long as reading the whole database once."""
+    numbers = house.spool.numbers()
+    with house.database.read() as connection:
+        damaged = store.damage(connection)
+        if damaged:  # nothing else that it says can be believed
+            return AuditReport({}, tuple(damaged))
+        checked = {"spool": numbers.next - 1, **store.counts(connection)}
+        doubts = _compare(numbers, connection)
+        found = [*store.broken_references(connection), *store.findings(connection)]
+    return AuditReport(checked, (*_confirmed(house, doubts), *found))
+
+
+def _confirmed(house: AuditedHouse, doubts: Sequence[Finding]) -> list[Finding]:
+    """Look again for what may only have been between two places; what is still missing is."""
+    if not doubts:
+        return []
+    time.sleep(SECOND_LOOK)
+    numbers = house.spool.numbers()
+    with house.database.read() as connection:
+        again = {(finding.kind, finding.subject) for finding in _compare(numbers, connection)}
+    return [finding for finding in doubts if (finding.kind, finding.subject) in again]
+
+
+def _compare(numbers: SpoolNumbers, connection: Connection) -> list[Finding]:
+    """Compare the spool with a later view of the journal."""
+    return [
+        *_lost(numbers, connection),
+        *_quarantined(numbers, connection),
+        *_both(numbers, connection),
+    ]
+
+
+def _lost(numbers: SpoolNumbers, connection: Connection) -> Iterator[Finding]:
+    present = sorted(numbers.present)
+    for gap in store.gaps(connection):
+        if gap.name != numbers.name:
+            yield Finding(
+                LOST_WITH_SPOOL,
+                _subject(gap),
+                "was accepted and is not in the journal; its spool file is no more: if it was "
+                "moved away, `postroom spool export` from it and `mail inject`",
+            )
+        elif gap.last < numbers.next:
+            yield from map(_is_lost, _without(gap, present))
+    last = store.last_number(connection, numbers.name)
+    if last >= numbers.next:
+        yield Finding(
+            COUNTED_BACK,
+            f"{numbers.name}-{numbers.next}",
+            f"the journal knows numbers up to {last}: spool.db is older than the database, and new "
+            "mail would pass for mail that is known; stop the daemon, export what lies in "
+            "spool.db, move it away and start again",
+        )
+    elif last + 1 < numbers.next:
+        tail = Gap(numbers.name, last + 1, numbers.next - 1)
+        yield from map(_is_lost, _without(tail, present))
+
+
+def _is_lost(gap: Gap) -> Finding:
+    text = (
+        "was accepted, and is neither in the spool nor in the journal; ask its sender: the log "
+        "of that time says who (mail.accepted)"
+    )
+    return Finding(LOST, _subject(gap), text)
+
+
+def _without(gap: Gap, present: Sequence[int]) -> Iterator[Gap]:
+    """Return what is left of a gap when the numbers that are in the spool are taken out."""
+    first = gap.first
+    for number in present[bisect_left(present, gap.first) :]:
+        if number > gap.last:
+            break
+        if number > first:
+            yield Gap(gap.name, first, number - 1)
+        first = number + 1
+    if first <= gap.last:
+        yield Gap(gap.name, first, gap.last)
+
+
+def _subject(gap: Gap) -> str:
+    until = f" to {gap.name}-{gap.last}" if gap.last > gap.first else ""
+    return f"{gap.name}-{gap.first}{until}"
+
+
+def _quarantined(numbers: SpoolNumbers, connection: Connection) -> Iterator[Finding]:
+    for journal_id, name, number in store.set_aside(connection):
+        if name != numbers.name or number not in numbers.present:
+            text = (
+                f"is quarantined, and its bytes are not in the spool ({name}-{number}): the "
+                "mail is lost but for its journal row; ask its sender"
+            )
+            yield Finding(NO_BYTES, f"journal {journal_id}", text)
+    known = store.journalled(connection, numbers.name, numbers.quarantined)
+    for number in sorted(numbers.quarantined - known.keys()):
+        text = "is quarantined, and the journal does not say so: `postroom spool retry`"
+        yield Finding(NO_ROW, f"{numbers.name}-{number}", text)
+
+
+def _both(numbers: SpoolNumbers, connection: Connection) -> Iterator[Finding]:
+    known = store.journalled(connection, numbers.name, numbers.present)
+    newest = store.newest(connection)
+    for number, (outcome, journal_id) in sorted(known.items()):
+        if outcome != Outcome.QUARANTINED and newest - journal_id > STALE_ROWS:
+            text = (
+                f"is in the journal ({journal_id}) and still in the spool; a start of the daemon "
+                "takes it away: restart it, and look into the log for why it could not"
+            )
+            yield Finding(STALE_IN_SPOOL, f"{numbers.name}-{number}", text)

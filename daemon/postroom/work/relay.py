@@ -1,0 +1,243 @@
+"""Handing one mail to a relay by SMTP, knowing at each step what is certain.
+
+Promise: `deferred` and `failed`: the mail did not leave; `uncertain`: the relay may have it.
+`handed()` is called, and has returned, before DATA begins.
+Used by: work.transport. `send` may be called by several threads; each keeps its own connection.
+Fails:   never for what relay and network do; what `handed` raises gets out, nothing was sent.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from postroom.work.reply import Reply
+
+# RFC 5321 4.5.3.2.6: ten minutes for the reply to the final dot; less makes duplicates.
+FINAL_TIMEOUT = 600.0
+MAX_RESPONSE = 500
+PIECE = 65_536
+# RFC 4954 6: what these refuse is our log-in, not this mail.
+LOGIN_CODES = frozenset({530, 534, 535, 538})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+UNFIT_ADDRESS = re.compile(r"[\x00-\x1f\x7f<>]|^$")
+LEADING_DOT = re.compile(rb"(?m)^\.")
+
+
+class _Refused(Exception):  # noqa: N818 - an answer, not an error
+    """The server said no to one command."""
+
+    def __init__(self, code: int, text: bytes) -> None:
+        super().__init__(code)
+        self.reply = _reply(code, text)
+
+
+class SmtpRelay:
+    """A mail server of our own that takes everything.
+
+    `smtps://` is TLS from the start, certificate verified. `smtp://` uses STARTTLS when it is
+    offered; the certificate is verified when we log in to another machine, and then TLS is a must:
+    otherwise anybody on the way could take the password.
+    """
+
+    needs_handed = True
+
+    def __init__(
+        self,
+        url: str,
+        user: str = "",
+        password: str = "",
+        timeout: float = 60.0,
+        final_timeout: float = FINAL_TIMEOUT,
+    ) -> None:
+        parts = urlsplit(url)
+        self._is_tls = parts.scheme == "smtps"
+        self._host = parts.hostname or "localhost"
+        self._port = parts.port or (465 if self._is_tls else 25)
+        self._user = user
+        self._password = password
+        self._timeout = timeout
+        self._final_timeout = final_timeout
+        self._own_name: str | None = None
+        self._kept = threading.local()
+        self._open: set[smtplib.SMTP] = set()
+        self._lock = threading.Lock()
+
+    def send(
+        self,
+        delivery_id: int,  # noqa: ARG002 - of the protocol
+        sender: str,
+        recipient: str,
+        raw: bytes,
+        handed: Callable[[], None],
+    ) -> Reply:
+        """Send a mail to one recipient, on this thread's connection."""
+        if UNFIT_ADDRESS.search(recipient) or UNFIT_ADDRESS.search(sender):
+            return Reply("failed", "501 5.1.3 not an address")
+        try:
+            smtp = self._addressed(sender, recipient, raw)
+        except _Refused as refused:
+            self._start_over()
+            return refused.reply
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            self._drop()
+            return Reply("deferred", _said(error))
+        try:
+            handed()
+        except BaseException:
+            self._drop()  # MAIL and RCPT were said; the next mail must not inherit them
+            raise
+        return self._data(smtp, raw)
+
+    def settle(self) -> None:
+        """Nothing: the relay's 250 says that it is durable."""
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            for smtp in self._open:
+                smtp.close()
+            self._open.clear()
+
+    def _addressed(self, sender: str, recipient: str, raw: bytes) -> smtplib.SMTP:
+        """Say MAIL and RCPT; a kept connection that proves dead is replaced once."""
+        kept: smtplib.SMTP | None = getattr(self._kept, "smtp", None)
+        if kept is not None:
+            try:
+                self._mail_and_rcpt(kept, sender, recipient, raw)
+            except _Refused as refused:
+                if not refused.reply.response.startswith("421"):
+                    raise
+            except (OSError, smtplib.SMTPException):
+                pass
+            else:
+                return kept
+            self._drop()
+        smtp = self._connect()
+        self._mail_and_rcpt(smtp, sender, recipient, raw)
+        return smtp
+
+    def _connect(self) -> smtplib.SMTP:
+        address, name = (self._host, self._port), self._own_name
+        if self._is_tls:
+            context = ssl.create_default_context()
+            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                *address, name, timeout=self._timeout, context=context
+            )
+        else:
+            smtp = smtplib.SMTP(*address, name, timeout=self._timeout)
+        self._own_name = smtp.local_hostname  # looked up once: DNS may be slow
+        try:
+            self._greet(smtp)
+        except BaseException:
+            smtp.close()
+            raise
+        self._kept.smtp = smtp
+        with self._lock:
+            self._open.add(smtp)
+        return smtp
+
+    def _greet(self, smtp: smtplib.SMTP) -> None:
+        smtp.ehlo_or_helo_if_needed()
+        is_far = self._host not in LOOPBACK
+        if not self._is_tls and smtp.has_extn("starttls"):
+            context = ssl.create_default_context()
+            if not (self._user and is_far):
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            smtp.starttls(context=context)
+            smtp.ehlo_or_helo_if_needed()
+        elif self._user and is_far and not self._is_tls:
+            raise smtplib.SMTPNotSupportedError("the relay offers no STARTTLS: no log-in")
+        if self._user:
+            smtp.login(self._user, self._password)
+
+    @staticmethod
+    def _mail_and_rcpt(smtp: smtplib.SMTP, sender: str, recipient: str, raw: bytes) -> None:
+        options = ""
+        if not raw.isascii() and smtp.has_extn("8bitmime"):
+            options += " BODY=8BITMIME"
+        if not (sender + recipient).isascii():
+            if not smtp.has_extn("smtputf8"):  # RFC 6531 3.2
+                raise _Refused(550, b"5.6.7 the relay takes no international addresses")
+            options += " SMTPUTF8"
+        smtp.command_encoding = "utf-8"
+        for command, argument in (
+            ("MAIL", f"FROM:<{sender}>{options}"),
+            ("RCPT", f"TO:<{recipient}>"),
+        ):
+            code, text = smtp.docmd(command, argument)
+            if not 200 <= code < 300:
+                raise _Refused(code, text)
+
+    def _data(self, smtp: smtplib.SMTP, raw: bytes) -> Reply:
+        try:
+            code, text = smtp.docmd("DATA")
+        except (OSError, smtplib.SMTPException) as error:
+            self._drop()
+            return Reply("deferred", _said(error))  # nothing of the mail was said yet
+        if code != 354:
+            self._start_over()
+            return _reply(code, text)
+        said = LEADING_DOT.sub(b"..", raw)
+        said += b".\r\n" if said.endswith(b"\r\n") else b"\r\n.\r\n"
+        try:
+            # A time-out is for a whole sendall(): in pieces, a slow line is no dead one.
+            for start in range(0, len(said), PIECE):
+                smtp.send(said[start : start + PIECE])
+            _wait_at_most(smtp, self._final_timeout)
+            code, text = smtp.getreply()
+            _wait_at_most(smtp, self._timeout)
+        except (OSError, smtplib.SMTPException) as error:
+            self._drop()
+            return Reply("uncertain", f"after DATA: {_said(error)}")
+        if code == 421:
+            self._drop()
+        return _reply(code, text)
+
+    def _start_over(self) -> None:
+        """After a refusal: forget what was said, keep the connection if it is alive."""
+        smtp: smtplib.SMTP | None = getattr(self._kept, "smtp", None)
+        try:
+            is_alive = smtp is not None and smtp.rset()[0] == 250
+        except (OSError, smtplib.SMTPException):
+            is_alive = False
+        if not is_alive:
+            self._drop()
+
+    def _drop(self) -> None:
+        smtp: smtplib.SMTP | None = getattr(self._kept, "smtp", None)
+        if smtp is None:
+            return
+        self._kept.smtp = None
+        with self._lock:
+            self._open.discard(smtp)
+        with suppress(OSError, smtplib.SMTPException):
+            smtp.close()
+
+
+def _wait_at_most(smtp: smtplib.SMTP, seconds: float) -> None:
+    if smtp.sock is not None:
+        smtp.sock.settimeout(seconds)
+
+
+def _reply(code: int, text: bytes) -> Reply:
+    response = f"{code} {text.decode('utf-8', 'replace')}".replace("\n", " ")[:MAX_RESPONSE]
+    if 200 <= code < 300:
+        return Reply("sent", response)
+    if 500 <= code < 600 and code not in LOGIN_CODES:
+        return Reply("failed", response)
+    return Reply("deferred", response)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        text = error.smtp_error
+        text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        return f"{error.smtp_code} {text}".replace("\n", " ")[:MAX_RESPONSE]
+    return f"{type(error).__name__}: {error}"[:MAX_RESPONSE]

@@ -1,0 +1,167 @@
+"""Daemons that may die anywhere, for the crash suite: `python -m tests.crash.daemon_child`.
+
+Reads one JSON object a line: `folder`, `failpoint`, `stumble`. For each it forks a daemon (importing
+takes longer than living) and answers with the exit code and the spool ids that were acknowledged.
+
+The daemon takes in the mails of FOLDER/in (FOLDER/told remembers which, as a client does that was
+answered 250), works on them, closes request 1, sends, and ends when nothing is left to do. It dies
+or meets an error where `failpoint` says; to `stumble` lets its first mail fail once and be put off.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import structlog
+from sqlalchemy import func, select
+from tests.houses import envelope
+
+from postroom import failpoints
+from postroom.config import load_config
+from postroom.core.commands import Close
+from postroom.errors import NotAllowed
+from postroom.house import House, open_house, open_sender
+from postroom.mail.parse import read_mail
+from postroom.spool.model import SpoolState
+from postroom.store import schema as t
+from postroom.work.pipeline import Pipeline
+
+STILL = 0.7  # seconds without a change: what an injected error left over waits for a restart
+POLL = 0.01
+
+
+class ReadersInside:
+    """Reads here: the reader processes take a second to start, and have tests of their own."""
+
+    def submit(self, raws: list[bytes]) -> Future[list[Any]]:
+        answers: Future[list[Any]] = Future()
+        answers.set_result([read_mail(raw) for raw in raws])
+        return answers
+
+
+def main() -> None:
+    for line in sys.stdin:
+        asked = json.loads(line)
+        folder = Path(asked["folder"])
+        child = os.fork()
+        if child == 0:
+            die_or_end(folder, asked["failpoint"], stumble=asked["stumble"])
+        _, status = os.waitpid(child, 0)
+        said = {"code": os.waitstatus_to_exitcode(status), "told": told(folder)}
+        print(json.dumps(said), flush=True)
+
+
+def die_or_end(folder: Path, failpoint: str, *, stumble: bool) -> NoReturn:
+    os.environ["POSTROOM_FAILPOINT"] = failpoint
+    try:
+        with open_house(load_config(folder / "config.toml")) as house:
+            failpoints.arm_from_environment()
+            if stumble:
+                failpoints.arm("apply.begun", once(fail))
+            live(house, folder)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def told(folder: Path) -> list[str]:
+    """Return the spool ids that clients were told so far."""
+    return [path.read_text("ascii") for path in sorted((folder / "told").iterdir())]
+
+
+def live(house: House, folder: Path) -> None:
+    """Take mail in, work and send until nothing changes any more."""
+    for path in sorted((folder / "in").glob("*.eml")):
+        accept(house, folder, path)
+    for entry in house.spool.list():
+        if entry.due_at is not None:
+            persist(lambda one=entry.id: house.spool.retry(one).result())  # type: ignore[misc]
+    stop = threading.Event()
+    sender = open_sender(house)
+    pipeline = Pipeline(house.spool, ReadersInside(), house.desk, on_mail=sender.wake)  # type: ignore[arg-type]
+    threads = [threading.Thread(target=one.run, args=(stop,)) for one in (pipeline, sender)]
+    for thread in threads:
+        thread.start()
+    wait_until_still(house, lambda state: not state[0])
+    persist(lambda: close_first(house))
+    sender.wake()
+    wait_until_still(house, lambda state: not any(state))
+    stop.set()
+    sender.wake()
+    for thread in threads:
+        thread.join()
+
+
+def accept(house: House, folder: Path, path: Path) -> None:
+    """Be a client: try until it was acknowledged, and then never again."""
+    note = folder / "told" / path.name
+    if note.exists():
+        return
+    raw = path.read_bytes()
+    spool_id = persist(lambda: house.spool.put(envelope(house, raw), raw).result())
+    note.write_text(spool_id, encoding="ascii")
+
+
+def close_first(house: House) -> None:
+    """Let a handler close request 1, wherever that can be done."""
+    with house.database.read() as connection:
+        is_there = connection.execute(select(t.request.c.id).where(t.request.c.id == 1)).first()
+    if is_there:
+        with suppress(NotAllowed):
+            house.desk.command(Close(), 1, "eva")
+
+
+def persist(act: Callable[[], Any]) -> Any:
+    """Do something twice if need be: a place is armed for one visit."""
+    try:
+        return act()
+    except Exception:  # noqa: BLE001 - whatever it was
+        return act()
+
+
+def wait_until_still(house: House, is_done: Callable[[tuple[int, int]], bool]) -> None:
+    """Wait until nothing is left, or nothing has happened for a while."""
+    before, since = left(house), time.monotonic()
+    while not is_done(before) and time.monotonic() - since < STILL:
+        time.sleep(POLL)
+        now = left(house)
+        if now != before:
+            before, since = now, time.monotonic()
+
+
+def left(house: House) -> tuple[int, int]:
+    """Return how many mails are to be worked on now, and how many to be sent."""
+    spooled = sum(entry.state is not SpoolState.QUARANTINED for entry in house.spool.list())
+    unsent = select(func.count()).where(t.delivery.c.state.in_(["waiting", "sending", "uncertain"]))
+    with house.database.read() as connection:
+        return spooled, connection.execute(unsent).scalar_one()
+
+
+def once(act: Callable[[], None]) -> Callable[[], None]:
+    visits = iter([act])
+
+    def visit() -> None:
+        next(visits, lambda: None)()
+
+    return visit
+
+
+def fail() -> None:
+    raise failpoints.FailpointError
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    main()

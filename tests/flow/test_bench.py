@@ -1,0 +1,58 @@
+"""The bench runs through: every measurement, at its smallest. No figure is judged here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = (
+    "4 KB appended and flushed",
+    "SQLite, a commit for each row of 4 KB",
+    "SMTP, 1 connection: accepted",
+    "SMTP, 10 connections: accepted",
+    "SMTP, 50 connections: accepted",
+    "SMTP, 50 connections: flushes",
+    "end to end: worked through",
+    "end to end: processor",
+    "end to end: flushes of the spool",
+    "end to end: flushes of the database",
+    "end to end: peak memory",
+)
+
+
+def run_bench(folder: Path, *arguments: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-m", "bench.run", "--quick", "--folder", str(folder), *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "daemon")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    table = run_bench(tmp_path, "--json", str(file))
+    for name in ROWS:
+        assert re.search(rf"(?m)^\| {re.escape(name)}[^|]*\| +[\d,.]+", table), name
+    found = json.loads(file.read_text())
+    figures = {item["name"]: item for item in found["figures"]}
+    assert figures["SMTP, 1 connection: flushes"]["median"] == 1
+    assert figures["end to end: flushes of the database"]["median"] > 0
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_profile_names_what_takes_the_time(tmp_path: Path) -> None:
+    said = run_bench(tmp_path, "--profile")
+    assert "work: pipeline, writer and sender" in said
+    assert re.search(r"work/desk\.py:\d+\(_settle_here\)", said)
+    assert "read_mail" in said
