@@ -15,9 +15,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -33,6 +33,7 @@ HOST = "127.0.0.1"
 START_SECONDS = 30.0
 STOP_SECONDS = 60.0
 POLL = 0.01
+PARTS = ("work", "readers", "doors")
 COUNTERS = ("spool_flushes", "database_commits")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -67,9 +68,14 @@ format = "json"
 class Cost:
     """What a daemon and its descendants took; octets are the sum of all their peaks."""
 
-    seconds: float
+    seconds: Mapping[str, float]  # by part: work, doors, readers
     octets: int
     processes: int
+
+    @property
+    def all_seconds(self) -> float:
+        """Of all processes."""
+        return sum(self.seconds.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +125,7 @@ class Daemon:
         self._rest = b""
         self._ready = "doors.ready" if only == "doors" else "daemon.ready"
         self.counters: Counter[str] = Counter()  # flushes, as they are logged at the end
-        self._cpu_at_start = 0.0
+        self._cpu_at_start: Mapping[str, float] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -127,7 +133,7 @@ class Daemon:
         except BaseException:
             self.stop()
             raise
-        self._cpu_at_start = self._used()[0]
+        self._cpu_at_start = self._used().seconds
         return self
 
     def __exit__(
@@ -154,8 +160,10 @@ class Daemon:
 
     def cost(self) -> Cost:
         """Return what it took since it was ready."""
-        seconds, octets, processes = self._used()
-        return Cost(seconds - self._cpu_at_start, octets, processes)
+        used = self._used()
+        began = self._cpu_at_start
+        seconds = {part: took - began.get(part, 0.0) for part, took in used.seconds.items()}
+        return replace(used, seconds=seconds)
 
     def stop(self) -> None:
         """Let it finish what is in hand."""
@@ -180,9 +188,23 @@ class Daemon:
             if line.startswith(b"{"):
                 yield json.loads(line)
 
-    def _used(self) -> tuple[float, int, int]:
+    def _used(self) -> Cost:
         tree = _tree(self._process.pid)
-        return sum(map(_cpu_seconds, tree)), sum(map(_peak_octets, tree)), len(tree)
+        seconds = dict.fromkeys(PARTS, 0.0)
+        for process in tree:
+            seconds[_part(process)] += _cpu_seconds(process)
+        return Cost(seconds, sum(map(_peak_octets, tree)), len(tree))
+
+
+def _part(process: int) -> str:
+    """Name the part of the daemon that a process is, by its command line."""
+    try:
+        command = Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return "work"
+    if b"--only\0doors" in command:
+        return "doors"
+    return "readers" if b"forkserver" in command else "work"
 
 
 def _tree(root: int) -> list[int]:

@@ -13,7 +13,8 @@ import pstats
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,62 +35,87 @@ TOP = 25
 def print_profile(folder: Path, mails: int) -> None:
     """Put a corpus into a spool, work it through, print what took the processor."""
     raws = [(mail.sender, mail.raw) for mail in make_corpus(mails)]
-    profile = cProfile.Profile(time.thread_time)
+    took, _ = _work(folder / "plain", raws, _run_timed)
+    print("\nprocessor time of the threads, without a profile, in ms/mail:")
+    for name, seconds in sorted(took.items(), key=lambda item: -item[1]):
+        print(f"  {name:<12} {1_000 * seconds / mails:6.2f}")
+    _, profiles = _work(folder / "profiled", raws, _run_profiled)
+    print(f"\nwork: pipeline, writer and sender, {mails} mails\n{_top(profiles)}")
+    reading = _new_profile()
     for _, raw in raws:
-        profile.runcall(read_mail, raw)
-    stats = _work(folder, raws)
-    print(f"\nwork: pipeline, writer and sender, {mails} mails\n{_top(stats)}")
-    print(f"\nreading, in the reader processes, {mails} mails\n{_top(pstats.Stats(profile))}")
+        reading.runcall(read_mail, raw)
+    print(f"\nreading, in the reader processes, {mails} mails\n{_top([reading])}")
 
 
-def _work(folder: Path, raws: list[tuple[str, bytes]]) -> pstats.Stats:
-    """Return the profiles of all threads, joined."""
+Took = defaultdict[str, float]  # seconds by the name of a thread
+Profiles = list[cProfile.Profile]
+Run = Callable[[Callable[[], object], str, Took, Profiles], None]
+
+
+def _run_timed(work: Callable[[], object], name: str, took: Took, _: Profiles) -> None:
+    begin = time.thread_time()
+    try:
+        work()
+    finally:
+        took[name] += time.thread_time() - begin
+
+
+def _run_profiled(work: Callable[[], object], _: str, __: Took, profiles: Profiles) -> None:
+    profile = _new_profile()
+    try:
+        profile.runcall(work)
+    finally:
+        profiles.append(profile)
+
+
+def _new_profile() -> cProfile.Profile:
+    return cProfile.Profile(time.thread_time)
+
+
+def _work(folder: Path, raws: list[tuple[str, bytes]], run: Run) -> tuple[Took, Profiles]:
+    """Work a corpus through, every thread run by `run`."""
     structlog.configure(processors=[structlog.processors.LogfmtRenderer()])
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(io.StringIO()))
-    config = load_config(write_config(folder / "profiled", free_port()))
-    profile = cProfile.Profile(time.thread_time)
-    with _profiled_threads() as profiles:
-        with open_house(config) as house:
-            now = datetime.now(UTC)
-            house.spool.put_all(
-                [(Envelope(s, (MAILBOX,), "smtp", "support", now), raw) for s, raw in raws]
-            ).result()
-            readers, sender = open_readers(config), open_sender(house)
-            pipeline = Pipeline(house.spool, readers, house.desk)
-            profile.enable()
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(io.StringIO()))
+    config = load_config(write_config(folder, free_port()))
+    took, profiles = Took(float), Profiles()
+    with _watched_threads(run, took, profiles), open_house(config) as house:
+        now = datetime.now(UTC)
+        house.spool.put_all(
+            [(Envelope(s, (MAILBOX,), "smtp", "support", now), raw) for s, raw in raws]
+        ).result()
+        readers, sender = open_readers(config), open_sender(house)
+        pipeline = Pipeline(house.spool, readers, house.desk)
+
+        def all_of_it() -> None:
             while pipeline.run_once():
                 pass
-            sender.run_once()
-            profile.disable()
-            readers.close()
-        stats = pstats.Stats(profile)
-        for other in profiles:
-            stats.add(other)
-    return stats
+
+        run(all_of_it, "pipeline", took, profiles)
+        run(sender.run_once, "sender", took, profiles)
+        readers.close()
+    return took, profiles
 
 
 @contextmanager
-def _profiled_threads() -> Iterator[list[cProfile.Profile]]:
-    """Give every thread that is started meanwhile a profile."""
-    profiles: list[cProfile.Profile] = []
+def _watched_threads(run: Run, took: Took, profiles: Profiles) -> Iterator[None]:
+    """Have every thread that is started meanwhile run by `run`."""
     plain = threading.Thread.run
 
-    def run(thread: threading.Thread) -> None:
-        profile = cProfile.Profile(time.thread_time)
-        try:
-            profile.runcall(plain, thread)
-        finally:
-            profile.create_stats()
-            profiles.append(profile)
+    def watched(thread: threading.Thread) -> None:
+        name = thread.name.partition("_")[0].partition("-")[0]
+        run(lambda: plain(thread), name, took, profiles)
 
-    threading.Thread.run = run  # type: ignore[method-assign, assignment]
+    threading.Thread.run = watched  # type: ignore[method-assign, assignment]
     try:
-        yield profiles
+        yield
     finally:
         threading.Thread.run = plain  # type: ignore[method-assign]
 
 
-def _top(stats: pstats.Stats) -> str:
+def _top(profiles: Profiles) -> str:
+    stats = pstats.Stats(profiles[0])
+    for other in profiles[1:]:
+        stats.add(other)
     out = io.StringIO()
     stats.stream = out  # type: ignore[attr-defined]
     stats.sort_stats("tottime").print_stats(TOP)

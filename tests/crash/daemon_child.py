@@ -1,7 +1,7 @@
 """Daemons that may die anywhere, for the crash suite: `python -m tests.crash.daemon_child`.
 
-Reads one JSON object a line: `folder`, `failpoint`, `stumble`. For each it forks a daemon (importing
-takes longer than living) and answers with the exit code and the spool ids that were acknowledged.
+Reads one JSON object a line: `folder`, `failpoint`, `stumble`. For each it forks a daemon, for
+importing takes longer than living, and answers with exit code and the spool ids clients were told.
 
 The daemon takes in the mails of FOLDER/in (FOLDER/told remembers which, as a client does that was
 answered 250), works on them, closes request 1, sends, and ends when nothing is left to do. It dies
@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 import structlog
 from sqlalchemy import func, select
-from tests.houses import envelope
+from tests.houses import RULES, envelope
 
 from postroom import failpoints
 from postroom.config import load_config
@@ -33,10 +33,12 @@ from postroom.core.commands import Close
 from postroom.errors import NotAllowed
 from postroom.house import House, open_house, open_sender
 from postroom.mail.parse import read_mail
+from postroom.policy.loader import policy_from_files
 from postroom.spool.model import SpoolState
 from postroom.store import schema as t
 from postroom.work.pipeline import Pipeline
 
+POLICY = policy_from_files({f"rules/{name}.toml": text for name, text in RULES.items()})
 STILL = 0.7  # seconds without a change: what an injected error left over waits for a restart
 POLL = 0.01
 
@@ -65,15 +67,16 @@ def main() -> None:
 def die_or_end(folder: Path, failpoint: str, *, stumble: bool) -> NoReturn:
     os.environ["POSTROOM_FAILPOINT"] = failpoint
     try:
-        with open_house(load_config(folder / "config.toml")) as house:
+        config = load_config(folder / "config.toml")
+        with open_house(config, POLICY) as house:
             failpoints.arm_from_environment()
             if stumble:
                 failpoints.arm("apply.begun", once(fail))
             live(house, folder)
-    except BaseException:
+            os._exit(0)  # no farewell: what is done is durable, or the suite finds out
+    except BaseException:  # noqa: BLE001 - this is a copy of its parent, and must not go on as one
         traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
+    os._exit(1)
 
 
 def told(folder: Path) -> list[str]:
@@ -98,10 +101,7 @@ def live(house: House, folder: Path) -> None:
     persist(lambda: close_first(house))
     sender.wake()
     wait_until_still(house, lambda state: not any(state))
-    stop.set()
-    sender.wake()
-    for thread in threads:
-        thread.join()
+    assert all(thread.is_alive() for thread in threads), "a loop was left by an error"
 
 
 def accept(house: House, folder: Path, path: Path) -> None:

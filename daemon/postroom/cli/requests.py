@@ -66,10 +66,11 @@ def list_(
       postroom request list --search invoice late --json
     """
     from postroom.store import views
+    from postroom.store.search import Wanted
 
     if words and not search:
         raise typer.BadParameter(f"{words[0]!r}: words are searched with --search WORDS")
-    wanted = views.Wanted(
+    wanted = Wanted(
         search=tuple(" ".join((*(search or ()), *(words or ()))).split()),
         phase=phase,
         status=status,

@@ -20,6 +20,8 @@ from postroom.clock import rfc3339
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SPACE = re.compile(r"\s+")
 _FREE = frozenset({"subject", "reason", "because", "why", "last response", "text"})
+_LONG = frozenset({"from", "to", "requester", "category", "by", "id", "what"})
+_NARROW = 12
 _COLOURED = frozenset({"outcome", "state", "phase", "status", "read", "matched"})
 _COLOURS = {
     **dict.fromkeys(("opened", "sent", "accepted", "active", "green", "fired", "yes"), "green"),
@@ -124,10 +126,10 @@ def _print_rich(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for title in columns:
-        is_free = title in _FREE
-        table.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1 if is_free else None)
+    console = Console()
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for title, width in zip(columns, _widths(columns, cells, console.width), strict=True):
+        table.add_column(title, no_wrap=True, overflow="ellipsis", width=width)
     for row in cells:
         table.add_row(
             *(
@@ -135,4 +137,15 @@ def _print_rich(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
                 for title, value in zip(columns, row, strict=True)
             )
         )
-    Console().print(table)
+    console.print(table)
+
+
+def _widths(columns: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Give each column what it needs; long words of people are cut before states and times."""
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    room -= 2 * len(columns)
+    for cut in (_FREE, _FREE | _LONG, frozenset(columns)):
+        may = [number for number, title in enumerate(columns) if title in cut]
+        while sum(widths) > room and any(widths[number] > _NARROW for number in may):
+            widths[max(may, key=lambda number: widths[number])] -= 1
+    return widths

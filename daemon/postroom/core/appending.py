@@ -23,7 +23,7 @@ from postroom.core.effects import (
 from postroom.core.facts import Arrival, Facts, RequestFact
 from postroom.core.judging import Judgement
 from postroom.core.lifecycle import status_after_customer
-from postroom.core.model import Direction, Outcome, Phase, Policy, Site, Visibility
+from postroom.core.model import Direction, Outcome, Phase, Policy, Visibility
 from postroom.core.opening import ids_of, learn_sender, message_of, told_by_rules
 from postroom.core.threads import Joining, ThreadReason
 from postroom.mail.message import Origin
@@ -37,7 +37,6 @@ def append_mail(
     judgement: Judgement,
     facts: Facts,
     policy: Policy,
-    site: Site,
     now: datetime,
 ) -> Decision:
     """Append a mail to the request that its thread verdict names."""
@@ -86,10 +85,12 @@ def record_bounce(arrival: Arrival, judgement: Judgement, facts: Facts, policy: 
         for item in (bounce.recipients[:10] if bounce is not None else ())
     )
     reason = diagnostic or "no recipient named"
+    # RFC 3464 §2.3.3: "delayed" is a warning, the relay still tries.
+    has_failed = bounce is None or any(r.action != "delayed" for r in bounce.recipients)
     effects: list[Effect] = [
         RecordBounce(delivery, reason[:500], "bounce")
         for delivery in arrival.bounce_deliveries
-        if delivery in facts.deliveries
+        if delivery in facts.deliveries and has_failed
     ]
     request = facts.requests.get(_bounced_request(arrival, judgement, facts) or 0)
     if request is not None:
@@ -130,7 +131,7 @@ def _touch(
         category is not None
         and category.reassign_when_absent
         and request.owner is not None
-        and (status is None or status.phase is Phase.ACTIVE)
+        and (status.phase if status is not None else request.phase) is Phase.ACTIVE
         and not is_present(facts, request.owner, now)
     ):
         choice = choose_owner(category, policy, facts, now, exclude=request.owner)

@@ -19,7 +19,6 @@ from postroom.core.effects import (
     Author,
     Decision,
     Effect,
-    EndHold,
     QueueMail,
     SetProperty,
     SetReplied,
@@ -120,6 +119,8 @@ def decide_command(
     """Decide about one command. NotAllowed: not legal here, with what is."""
     request = facts.requests[request_id]
     _check_access(request, policy, actor)
+    if request.phase is Phase.MERGED:
+        raise NotAllowed(f"request {request.id} was merged into {request.merged_into}")
     effects = tuple(_effects(command, request, facts, policy, site, now, actor))
     is_mail = isinstance(command, WriteNote | WriteAnswer)
     return Decision(
@@ -131,19 +132,6 @@ def decide_command(
         effects=effects,
         versions={request.id: request.version} if effects else {},
         explanation={"command": type(command).__name__, "by": actor},
-    )
-
-
-def refuse_mail(request: int | None, policy: Policy, actor: str) -> Decision:
-    """Decide that a held mail is not wanted; it stays in the journal."""
-    return Decision(
-        actor=actor,
-        reason=f"refused by {actor}",
-        policy_version=policy.version,
-        outcome=Outcome.IGNORED,
-        request=request,
-        effects=(EndHold("refused"),),
-        explanation={"refused_by": actor},
     )
 
 
@@ -240,7 +228,7 @@ def _answer(
     if requester is None or not requester.addresses:
         raise NotAllowed("the request has no requester with an address to answer to")
     yield _message(mail, request, policy, actor, now, is_note=False)
-    yield _letter(mail, request, facts, policy, site.mailboxes[request.mailbox], handler)
+    yield _letter(mail, request, facts, policy, site.mailbox_named(request.mailbox), handler)
     if request.replied_at is None:
         yield SetReplied(request.id, now, f"answered by {actor}")
     category = policy.categories.get(request.category)
@@ -322,8 +310,6 @@ def _close(request: RequestFact, policy: Policy, command: Close) -> Iterable[Eff
 def _reopen(request: RequestFact, policy: Policy, command: Reopen) -> Iterable[Effect]:
     if request.phase is Phase.ACTIVE:
         raise NotAllowed(f"request {request.id} is open")
-    if request.phase is Phase.MERGED:
-        raise NotAllowed(f"request {request.id} was merged into {request.merged_into}")
     workflow = policy.workflow_of(request.type)
     because = command.reason or "reopened by hand"
     if workflow.free:
@@ -334,12 +320,15 @@ def _reopen(request: RequestFact, policy: Policy, command: Reopen) -> Iterable[E
 def _assign(
     name: str, request: RequestFact, facts: Facts, policy: Policy, now: datetime, actor: str
 ) -> Iterable[Effect]:
+    owner: str | None
     because = f"by hand, {actor}"
     if name == "auto":
         category = policy.categories.get(request.category)
         if category is None:
             raise NotAllowed(f"category {request.category} is gone; set another one first")
         choice = choose_owner(category, policy, facts, now)
+        if choice.owner is None:
+            raise NotAllowed(f"{choice.reason}: name somebody, or none")
         owner, because = choice.owner, f"{because}: {choice.reason}"
         turn: tuple[Effect, ...] = (choice.turn,) if choice.turn is not None else ()
     else:
@@ -367,6 +356,10 @@ def _property(
     elif command.value not in legal[command.name]:
         hint = nearest(command.value, legal[command.name])
         raise NotAllowed(f"no {command.name} is called {command.value!r}{hint}")
+    kind = policy.types.get(request.type)
+    allowed = kind.priorities if kind is not None and command.name == "priority" else ()
+    if kind is not None and allowed and command.value not in allowed:
+        raise NotAllowed(f"type {kind.name} allows only: {', '.join(allowed)}")
     old = str(getattr(request, command.name))
     value = command.value.strip()[:500]
     if old == value:

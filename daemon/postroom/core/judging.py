@@ -75,10 +75,9 @@ def judge_origin(arrival: Arrival, site: Site) -> tuple[Origin, tuple[str, ...]]
     # A notice *about* our mail quotes its headers inside, never at its own top.
     if site.instance.lower() in loops and mail.origin is not Origin.BOUNCE:
         return Origin.LOOP, ("X-Postroom-Loop is our own",)
+    # DESIGN section 6: what comes to a `b` address is automatic, whatever it looks like.
     if arrival.bounce_deliveries and mail.origin not in (Origin.BOUNCE, Origin.REPORT):
-        if mail.origin is Origin.PERSON:
-            return Origin.AUTO_REPLY, ("sent to an envelope sender of ours",)
-        return mail.origin, mail.evidence
+        return Origin.AUTO_REPLY, (*mail.evidence, "sent to an envelope sender of ours")
     if arrival.envelope.sender == "" and mail.origin is Origin.PERSON and not arrival.is_vouched:
         return Origin.AUTOMATIC, ("null sender",)
     return mail.origin, mail.evidence

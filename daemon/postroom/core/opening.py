@@ -125,6 +125,9 @@ def shape_request(arrival: Arrival, routing: Routing, facts: Facts, policy: Poli
         because["status"] = routing.because("close", "closed")
     else:
         because["status"] = routing.because("status", f"initial of {category.path}")
+    for name in ("subject", "language", "tags"):
+        if name in routing.by:
+            because[name] = routing.because(name, "")
     subject = (actions.subject or arrival.mail.subject).strip() or "(no subject)"
     language = actions.language or (facts.contact.language if facts.contact else None)
     language = language or arrival.mail.language.partition("-")[0] or mailbox.language
@@ -372,7 +375,7 @@ def told_by_rules(
 
 def _resolve(names: Iterable[str], about: dict[str, str], policy: Policy) -> tuple[str, ...]:
     """Turn names of people inside (owner, members, group:NAME …) and addresses into addresses."""
-    category = policy.categories[about["category"]]
+    category = policy.categories.get(about["category"])  # gone: nobody stands behind it
     found: dict[str, None] = {}
     for name in names:
         people: tuple[str, ...] = ()
@@ -380,9 +383,10 @@ def _resolve(names: Iterable[str], about: dict[str, str], policy: Policy) -> tup
             case "owner":
                 people = (about["owner"],)
             case "administrator":
-                people = (category.administrator or "",)
+                people = (category.administrator or "",) if category is not None else ()
             case "members":
-                people = tuple(member.handler for member in category.members)
+                members = category.members if category is not None else ()
+                people = tuple(member.handler for member in members)
             case _ if name.startswith("group:"):
                 people = policy.groups.get(name.removeprefix("group:"), ())
             case _ if name in policy.handlers:

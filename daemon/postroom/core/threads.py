@@ -58,7 +58,8 @@ def choose_thread(
 ) -> ThreadVerdict:
     """Name the request a mail continues; the strongest evidence wins."""
     verdict = _by_wish(arrival, facts) or _by_evidence(arrival, facts, policy, site)
-    if verdict.joining is Joining.HOLD and facts.hold_state is not None:
+    is_held = facts.hold_state is not None and arrival.wish is not Wish.NONE
+    if verdict.joining is Joining.HOLD and is_held:
         # Held before, for another reason: a mail is held once.
         return ThreadVerdict(
             Joining.NEW, verdict.request_id, ThreadReason.HOLD_OVER, verdict.evidence

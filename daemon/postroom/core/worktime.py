@@ -69,9 +69,7 @@ def of_day(day: date, calendar: Calendar) -> list[tuple[datetime, datetime]]:
     ]
 
 
-def _passing(
-    opens: datetime, closes: datetime, zone: ZoneInfo
-) -> list[tuple[datetime, datetime]]:
+def _passing(opens: datetime, closes: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
     """Turn hours on the wall clock into the time that passes while it shows them.
 
     An hour that the clock skips does not pass; one that it shows twice passes twice.

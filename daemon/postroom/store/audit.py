@@ -55,7 +55,8 @@ class Check:
 
 
 _OUTCOMES = ", ".join(f"'{outcome.value}'" for outcome in Outcome)
-_RESTORE = "compare with a backup: `postroom restore` into another folder, then `journal show`"
+_RESTORE = "compare with your last backup of the data folder"
+_READ = "its bytes are in table raw_mail: see `postroom journal show`, and answer by hand"
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -67,8 +68,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "request-missing",
         "journal",
-        "the mail is said to be in a request, which is not there; its bytes are in the journal: "
-        "`mail inject` them again",
+        f"the mail is said to be in a request, which is not there; {_READ}",
         """
         SELECT journal.id AS subject FROM journal LEFT JOIN request ON request.id = request_id
         WHERE request.id IS NULL AND (outcome IN ('opened', 'appended')
@@ -78,7 +78,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "message-missing",
         "journal",
-        "its request has no such message; its bytes are in the journal: `mail inject` them again",
+        f"its request has no such message; {_READ}",
         """
         SELECT id AS subject FROM journal WHERE outcome IN ('opened', 'appended')
         AND NOT EXISTS (SELECT 1 FROM message WHERE message.journal_id = journal.id)
@@ -162,8 +162,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "hold-missing",
         "journal",
-        "the mail is held, and no hold waits: nobody will see it; `postroom journal retry`, or "
-        "export its bytes and `mail inject` them",
+        f"the mail is held, and no hold waits: nobody will see it; {_READ}",
         """
         SELECT id AS subject FROM journal WHERE outcome = 'held' AND NOT EXISTS (
             SELECT 1 FROM hold WHERE hold.journal_id = journal.id AND hold.state = 'waiting')
@@ -244,7 +243,7 @@ CHECKS: tuple[Check, ...] = (
         "merge-endless",
         "request",
         "following what it was merged into comes to no end, so mail to it goes astray; "
-        "`postroom request unmerge` it",
+        "correct request.merged_into in the database while the daemon is stopped",
         f"""
         WITH RECURSIVE chain (start, reached, steps) AS (
             SELECT id, merged_into, 1 FROM request WHERE merged_into IS NOT NULL

@@ -106,8 +106,7 @@ class Database:
                     done.append(waiting)
                     self._savepoint(connection, waiting)
                     waiting = self._next(done, until)
-                connection.commit()
-                self.commits += 1
+                self._commit(connection)
         except BaseException as error:  # noqa: BLE001 - nobody else could tell those who wait
             failure = _translated(error) if isinstance(error, DBAPIError) else error
             for waiting in done or [first]:
@@ -118,6 +117,15 @@ class Database:
                 waiting.future.set_exception(waiting.error)
             else:
                 waiting.future.set_result(waiting.outcome)
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            connection.commit()
+        except DBAPIError:
+            # SQLite may keep the transaction open, and SQLAlchemy would keep the connection so.
+            connection.invalidate()
+            raise
+        self.commits += 1
 
     def _next(self, done: list[_Waiting], until: float) -> _Waiting | None:
         if len(done) >= TRANSACTION_WORKS or time.monotonic() >= until:

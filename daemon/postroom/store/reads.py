@@ -60,7 +60,11 @@ _SAME_COLUMNS = (
 )
 _SAME_BY_ID = (
     select(*_SAME_COLUMNS)
-    .where(t.journal.c.message_id == bindparam("message_id"))
+    .where(
+        t.journal.c.message_id == bindparam("message_id"),
+        # Devices that write the same id into every mail must not crowd out the copy.
+        t.journal.c.content_hash == bindparam("content_hash"),
+    )
     .order_by(t.journal.c.id)
     .limit(_SAME_LIMIT)
 )
@@ -285,7 +289,8 @@ def _applied(
 def _same(connection: Connection, arrival: Arrival) -> tuple[SameMail, ...]:
     mail = arrival.mail
     if mail.message_id is not None:
-        rows = connection.execute(_SAME_BY_ID, {"message_id": mail.message_id})
+        keys = {"message_id": mail.message_id, "content_hash": mail.content_hash}
+        rows = connection.execute(_SAME_BY_ID, keys)
     else:
         since = arrival.envelope.received_at - SAME_WITHIN
         rows = connection.execute(
@@ -328,8 +333,7 @@ def _deliveries(connection: Connection, arrival: Arrival) -> dict[int, int | Non
 
 
 def _brakes(connection: Connection, sender: str) -> dict[str, BrakeFact]:
-    if not sender:
-        return {}
+    # Mails from nobody share a bucket, as any other address does.
     keys = [request_key(sender), *answer_keys(sender)]
     return {row.key: BrakeFact(*row) for row in connection.execute(_BRAKES, {"keys": keys})}
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select
+from sqlalchemy import Connection, Row, Select, or_, select
 
 from postroom.errors import NotFound
 from postroom.store import schema as t
+from postroom.store.search import Wanted, conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,21 +159,6 @@ class PolicyView:
     is_active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which requests a list shows; everything that is given must hold."""
-
-    search: tuple[str, ...] = ()  # words, each in subject, messages or requester
-    phase: str | None = None
-    status: str | None = None
-    owner: str | None = None  # "none": those without
-    category: str | None = None  # sub-categories included
-    priority: str | None = None
-    type: str | None = None
-    tag: str | None = None
-    requester: str | None = None  # an address
-
-
 _ADDRESS = (
     select(t.address.c.address)
     .where(t.address.c.contact_id == t.request.c.requester_id)
@@ -201,11 +187,11 @@ def requests(
     connection: Connection, prefix: str, wanted: Wanted | None = None
 ) -> list[RequestView]:
     """Return requests in the order of their numbers; `prefix` is that of references."""
-    conditions = _conditions(wanted or Wanted())
+    where = conditions(wanted or Wanted())
     tags: dict[int, list[str]] = {}
-    for number, tag in connection.execute(_TAGS.where(*conditions)).tuples():
-        tags.setdefault(number, []).append(tag)
-    rows = connection.execute(_REQUESTS.where(*conditions))
+    for tagged in connection.execute(_TAGS.where(*where)):
+        tags.setdefault(tagged.request_id, []).append(tagged.tag)
+    rows = connection.execute(_REQUESTS.where(*where))
     return [_request(row, prefix, tags.get(row.id, ())) for row in rows]
 
 
@@ -291,50 +277,6 @@ def policy_texts(connection: Connection, version: str) -> dict[str, str]:
         words = "no policy" if not rows else "more than one policy"
         raise NotFound(f"{words} has a version that begins with {version}")
     return dict(rows[0].files)
-
-
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    columns = t.request.c
-    found: list[ColumnElement[bool]] = []
-    for name in ("phase", "status", "priority", "type"):
-        value = getattr(wanted, name)
-        if value is not None:
-            found.append(columns[name] == value)
-    if wanted.owner is not None:
-        is_nobody = wanted.owner == "none"
-        found.append(columns.owner.is_(None) if is_nobody else columns.owner == wanted.owner)
-    if wanted.category is not None:
-        below = columns.category.startswith(f"{wanted.category}/", autoescape=True)
-        found.append(or_(columns.category == wanted.category, below))
-    if wanted.tag is not None:
-        tagged = select(t.tag.c.request_id).where(t.tag.c.tag == wanted.tag)
-        found.append(columns.id.in_(tagged.correlate(None)))
-    if wanted.requester is not None:
-        found.append(_has_address(t.address.c.key == wanted.requester.lower()))
-    return found + [_says(word) for word in wanted.search]
-
-
-def _says(word: str) -> ColumnElement[bool]:
-    """Whether a word occurs. SQLite compares only ASCII without case: other words are spelled."""
-    spellings = {word} if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
-
-    def within(column: ColumnElement[str]) -> ColumnElement[bool]:
-        return or_(*(column.icontains(spelling, autoescape=True) for spelling in spellings))
-
-    request, contact, message = t.request.c, t.contact.c, t.message.c
-    written = select(message.request_id).where(within(message.text)).correlate(None)
-    named = select(contact.id).where(within(contact.name)).correlate(None)
-    return or_(
-        within(request.subject),
-        request.id.in_(written),
-        request.requester_id.in_(named),
-        _has_address(within(t.address.c.key)),
-    )
-
-
-def _has_address(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    owners = select(t.address.c.contact_id).where(condition).correlate(None)
-    return t.request.c.requester_id.in_(owners)
 
 
 def _request(row: Row[Any], prefix: str, tags: Sequence[str]) -> RequestView:
@@ -436,8 +378,8 @@ def _links(connection: Connection, request_id: int) -> tuple[LinkView, ...]:
         .order_by(link.request_id, link.other_id)
     )
     return tuple(
-        LinkView(other, kind)
-        if number == request_id
-        else LinkView(number, "continued-by" if kind == "continues" else kind)
-        for number, other, kind in rows.tuples()
+        LinkView(row.other_id, row.kind)
+        if row.request_id == request_id
+        else LinkView(row.request_id, "continued-by" if row.kind == "continues" else row.kind)
+        for row in rows
     )

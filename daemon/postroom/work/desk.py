@@ -17,11 +17,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from postroom import failpoints
-from postroom.core.commands import Command, WriteAnswer, WriteNote, decide_command, refuse_mail
+from postroom.core.commands import Command, WriteAnswer, WriteNote, decide_command
 from postroom.core.effects import Decision
 from postroom.core.facts import Arrival, Facts, Wish
-from postroom.core.intake import decide_mail
-from postroom.core.model import Mailbox, Outcome, Policy, Site
+from postroom.core.intake import decide_mail, refuse_mail
+from postroom.core.model import Outcome, Policy, Site
 from postroom.errors import Conflict, NotAllowed, Unavailable
 from postroom.mail.message import Envelope, ParsedMail
 from postroom.mail.tokens import Signer
@@ -97,18 +97,13 @@ class Desk:
         return Arrival(
             mail=mail,
             envelope=envelope,
-            mailbox=self._mailbox(envelope),
+            mailbox=self.site.mailbox_named(envelope.mailbox),
             tokens=tuple(t for t in self.signer.find(seen, templates) if t.role != "b"),
             bounce_deliveries=tuple(t.object_id for t in bounced if t.role == "b"),
             own_ids=own,
             spool_name=spool_name,
             spool_number=spool_number,
         )
-
-    def _mailbox(self, envelope: Envelope) -> Mailbox:
-        """Return the mailbox of a mail; one that is gone from the config goes to the first."""
-        mailboxes = self.site.mailboxes
-        return mailboxes.get(envelope.mailbox) or next(iter(mailboxes.values()))
 
     # Mails
 
@@ -202,8 +197,9 @@ class Desk:
             facts = reads.load_mail_facts(connection, arrival, self.site, journal_id)
         if facts.hold_state != "waiting":
             raise NotAllowed(f"the hold is over: {facts.hold_state}")
-        decision = refuse_mail(facts.hold_request, self.policy, actor)
-        return self._write(decision, _row(arrival, None, facts), self.clock())
+        now = self.clock()
+        decision = refuse_mail(arrival, facts, self.policy, self.site, now, actor)
+        return self._write(decision, _row(arrival, None, facts), now)
 
     def _typed(self, mail: ParsedMail, mailbox: str, now: datetime) -> Arrival:
         sender = mail.from_.address if mail.from_ is not None else ""
@@ -252,8 +248,8 @@ class Desk:
 
 def _check_wish(wish: Wish, facts: Facts) -> None:
     """Refuse to decide again about a mail that meanwhile got what it was to get."""
-    if wish is not Wish.NONE and facts.hold_state not in (None, "waiting"):
-        raise NotAllowed(f"the hold is over: {facts.hold_state}")
+    if wish in (Wish.ACCEPT, Wish.OPEN) and facts.hold_state != "waiting":
+        raise NotAllowed(f"the hold is over: {facts.hold_state or 'there was none'}")
     applied = facts.applied
     if wish is Wish.TAKE_IN and applied is not None and applied.outcome not in RETRIED:
         legal = ", ".join(sorted(RETRIED))

@@ -175,6 +175,15 @@ class Pipeline:
     def _failed(self, mail: SpooledMail, arrival: Arrival, why: str) -> None:
         """Count a failure of a mail's own; the third sets it aside, journalled first."""
         if mail.attempts + 1 >= TRIES:
-            self._desk.set_aside(arrival, why)
+            self._set_aside(mail, arrival, why)
         due_at: datetime = self._desk.clock() + RETRY_IN * (mail.attempts + 1)
         self._spool.defer(mail.id, why, due_at, counted=True)
+
+    def _set_aside(self, mail: SpooledMail, arrival: Arrival, why: str) -> None:
+        try:
+            self._desk.set_aside(arrival, why)
+        except Unavailable:
+            raise
+        except Exception:
+            # What fails may be the journal row itself: the spool still knows the mail, and why.
+            log.exception("mail.unjournalled", spool_id=mail.id)

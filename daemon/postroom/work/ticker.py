@@ -33,6 +33,10 @@ def fire_due(desk: Desk, readers: Readers, on_mail: Callable[[], None] = lambda:
         except PostroomError as error:
             log.warning("timer.failed", timer=timer_id, journal=journal_id, why=str(error))
             continue
+        except Exception:
+            # The top of a loop: one timer that fails must not keep the others from firing.
+            log.exception("timer.failed", timer=timer_id, journal=journal_id)
+            continue
         fired += 1
         log.info("timer.fired", timer=timer_id, journal=journal_id, request=settled.request_id)
         if settled.has_mail:

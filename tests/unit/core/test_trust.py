@@ -1,0 +1,78 @@
+"""Whose word counts about a sender: that of our own relays, standing where they wrote it."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.core.builders import arrival, sender, site
+
+from postroom.core.facts import Arrival
+from postroom.core.model import Site
+from postroom.core.trust import is_relay, judge_sender
+
+OURS = site(
+    authserv_ids=("mx.example.com",), relays=("10.0.0.0/8", "192.0.2.7", "::1", "unix", "nonsense")
+)
+RECEIVED = ("Received", "from out.example.net (out.example.net [203.0.113.9]) by mx.example.com; x")
+
+
+def results(words: str, host: str = "mx.example.com") -> tuple[str, str]:
+    return "Authentication-Results", f"{host}; {words}"
+
+
+def came(*headers: tuple[str, str], peer: str = "10.0.0.1", **more: object) -> Arrival:
+    return arrival(headers=headers, peer=peer, **more)
+
+
+PASS = results("dmarc=pass header.from=example.net")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "given"),
+    [
+        ("pass", came(PASS, RECEIVED)),
+        ("pass", came(PASS, RECEIVED, peer="unix")),
+        ("pass", came(PASS, RECEIVED, peer="", transport="cli")),  # fed by hand
+        ("fail", came(results("dmarc=fail header.from=example.net"), RECEIVED)),
+        ("none", came(results("spf=pass smtp.mailfrom=example.net"), RECEIVED)),
+        ("none", came(RECEIVED)),
+        ("none", came(results("dmarc=pass header.from=example.net", "mx.evil.example"), RECEIVED)),
+        ("none", came(results("dmarc=pass header.from=evil.example"), RECEIVED)),
+        # Below what our relay wrote, anybody may have written it.
+        ("none", came(RECEIVED, PASS)),
+        # From elsewhere nothing is believed, whatever it says.
+        ("none", came(PASS, RECEIVED, peer="203.0.113.9")),
+        ("none", came(PASS, RECEIVED, peer="")),
+        ("none", came(PASS, RECEIVED, from_=None)),
+        ("pass", came(RECEIVED, is_vouched=True, peer="203.0.113.9")),
+    ],
+)
+def test_verdict(verdict: str, given: Arrival) -> None:
+    assert verdict == judge_sender(given, OURS).verdict
+
+
+def test_an_address_alone_grants_nothing() -> None:
+    assert (
+        judge_sender(came(peer="10.0.0.1", from_=sender("eva@example.com")), OURS).verdict == "none"
+    )
+
+
+@pytest.mark.parametrize(
+    ("expected", "peer"),
+    [
+        (True, "10.1.2.3"),
+        (True, "192.0.2.7"),
+        (True, "unix"),
+        (True, "::1"),
+        (False, "192.0.2.8"),
+        (False, "::2"),
+        (False, ""),
+        (False, "mx.example.com"),
+    ],
+)
+def test_relay(expected: bool, peer: str) -> None:
+    assert expected is is_relay(peer, OURS)
+
+
+def test_without_a_host_of_ours_nobody_is_believed() -> None:
+    plain: Site = site()
+    assert judge_sender(came(PASS, RECEIVED, peer="127.0.0.1"), plain).verdict == "none"
