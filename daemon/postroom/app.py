@@ -26,11 +26,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from postroom import logs, parent
 from postroom.config import Config
 from postroom.errors import ConfigError, PostroomError
-from postroom.house import (  # noqa: F401 - until all import from house
-    DATABASE_FILE,
+from postroom.house import (
     DOORS,
-    House,
-    holder,
     WORK,
     hold_folder,
     load_checked_policy,
@@ -151,7 +148,9 @@ class _Doors:
         with os.fdopen(reading, "rb") as ready:
             # Ends with "ready" when it listens, with nothing when it dies.
             if await asyncio.to_thread(ready.read) != b"ready":
-                raise PostroomError(f"the doors do not open (see the log): exit {await self._process.wait()}")
+                raise PostroomError(
+                    f"the doors do not open (see the log): exit {await self._process.wait()}"
+                )
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Start it again whenever it dies, until told to stop."""
@@ -242,7 +241,7 @@ class _Worker:
             self.house.desk.adopt(policy)
         except ConfigError as error:
             for problem in error.problems:
-                log.error("policy.refused", problem=str(problem), kept=old)
+                log.error("policy.refused", problem=str(problem), kept=old)  # noqa: TRY400
         except Exception:
             log.exception("policy.refused", kept=old)
         else:

@@ -1,4 +1,4 @@
-"""The errors that cross a floor; everything expected is a value, these mean "could not find out"."""
+"""The errors that cross a floor: "could not find out". Everything expected is a value."""
 
 from __future__ import annotations
 

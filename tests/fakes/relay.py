@@ -55,7 +55,7 @@ class _Dialogue:
     options: str = ""
 
 
-class _Died(Exception):  # noqa: N818 - on purpose
+class _Died(Exception):
     """This connection ends here."""
 
 

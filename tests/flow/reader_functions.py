@@ -1,4 +1,4 @@
-"""What a hostile mail does to its reader, done on demand: functions to run in place of `read_mail`."""
+"""What a hostile mail does to its reader, on demand: functions in place of `read_mail`."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.houses import (
     RULES,
     accept_hold,
@@ -221,7 +222,9 @@ def test_one_hold_that_cannot_open_does_not_keep_the_others_from_it(house: House
         raise ZeroDivisionError
 
     failpoints.arm("apply.begun", break_once)
-    assert fire(house) == 1
+    with capture_logs() as logged:
+        assert fire(house) == 1
+    assert [event["event"] for event in logged] == ["timer.failed", "timer.fired"]
     assert [again(house, entry).outcome for entry in (first, second)] == ["held", "opened"]
     assert fire(house) == 1
 

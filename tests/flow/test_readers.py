@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 - the expected value stands first (STYLE)
 """Mails that hang, bloat or kill their reader fail alone."""
 
 from __future__ import annotations

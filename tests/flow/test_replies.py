@@ -21,9 +21,10 @@ from tests.houses import (
     row,
     rows,
     send,
+    shared_readers,
 )
 
-from postroom.core.commands import ChangeStatus, Close
+from postroom.core.commands import ChangeStatus, Close, WriteAnswer
 from postroom.house import House
 from postroom.mail.tokens import Token
 from postroom.store import schema as t
@@ -89,6 +90,17 @@ def test_an_unknown_sender_is_answered_in_neutral_words(house: House) -> None:
     said = reply.as_string()
     assert "pills" not in said
     assert "Ann Berg" not in said
+
+
+def test_a_stranger_stays_one_until_a_handler_has_answered_him(house: House) -> None:
+    for words in ("Buy pills", "Buy cheap pills"):
+        assert "pills" not in answered(house, subject=words).as_string()
+    typed = mail("Re: it", "We have no pills.\n", sender=EVA, to="ann@example.net")
+    answer = WriteAnswer(shared_readers().read([typed])[0])  # type: ignore[arg-type]
+    house.desk.command(answer, 1, "eva", raw=typed)
+    clock_of(house).forward(hours=1)
+    put_in(house, mail("About the pills"))
+    assert "Re: About the pills [acme #3]" in [reply["Subject"] for reply in send(house)]
 
 
 def test_a_proven_sender_is_answered_about_his_own_subject(house: House) -> None:

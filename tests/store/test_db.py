@@ -192,6 +192,29 @@ def test_close_finishes_what_was_submitted(database: Database) -> None:
     other.close()
 
 
+def test_what_is_submitted_while_it_closes_is_answered(database: Database) -> None:
+    closing = threading.Thread(target=database.close)
+    plain = database._waiting
+
+    class Slow:
+        """Between the look whether it is closed and the queue, there is time to close it."""
+
+        get, get_nowait = plain.get, plain.get_nowait
+
+        def put(self, item: Any) -> None:
+            if item is not None and not closing.is_alive():
+                closing.start()
+                closing.join(0.2)
+            plain.put(item)
+
+    database.write(contact("one"))
+    plain.put(None)  # let the writer end, so that the next one listens to the slow queue
+    database._writer.join(20)  # type: ignore[union-attr]
+    database._writer, database._waiting = None, Slow()  # type: ignore[assignment]
+    assert database.submit(contact("late")).result(20) == "late"
+    closing.join(20)
+
+
 def test_after_close_nothing_is_taken(database: Database) -> None:
     database.close()
     with pytest.raises(Unavailable, match="closed"):

@@ -7,7 +7,7 @@ with the legal choices and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -27,6 +27,7 @@ from postroom.core.effects import (
 )
 from postroom.core.facts import Facts, RequestFact
 from postroom.core.model import (
+    Category,
     Direction,
     Handler,
     Mailbox,
@@ -35,6 +36,7 @@ from postroom.core.model import (
     Policy,
     Site,
     Visibility,
+    Workflow,
 )
 from postroom.core.units import nearest
 from postroom.errors import NotAllowed
@@ -107,6 +109,32 @@ Command = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One command's request, with all that deciding about it needs."""
+
+    request: RequestFact
+    facts: Facts
+    policy: Policy
+    site: Site
+    now: datetime
+    actor: str
+
+    @property
+    def category(self) -> Category | None:
+        """The request's category; None when the policy has it no more."""
+        return self.policy.categories.get(self.request.category)
+
+    @property
+    def workflow(self) -> Workflow:
+        """The request's workflow."""
+        return self.policy.workflow_of(self.request.type)
+
+    def because(self, reason: str = "") -> str:
+        """Say why, for the history."""
+        return reason or f"by hand, {self.actor}"
+
+
 def decide_command(
     command: Command,
     request_id: int,
@@ -114,18 +142,18 @@ def decide_command(
     policy: Policy,
     site: Site,
     now: datetime,
+    *,
     actor: str,
 ) -> Decision:
     """Decide about one command. NotAllowed: not legal here, with what is."""
     request = facts.requests[request_id]
-    _check_access(request, policy, actor)
-    if request.phase is Phase.MERGED:
-        raise NotAllowed(f"request {request.id} was merged into {request.merged_into}")
-    effects = tuple(_effects(command, request, facts, policy, site, now, actor))
+    task = _Task(request, facts, policy, site, now, actor)
+    _check_access(task)
+    effects = tuple(_effects(command, task))
     is_mail = isinstance(command, WriteNote | WriteAnswer)
     return Decision(
         actor=actor,
-        reason=_reason(command, actor),
+        reason=f"{type(command).__name__} by {actor}",
         policy_version=policy.version,
         outcome=Outcome.APPENDED if is_mail else None,
         request=request.id,
@@ -135,63 +163,47 @@ def decide_command(
     )
 
 
-def _check_access(request: RequestFact, policy: Policy, actor: str) -> None:
-    category = policy.categories.get(request.category)
-    handler = policy.handlers.get(actor)
-    if actor == CLI or category is None or not category.members_only:
+def _check_access(task: _Task) -> None:
+    request, category = task.request, task.category
+    if request.phase is Phase.MERGED:
+        raise NotAllowed(f"request {request.id} was merged into {request.merged_into}")
+    handler = task.policy.handlers.get(task.actor)
+    if task.actor == CLI or category is None or not category.members_only:
         return
-    is_member = any(member.handler == actor for member in category.members)
+    is_member = any(member.handler == task.actor for member in category.members)
     if not is_member and not (handler is not None and handler.administrator):
         raise NotAllowed(f"only members of {category.path} may work on its requests")
 
 
-def _effects(
-    command: Command,
-    request: RequestFact,
-    facts: Facts,
-    policy: Policy,
-    site: Site,
-    now: datetime,
-    actor: str,
-) -> Iterable[Effect]:
+def _effects(command: Command, task: _Task) -> Iterable[Effect]:
     match command:
         case WriteNote():
-            return (_message(command.mail, request, policy, actor, now, is_note=True),)
+            return (_message(command.mail, task, Direction.NOTE, Visibility.INTERNAL),)
         case WriteAnswer():
-            return _answer(command.mail, request, facts, policy, site, now, actor)
+            return _answer(command.mail, task)
         case ChangeStatus():
-            return (lifecycle.by_hand(request, policy, command.name, "handler", command.reason),)
+            return (_change_status(command.name, command.reason, task),)
         case Close():
-            return _close(request, policy, command)
+            return _close(command, task)
         case Reopen():
-            return _reopen(request, policy, command)
+            return _reopen(command, task)
         case AssignTo():
-            return _assign(command.name, request, facts, policy, now, actor)
+            return _assign(command.name, task)
         case ChangeProperty():
-            return _property(command, request, policy, actor)
+            return _property(command, task)
         case ChangeTags():
-            return _tags(command, request, actor)
+            return _tags(command, task)
     assert_never(command)
 
 
-def _reason(command: Command, actor: str) -> str:
-    return f"{type(command).__name__} by {actor}"
-
-
 def _message(
-    mail: ParsedMail,
-    request: RequestFact,
-    policy: Policy,
-    actor: str,
-    now: datetime,
-    *,
-    is_note: bool,
+    mail: ParsedMail, task: _Task, direction: Direction, visibility: Visibility
 ) -> AppendMessage:
-    handler = handler_named(policy, actor)
+    handler = handler_named(task.policy, task.actor)
     return AppendMessage(
-        request=request.id,
-        direction=Direction.NOTE if is_note else Direction.OUT,
-        visibility=Visibility.INTERNAL if is_note else Visibility.PUBLIC,
+        request=task.request.id,
+        direction=direction,
+        visibility=visibility,
         author=Author(handler.full_name, handler.email, handler.name),
         to=tuple(item.address for item in mail.to),
         subject=mail.subject,
@@ -199,10 +211,10 @@ def _message(
         fresh=mail.text,  # typed here: nothing in it is quoted
         message_id=None,  # the outbox row has the one that people see
         references=(),
-        at=now,
+        at=task.now,
         origin=mail.origin.value,
         verdict="pass",
-        because=f"written by {actor}",
+        because=f"written by {task.actor}",
         attachments=mail.attachments,
     )
 
@@ -214,42 +226,27 @@ def handler_named(policy: Policy, name: str) -> Handler:
     return policy.handlers[name]
 
 
-def _answer(
-    mail: ParsedMail,
-    request: RequestFact,
-    facts: Facts,
-    policy: Policy,
-    site: Site,
-    now: datetime,
-    actor: str,
-) -> Iterable[Effect]:
-    handler = handler_named(policy, actor)
-    requester = request.requester
-    if requester is None or not requester.addresses:
+def _answer(mail: ParsedMail, task: _Task) -> Iterable[Effect]:
+    request, actor = task.request, task.actor
+    handler = handler_named(task.policy, actor)
+    if request.requester is None or not request.requester.addresses:
         raise NotAllowed("the request has no requester with an address to answer to")
-    yield _message(mail, request, policy, actor, now, is_note=False)
-    yield _letter(mail, request, facts, policy, site.mailbox_named(request.mailbox), handler)
+    yield _message(mail, task, Direction.OUT, Visibility.PUBLIC)
+    yield _letter(mail, task, handler)
     if request.replied_at is None:
-        yield SetReplied(request.id, now, f"answered by {actor}")
-    category = policy.categories.get(request.category)
+        yield SetReplied(request.id, task.now, f"answered by {actor}")
+    category, workflow = task.category, task.workflow
     if category is not None and category.owner_on_reply and request.owner != actor:
         yield Assign(request.id, request.owner, actor, "who answers becomes owner")
-    workflow = policy.workflow_of(request.type)
     if workflow.on_answer is not None and workflow.on_answer != request.status:
-        yield lifecycle.change(request, policy, workflow.on_answer, "answered")
+        yield lifecycle.change(request, task.policy, workflow.on_answer, "answered")
 
 
-def _letter(
-    mail: ParsedMail,
-    request: RequestFact,
-    facts: Facts,
-    policy: Policy,
-    mailbox: Mailbox,
-    handler: Handler,
-) -> QueueMail:
+def _letter(mail: ParsedMail, task: _Task, handler: Handler) -> QueueMail:
+    request, mailbox = task.request, task.site.mailbox_named(task.request.mailbox)
     requester = request.requester
     address = requester.addresses[0] if requester is not None else ""
-    parent, references = facts.last_in
+    parent, references = task.facts.last_in
     name = requester.name if requester is not None else ""
     return QueueMail(
         request=request.id,
@@ -258,7 +255,7 @@ def _letter(
         recipients=(address,),
         template="answer",
         language=request.language,
-        layout=letters.layout_of(policy, request.category),
+        layout=letters.layout_of(task.policy, request.category),
         variables=letters.variables(
             mailbox,
             letters.of_request(request),
@@ -288,15 +285,20 @@ def _display_name(handler: Handler, mailbox: Mailbox) -> str:
     return f"{handler.full_name} ({mailbox.from_name})"
 
 
-def _close(request: RequestFact, policy: Policy, command: Close) -> Iterable[Effect]:
+def _change_status(name: str, reason: str, task: _Task) -> SetStatus:
+    change = lifecycle.by_hand(task.request, task.policy, name, "handler", reason)
+    return replace(change, because=task.because(reason))
+
+
+def _close(command: Close, task: _Task) -> Iterable[Effect]:
+    request, workflow = task.request, task.workflow
     if request.phase is Phase.CLOSED:
         raise NotAllowed(f"request {request.id} is closed already")
-    workflow = policy.workflow_of(request.type)
     if workflow.free:
         name = workflow.first_in(Phase.CLOSED)
         if name is None:
             raise NotAllowed(f"workflow {workflow.name} has no status of phase closed")
-        return (lifecycle.change(request, policy, name, command.reason or "closed by hand"),)
+        return (lifecycle.change(request, task.policy, name, task.because(command.reason)),)
     legal = [
         transition.name
         for transition in workflow.transitions
@@ -307,78 +309,73 @@ def _close(request: RequestFact, policy: Policy, command: Close) -> Iterable[Eff
     raise NotAllowed(f"choose how it is closed: {', '.join(legal) or 'not from here'}")
 
 
-def _reopen(request: RequestFact, policy: Policy, command: Reopen) -> Iterable[Effect]:
+def _reopen(command: Reopen, task: _Task) -> Iterable[Effect]:
+    request, workflow = task.request, task.workflow
     if request.phase is Phase.ACTIVE:
         raise NotAllowed(f"request {request.id} is open")
-    workflow = policy.workflow_of(request.type)
-    because = command.reason or "reopened by hand"
-    if workflow.free:
-        return (lifecycle.change(request, policy, workflow.initial, because),)
-    return (lifecycle.by_hand(request, policy, workflow.initial, "handler", command.reason),)
+    if not workflow.free:
+        return (_change_status(workflow.initial, command.reason, task),)
+    because = task.because(command.reason)
+    return (lifecycle.change(request, task.policy, workflow.initial, because),)
 
 
-def _assign(
-    name: str, request: RequestFact, facts: Facts, policy: Policy, now: datetime, actor: str
-) -> Iterable[Effect]:
-    owner: str | None
-    because = f"by hand, {actor}"
+def _assign(name: str, task: _Task) -> Iterable[Effect]:
+    request, because = task.request, task.because()
+    owner: str | None = None
+    turn: tuple[Effect, ...] = ()
     if name == "auto":
-        category = policy.categories.get(request.category)
-        if category is None:
+        if task.category is None:
             raise NotAllowed(f"category {request.category} is gone; set another one first")
-        choice = choose_owner(category, policy, facts, now)
+        choice = choose_owner(task.category, task.policy, task.facts, task.now)
         if choice.owner is None:
             raise NotAllowed(f"{choice.reason}: name somebody, or none")
         owner, because = choice.owner, f"{because}: {choice.reason}"
-        turn: tuple[Effect, ...] = (choice.turn,) if choice.turn is not None else ()
-    else:
-        owner, turn = (None if name == "none" else handler_named(policy, name).name), ()
+        turn = (choice.turn,) if choice.turn is not None else ()
+    elif name != "none":
+        owner = handler_named(task.policy, name).name
     if owner == request.owner:
         return ()
     return (*turn, Assign(request.id, request.owner, owner, because))
 
 
-def _property(
-    command: ChangeProperty, request: RequestFact, policy: Policy, actor: str
-) -> Iterable[Effect]:
-    legal = {
-        "priority": policy.priorities,
-        "category": policy.categories,
-        "type": policy.types,
-    }
-    if command.name == "subject":
-        if not command.value.strip():
-            raise NotAllowed("a subject must not be empty")
-    elif command.name not in legal:
-        raise NotAllowed(
-            f"no property is called {command.name!r}{nearest(command.name, [*legal, 'subject'])}"
-        )
-    elif command.value not in legal[command.name]:
-        hint = nearest(command.value, legal[command.name])
-        raise NotAllowed(f"no {command.name} is called {command.value!r}{hint}")
-    kind = policy.types.get(request.type)
-    allowed = kind.priorities if kind is not None and command.name == "priority" else ()
-    if kind is not None and allowed and command.value not in allowed:
-        raise NotAllowed(f"type {kind.name} allows only: {', '.join(allowed)}")
+def _property(command: ChangeProperty, task: _Task) -> Iterable[Effect]:
+    _check_property(command, task)
+    request = task.request
     old = str(getattr(request, command.name))
     value = command.value.strip()[:500]
     if old == value:
         return ()
-    because = f"by hand, {actor}"
-    change = SetProperty(request.id, command.name, old, value, because)
-    if command.name == "type":
-        workflow = policy.workflow_of(value)
-        if request.status not in workflow.statuses:
-            status = workflow.statuses[workflow.initial]
-            why = f"initial of {workflow.name}"
-            moved = SetStatus(request.id, request.status, status.name, status.phase, why)
-            return (change, moved)
-    return (change,)
+    change = SetProperty(request.id, command.name, old, value, task.because())
+    workflow = task.policy.workflow_of(value) if command.name == "type" else task.workflow
+    if request.status in workflow.statuses:
+        return (change,)
+    status = workflow.statuses[workflow.initial]
+    why = f"initial of {workflow.name}"
+    return (change, SetStatus(request.id, request.status, status.name, status.phase, why))
 
 
-def _tags(command: ChangeTags, request: RequestFact, actor: str) -> Iterable[Effect]:
+def _check_property(command: ChangeProperty, task: _Task) -> None:
+    """Raise NotAllowed unless the property may have that value."""
+    name, value, policy = command.name, command.value, task.policy
+    known = {"priority": policy.priorities, "category": policy.categories, "type": policy.types}
+    if name == "subject":
+        if not value.strip():
+            raise NotAllowed("a subject must not be empty")
+        return
+    if name not in known:
+        raise NotAllowed(f"no property is called {name!r}{nearest(name, [*known, 'subject'])}")
+    if value not in known[name]:
+        raise NotAllowed(f"no {name} is called {value!r}{nearest(value, known[name])}")
+    kind = policy.types.get(task.request.type)
+    allowed = kind.priorities if kind is not None and name == "priority" else ()
+    if kind is not None and allowed and value not in allowed:
+        raise NotAllowed(f"type {kind.name} allows only: {', '.join(allowed)}")
+
+
+def _tags(command: ChangeTags, task: _Task) -> Iterable[Effect]:
+    request = task.request
     add = tuple(tag for tag in dict.fromkeys(command.add) if tag not in request.tags)
     remove = tuple(tag for tag in dict.fromkeys(command.remove) if tag in request.tags)
     if not add and not remove:
         return ()
-    return (SetTags(request.id, add, remove, f"by hand, {actor}"),)
+    return (SetTags(request.id, add, remove, task.because()),)

@@ -210,6 +210,7 @@ class Facts:
     deliveries: Mapping[int, int | None] = field(default_factory=dict)  # delivery → request
     last_owner: str | None = None  # of the sender's newest request
     last_owner_at: datetime | None = None
+    has_been_answered: bool = False  # by a handler, in one of the sender's latest requests
     hold_request: int | None = None  # where a held mail claims to belong
     hold_state: str | None = None  # None: the mail was never held
     last_in: tuple[str | None, tuple[str, ...]] = (None, ())  # Message-ID, references to answer to

@@ -12,7 +12,7 @@ from postroom.core.appending import append_mail, record_bounce
 from postroom.core.brakes import brake_request
 from postroom.core.effects import Decision, Effect, EndHold, HoldMail, NoteMailbox
 from postroom.core.facts import Arrival, Facts, RequestFact, SameMail, Wish
-from postroom.core.judging import Judgement, judge
+from postroom.core.judging import Case, judge
 from postroom.core.letters import letter_to_handler
 from postroom.core.model import Outcome, Policy, Site, Verdict
 from postroom.core.opening import open_request
@@ -20,7 +20,7 @@ from postroom.core.threads import Joining, ThreadReason
 from postroom.core.worktime import due_at
 from postroom.mail.message import Origin
 
-# DESIGN section 11: without a Message-ID, the same content and envelope sender is a copy for so long.
+# DESIGN section 11: without a Message-ID, same content and envelope sender make a copy so long.
 SAME_WITHIN = timedelta(hours=1)
 
 # DESIGN section 6: these open no request by default.
@@ -31,54 +31,41 @@ def decide_mail(
     arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime
 ) -> Decision:
     """Decide about one mail. Total: every mail gets exactly one outcome."""
-    if arrival.wish is Wish.NONE:
-        same = find_same(arrival, facts, site)
-        if same is not None:
-            return _duplicate(arrival, same, facts, policy)
-    judgement = judge(arrival, facts, policy, site, now)
-    actions, thread = judgement.routing.actions, judgement.thread
-    if judgement.origin is Origin.BOUNCE and arrival.wish is not Wish.TAKE_IN:
-        return record_bounce(arrival, judgement, facts, policy)
-    if actions.ignore and arrival.wish is not Wish.ACCEPT:
-        reason = judgement.routing.because("ignore", "ignored")
-        is_held = facts.hold_state == "waiting"
-        return _ended(
-            arrival, judgement, policy, Outcome.IGNORED, f"ignored by {reason}", is_held=is_held
-        )
-    if judgement.origin in OPENS_NONE and arrival.wish is not Wish.TAKE_IN:
-        return _automatic(arrival, judgement, facts, policy, now)
-    if actions.hold and arrival.wish is Wish.NONE and thread.joining is Joining.NEW:
-        words = actions.hold if isinstance(actions.hold, str) else "a rule holds such mail"
-        return _hold(arrival, judgement, facts, policy, site, now, words)
-    if thread.joining is Joining.HOLD:
-        why = f"the sender is no participant of the request ({thread.evidence})"
-        return _hold(arrival, judgement, facts, policy, site, now, why)
-    if thread.joining is Joining.JOIN:
-        if _is_forged_handler(arrival, judgement, policy, site):
+    if arrival.wish is Wish.NONE and (same := find_same(arrival, facts, site)) is not None:
+        return _duplicate(arrival, same, facts, policy)
+    case = judge(arrival, facts, policy, site, now)
+    if case.origin is Origin.BOUNCE and arrival.wish is not Wish.TAKE_IN:
+        return record_bounce(case)
+    if case.actions.ignore and arrival.wish is not Wish.ACCEPT:
+        return _ignored(case, f"ignored by {case.routing.because('ignore', 'nobody')}")
+    if case.origin in OPENS_NONE and arrival.wish is not Wish.TAKE_IN:
+        return _automatic(case)
+    match case.thread.joining:
+        case Joining.HOLD:
+            why = f"the sender is no participant of the request ({case.thread.evidence})"
+            return _hold(case, why)
+        case Joining.JOIN if _is_forged_handler(case):
             why = "claims to be from a handler, and is not proven to be"
-            return _hold(arrival, judgement, facts, policy, site, now, why, may_open=False)
-        return append_mail(arrival, judgement, facts, policy, now)
-    if arrival.wish is Wish.NONE:
-        braked = brake_request(arrival.sender, site.brakes, facts, now)
-        if braked.by is not None:
-            why = "more new requests from this address than the intake brake lets through"
-            return _hold(arrival, judgement, facts, policy, site, now, why)
-        return open_request(arrival, judgement, facts, policy, site, now, braked.spent)
-    return open_request(arrival, judgement, facts, policy, site, now, ())
+            return _hold(case, why, may_open=False)
+        case Joining.JOIN:
+            return append_mail(case)
+        case Joining.NEW:
+            return _new(case)
 
 
 def refuse_mail(
     arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime, actor: str
 ) -> Decision:
     """Decide that a held mail is not wanted; it stays in the journal."""
-    return Decision(
+    case = judge(arrival, facts, policy, site, now)
+    request = facts.requests.get(facts.hold_request or 0)
+    return case.decided(
+        Outcome.IGNORED,
+        f"refused by {actor}",
+        (EndHold("refused"),),
+        request=request,
         actor=actor,
-        reason=f"refused by {actor}",
-        policy_version=policy.version,
-        outcome=Outcome.IGNORED,
-        request=facts.hold_request,
-        effects=(EndHold("refused"),),
-        explanation=judge(arrival, facts, policy, site, now).explanation(refused_by=actor),
+        refused_by=actor,
     )
 
 
@@ -110,15 +97,8 @@ def _duplicate(arrival: Arrival, same: SameMail, facts: Facts, policy: Policy) -
         reason = f"a copy for mailbox {arrival.mailbox.name} of journal {same.journal_id}"
         request = facts.requests.get(same.request_id)
         is_held = same.outcome == Outcome.HELD  # it may not belong there at all
-        if (
-            request is not None
-            and not is_held
-            and arrival.mailbox.name
-            not in (
-                request.mailbox,
-                *request.mailboxes,
-            )
-        ):
+        noted = (request.mailbox, *request.mailboxes) if request is not None else ()
+        if request is not None and not is_held and arrival.mailbox.name not in noted:
             effects = (NoteMailbox(request.id, arrival.mailbox.name, reason),)
     return Decision(
         actor=arrival.actor,
@@ -131,79 +111,57 @@ def _duplicate(arrival: Arrival, same: SameMail, facts: Facts, policy: Policy) -
     )
 
 
-def _automatic(
-    arrival: Arrival,
-    judgement: Judgement,
-    facts: Facts,
-    policy: Policy,
-    now: datetime,
-) -> Decision:
+def _new(case: Case) -> Decision:
+    """A new matter, unless a rule or the intake brake wants a human to look first."""
+    if case.arrival.wish is not Wish.NONE:
+        return open_request(case, ())
+    if case.actions.hold:
+        is_said = isinstance(case.actions.hold, str)
+        return _hold(case, str(case.actions.hold) if is_said else "a rule holds such mail")
+    braked = brake_request(case.arrival.sender, case.site.brakes, case.facts, case.now)
+    if braked.by is not None:
+        why = "more new requests from this address than the intake brake lets through"
+        return _hold(case, why)
+    return open_request(case, braked.spent)
+
+
+def _automatic(case: Case) -> Decision:
     """Automatic mail joins its request without touching it, or is only journalled."""
-    thread = judgement.thread
+    thread = case.thread
     is_ours = thread.reason not in (ThreadReason.NO_EVIDENCE, ThreadReason.STRANGER)
-    if judgement.origin is Origin.AUTO_REPLY and is_ours and thread.request_id is not None:
-        return append_mail(arrival, judgement, facts, policy, now)
-    reason = f"{judgement.origin.value} mail opens no request ({', '.join(judgement.evidence)})"
-    is_held = facts.hold_state == "waiting"
-    return _ended(arrival, judgement, policy, Outcome.IGNORED, reason, is_held=is_held)
+    if case.origin is Origin.AUTO_REPLY and is_ours and thread.request_id is not None:
+        return append_mail(case)
+    evidence = ", ".join(case.evidence)
+    return _ignored(case, f"{case.origin.value} mail opens no request ({evidence})")
 
 
-def _ended(
-    arrival: Arrival,
-    judgement: Judgement,
-    policy: Policy,
-    outcome: Outcome,
-    reason: str,
-    *,
-    is_held: bool,
-) -> Decision:
-    return Decision(
-        actor=arrival.actor,
-        reason=reason,
-        policy_version=policy.version,
-        outcome=outcome,
-        effects=(EndHold("refused"),) if is_held else (),
-        explanation=judgement.explanation(),
-    )
+def _ignored(case: Case, reason: str) -> Decision:
+    return case.decided(Outcome.IGNORED, reason, (EndHold("refused"),) if case.is_held else ())
 
 
-def _is_forged_handler(arrival: Arrival, judgement: Judgement, policy: Policy, site: Site) -> bool:
-    if policy.handler_by_address(arrival.sender) is None or arrival.wish is Wish.ACCEPT:
+def _is_forged_handler(case: Case) -> bool:
+    arrival = case.arrival
+    if arrival.wish is Wish.ACCEPT or case.policy.handler_by_address(arrival.sender) is None:
         return False
-    if judgement.verdict is Verdict.FAIL:
+    if case.verdict is Verdict.FAIL:
         return True
-    return site.handlers_verdict == "pass" and judgement.verdict is not Verdict.PASS
+    return case.site.handlers_verdict == "pass" and case.verdict is not Verdict.PASS
 
 
-def _hold(
-    arrival: Arrival,
-    judgement: Judgement,
-    facts: Facts,
-    policy: Policy,
-    site: Site,
-    now: datetime,
-    why: str,
-    *,
-    may_open: bool = True,
-) -> Decision:
+def _hold(case: Case, why: str, *, may_open: bool = True) -> Decision:
     """Keep the mail for a human; tell whoever is responsible."""
-    request = facts.requests.get(judgement.thread.request_id or 0)
-    responsible = _responsible(arrival, request, policy)
+    policy = case.policy
+    request = case.facts.requests.get(case.thread.request_id or 0)
+    responsible = _responsible(case.arrival, request, policy)
     calendar = policy.calendars[policy.default_priority().calendar]
-    until = due_at(now, site.hold_for, calendar) if may_open else None
+    until = due_at(case.now, case.site.hold_for, calendar) if may_open else None
     request_id = request.id if request is not None else None
     effects: list[Effect] = [HoldMail(request_id, until, why, responsible)]
     if responsible is not None:
         to = policy.handlers[responsible]
-        effects.append(letter_to_handler(arrival, policy, to, request, "held", why))
-    return Decision(
-        actor=arrival.actor,
-        reason=why,
-        policy_version=policy.version,
-        outcome=Outcome.HELD,
-        request=request_id,
-        effects=tuple(effects),
-        explanation=judgement.explanation(hold=why, responsible=responsible),
+        effects.append(letter_to_handler(case.arrival, to, request, "held", why))
+    return case.decided(
+        Outcome.HELD, why, effects, request=request, hold=why, responsible=responsible
     )
 
 

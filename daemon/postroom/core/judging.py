@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from postroom.core.facts import Arrival, Facts
-from postroom.core.model import Policy, Site, Verdict
+from postroom.core.effects import Decision, Effect
+from postroom.core.facts import Arrival, Facts, RequestFact
+from postroom.core.model import Actions, Outcome, Policy, Site, Verdict
 from postroom.core.routing import Routing, route
 from postroom.core.threads import ThreadVerdict, choose_thread
 from postroom.core.trust import SenderVerdict, judge_sender
@@ -15,14 +17,29 @@ from postroom.mail.message import Origin
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What wrote a mail, whether it is genuine, where it belongs and what the rules say."""
+class Case:
+    """One mail with all that its outcome depends on: what is known, and what was judged of it."""
 
+    arrival: Arrival
+    facts: Facts
+    policy: Policy
+    site: Site
+    now: datetime
     origin: Origin
-    evidence: tuple[str, ...]
+    evidence: tuple[str, ...]  # for the origin
     sender: SenderVerdict
     thread: ThreadVerdict
     routing: Routing
+
+    @property
+    def actions(self) -> Actions:
+        """What the rules say."""
+        return self.routing.actions
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the mail waits in a hold, which this decision ends."""
+        return self.facts.hold_state == "waiting"
 
     @property
     def verdict(self) -> Verdict:
@@ -46,8 +63,34 @@ class Judgement:
             **more,
         }
 
+    def decided(
+        self,
+        outcome: Outcome,
+        reason: str,
+        effects: Iterable[Effect] = (),
+        *,
+        request: RequestFact | None = None,
+        actor: str = "",
+        **more: Any,
+    ) -> Decision:
+        """Return the decision with this outcome; `more` goes into the explanation.
 
-def judge(arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime) -> Judgement:
+        `request` is the one that the mail belongs to, and must still be as seen when it is touched.
+        """
+        is_touched = request is not None and outcome in (Outcome.APPENDED, Outcome.BOUNCE)
+        return Decision(
+            actor=actor or self.arrival.actor,
+            reason=reason,
+            policy_version=self.policy.version,
+            outcome=outcome,
+            request=request.id if request is not None else None,
+            effects=tuple(effects),
+            versions={request.id: request.version} if request is not None and is_touched else {},
+            explanation=self.explanation(**more),
+        )
+
+
+def judge(arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime) -> Case:
     """Judge origin, sender, thread and rules of a mail."""
     origin, evidence = judge_origin(arrival, site)
     sender = judge_sender(arrival, site)
@@ -57,15 +100,9 @@ def judge(arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datet
         company = facts.contact.company
     elif facts.company is not None:
         company = facts.company.name
-    routing = route(
-        policy,
-        arrival.mail,
-        arrival.mailbox.name,
-        sender.verdict,
-        company,
-        arrival.without_rules,
-    )
-    return Judgement(origin, evidence, sender, thread, routing)
+    mailbox, without = arrival.mailbox.name, arrival.without_rules
+    routing = route(policy, arrival.mail, mailbox, sender.verdict, company, without)
+    return Case(arrival, facts, policy, site, now, origin, evidence, sender, thread, routing)
 
 
 def judge_origin(arrival: Arrival, site: Site) -> tuple[Origin, tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """The mails that decisions ask for: recipes with their frozen variables.
 
-POLICY, templates. Variables are plain JSON; `store.apply` adds id, reference and tag of the request.
+POLICY, templates. Variables are plain JSON; `store.apply` adds the request's id, reference, tag.
 """
 
 from __future__ import annotations
@@ -80,12 +80,7 @@ def of_sender(arrival: Arrival) -> dict[str, str]:
 
 
 def letter_to_handler(
-    arrival: Arrival,
-    policy: Policy,
-    handler: Handler,
-    request: RequestFact | None,
-    template: str,
-    reason: str,
+    arrival: Arrival, handler: Handler, request: RequestFact | None, template: str, reason: str
 ) -> QueueMail:
     """Return a notice about a mail to somebody inside."""
     about = of_request(request) if request is not None else _nothing(arrival)
@@ -96,7 +91,6 @@ def letter_to_handler(
         recipients=(handler.email,),
         template=template,
         language=handler.language,
-        layout=layout_of(policy, request.category if request is not None else None),
         variables=variables(
             arrival.mailbox,
             about,

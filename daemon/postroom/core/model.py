@@ -54,7 +54,7 @@ class Visibility(StrEnum):
 class Verdict(StrEnum):
     """Whether a mail is from whom it says (DESIGN section 6)."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a verdict
     NONE = "none"
     FAIL = "fail"
 
@@ -200,7 +200,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning_:
+class Notice:
     """A notice before or after one of the three clocks is missed."""
 
     of: str
@@ -224,7 +224,7 @@ class Priority:
     clock: str = "calendar"
     on: Mapping[str, str] = field(default_factory=dict)
     levels: tuple[Level, ...] = ()
-    warnings: tuple[Warning_, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +304,8 @@ class SizeTest:
 class Condition:
     """One key of `when` or `unless`; true if any test is. `header` names it for key "header"."""
 
-    key: str  # from to cc subject text header attachment size language origin verdict mailbox company
+    # from to cc subject text header attachment size language origin verdict mailbox company
+    key: str
     tests: tuple[TextTest | SizeTest, ...]
     header: str = ""
 
@@ -341,7 +342,7 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A mail in the words of conditions (a header is `header.NAME`), and whether its rule matches."""
+    """A mail in the words of conditions (`header.NAME`), and whether its rule matches."""
 
     mail: Mapping[str, str | tuple[str, ...]]
     matches: bool

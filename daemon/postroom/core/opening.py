@@ -6,8 +6,7 @@ Rows 4, 25-36, 38, 58, 65-76. Every property says where it comes from.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from postroom.core import letters
 from postroom.core.assignment import Choice, choose_owner
@@ -27,7 +26,7 @@ from postroom.core.effects import (
     SpendBrake,
 )
 from postroom.core.facts import Arrival, Facts, RequestFact, Wish
-from postroom.core.judging import Judgement
+from postroom.core.judging import Case
 from postroom.core.lifecycle import initial_status
 from postroom.core.model import (
     Category,
@@ -37,13 +36,12 @@ from postroom.core.model import (
     Policy,
     Priority,
     RequestType,
-    Site,
     Status,
     Visibility,
 )
 from postroom.core.replies import ReplyVerdict, judge_auto_reply
 from postroom.core.routing import Routing
-from postroom.core.threads import ThreadReason, referenced_ids
+from postroom.core.threads import ThreadReason, ThreadVerdict, referenced_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,49 +57,40 @@ class Shape:
     because: dict[str, str]
 
 
-def open_request(
-    arrival: Arrival,
-    judgement: Judgement,
-    facts: Facts,
-    policy: Policy,
-    site: Site,
-    now: datetime,
-    spent: tuple[SpendBrake, ...],
-) -> Decision:
-    """Open a request for a mail."""
-    shape = shape_request(arrival, judgement.routing, facts, policy)
-    choice = _owner(shape, judgement.routing, facts, policy, now)
-    reply = _reply(arrival, judgement, facts, site, now)
-    reason = _reason(judgement)
-    effects: list[Effect] = [*learn_sender(arrival, facts)]
-    effects.append(_opened(arrival, shape, judgement.routing, choice, reply, facts, reason))
+def open_request(case: Case, spent: tuple[SpendBrake, ...]) -> Decision:
+    """Open a request for a mail; `spent` is what the intake brake takes for it."""
+    arrival, facts = case.arrival, case.facts
+    shape = shape_request(arrival, case.routing, facts, case.policy)
+    choice = _owner(case, shape)
+    reply = _reply(case)
+    reason = _reason(case.thread)
+    about = _about(shape, choice)
+    effects: list[Effect] = [
+        *learn_sender(arrival, facts),
+        _opened(case, shape, choice, reply, reason),
+        message_of(case, None, Visibility.PUBLIC, Direction.IN),
+        KnowIds(None, ids_of(arrival, facts, None)),
+        *_links(case),
+        *((choice.turn,) if choice.turn is not None else ()),
+        *spent,
+        *reply.spent,
+    ]
     if arrival.sender:
         effects.append(AddParticipant(None, arrival.sender, "requester", reason))
-    effects.append(message_of(arrival, judgement, None, Visibility.PUBLIC, Direction.IN))
-    effects.append(KnowIds(None, ids_of(arrival, facts, None)))
-    effects.extend(_links(arrival, judgement, facts))
-    if choice.turn is not None:
-        effects.append(choice.turn)
-    effects.extend((*spent, *reply.spent))
-    about = _about(shape, choice)
     if reply.template is not None:
-        effects.append(_auto_reply(arrival, shape, policy, about, reply))
-    effects.extend(told_by_rules(arrival, judgement.routing, policy, None, about))
-    if facts.hold_state == "waiting":
+        effects.append(_auto_reply(case, shape, about, reply))
+    effects.extend(told_by_rules(case, None, about))
+    if case.is_held:
         effects.append(EndHold("opened" if arrival.wish is Wish.OPEN else "accepted"))
-    return Decision(
-        actor=arrival.actor,
-        reason=reason,
-        policy_version=policy.version,
-        outcome=Outcome.OPENED,
-        effects=tuple(effects),
-        explanation=judgement.explanation(
-            properties=shape.because,
-            owner=choice.owner,
-            owner_reason=choice.reason,
-            passed_over=dict(choice.passed_over),
-            auto_reply=reply.reason,
-        ),
+    return case.decided(
+        Outcome.OPENED,
+        reason,
+        effects,
+        properties=shape.because,
+        owner=choice.owner,
+        owner_reason=choice.reason,
+        passed_over=dict(choice.passed_over),
+        auto_reply=reply.reason,
     )
 
 
@@ -160,31 +149,25 @@ def _priority(
     return policy.priorities[kind.priorities[0]], f"the first that {kind.name} allows"
 
 
-def _owner(shape: Shape, routing: Routing, facts: Facts, policy: Policy, now: datetime) -> Choice:
-    wanted = routing.actions.owner
-    if wanted == "none":
-        return Choice(None, routing.because("owner", ""))
-    if wanted is not None and wanted != "auto":
-        return Choice(wanted, routing.because("owner", ""))
-    return choose_owner(shape.category, policy, facts, now)
+def _owner(case: Case, shape: Shape) -> Choice:
+    wanted = case.actions.owner
+    if wanted is None or wanted == "auto":
+        return choose_owner(shape.category, case.policy, case.facts, case.now)
+    return Choice(wanted if wanted != "none" else None, case.routing.because("owner", ""))
 
 
-def _reply(
-    arrival: Arrival, judgement: Judgement, facts: Facts, site: Site, now: datetime
-) -> ReplyVerdict:
-    reply = judge_auto_reply(
-        arrival, facts, site, judgement.verdict, judgement.origin, judgement.routing.actions
-    )
+def _reply(case: Case) -> ReplyVerdict:
+    arrival, facts = case.arrival, case.facts
+    reply = judge_auto_reply(case)
     if reply.template is None:
         return reply
-    braked = brake_answer(arrival.sender, site.brakes, facts, now)
+    braked = brake_answer(arrival.sender, case.site.brakes, facts, case.now)
     if braked.by is not None:
         return ReplyVerdict(None, f"brake: {braked.by}")
-    return ReplyVerdict(reply.template, reply.reason, reply.is_neutral, braked.spent)
+    return replace(reply, spent=braked.spent)
 
 
-def _reason(judgement: Judgement) -> str:
-    thread = judgement.thread
+def _reason(thread: ThreadVerdict) -> str:
     if thread.request_id is None:
         return "a new matter"
     words = {
@@ -197,34 +180,29 @@ def _reason(judgement: Judgement) -> str:
 
 
 def _opened(
-    arrival: Arrival,
-    shape: Shape,
-    routing: Routing,
-    choice: Choice,
-    reply: ReplyVerdict,
-    facts: Facts,
-    reason: str,
+    case: Case, shape: Shape, choice: Choice, reply: ReplyVerdict, reason: str
 ) -> OpenRequest:
-    company = facts.contact.company_id if facts.contact else None
-    if company is None and facts.company is not None:
-        company = facts.company.id
+    contact, company = case.facts.contact, case.facts.company
+    company_id = contact.company_id if contact is not None else None
+    if company_id is None and company is not None:
+        company_id = company.id
     return OpenRequest(
         type=shape.type.name,
         subject=shape.subject,
-        mailbox=arrival.mailbox.name,
+        mailbox=case.arrival.mailbox.name,
         category=shape.category.path,
         priority=shape.priority.name,
         status=shape.status.name,
         phase=shape.status.phase,
         language=shape.language,
-        requester=arrival.sender or None,
+        requester=case.arrival.sender or None,
         because=reason,
         owner=choice.owner,
-        owner_because=routing.because("owner", choice.reason),
+        owner_because=case.routing.because("owner", choice.reason),
         auto_reply=reply.reason,
-        tags=routing.actions.tags,
-        extracted=dict(routing.extracted),
-        company_id=company,
+        tags=case.actions.tags,
+        extracted=dict(case.routing.extracted),
+        company_id=company_id,
     )
 
 
@@ -238,15 +216,14 @@ def learn_sender(arrival: Arrival, facts: Facts) -> Iterable[LearnContact]:
 
 
 def message_of(
-    arrival: Arrival,
-    judgement: Judgement,
+    case: Case,
     request: RequestFact | None,
     visibility: Visibility,
     direction: Direction,
     handler: str | None = None,
 ) -> AppendMessage:
     """Return the mail as a message of a request."""
-    mail = arrival.mail
+    arrival, mail = case.arrival, case.arrival.mail
     return AppendMessage(
         request=request.id if request is not None else None,
         direction=direction,
@@ -259,9 +236,9 @@ def message_of(
         message_id=mail.message_id,
         references=mail.references,
         at=arrival.envelope.received_at,
-        origin=judgement.origin.value,
-        verdict=judgement.verdict.value,
-        because=f"{judgement.thread.reason.value} {judgement.thread.evidence}".strip(),
+        origin=case.origin.value,
+        verdict=case.verdict.value,
+        because=f"{case.thread.reason.value} {case.thread.evidence}".strip(),
         attachments=mail.attachments,
     )
 
@@ -276,18 +253,19 @@ def ids_of(
         known = facts.known_ids.get(own, ())
         if not any(row.request_id == request_id and row.kind == "received" for row in known):
             ids.append((own, len(known), "received"))
-    for message_id in referenced_ids(arrival):
-        if message_id != own and not facts.known_ids.get(message_id):
-            ids.append((message_id, 0, "referenced"))
+    ids += [
+        (message_id, 0, "referenced")
+        for message_id in referenced_ids(arrival)
+        if message_id != own and not facts.known_ids.get(message_id)
+    ]
     return tuple(ids)
 
 
-def _links(arrival: Arrival, judgement: Judgement, facts: Facts) -> Iterable[LinkRequests]:
-    linked: dict[int, LinkRequests] = {}
-    if judgement.thread.request_id is not None:
-        other = judgement.thread.request_id
-        linked[other] = LinkRequests(None, other, "continues", judgement.thread.reason.value)
-    for same in facts.same:
+def _links(case: Case) -> Iterable[LinkRequests]:
+    arrival, linked = case.arrival, dict[int, LinkRequests]()
+    if (other := case.thread.request_id) is not None:
+        linked[other] = LinkRequests(None, other, "continues", case.thread.reason.value)
+    for same in case.facts.same:
         is_copy = (
             same.message_id == arrival.mail.message_id
             and same.content_hash == arrival.mail.content_hash
@@ -308,10 +286,8 @@ def _about(shape: Shape, choice: Choice) -> dict[str, str]:
     }
 
 
-def _auto_reply(
-    arrival: Arrival, shape: Shape, policy: Policy, about: dict[str, str], reply: ReplyVerdict
-) -> QueueMail:
-    mail = arrival.mail
+def _auto_reply(case: Case, shape: Shape, about: dict[str, str], reply: ReplyVerdict) -> QueueMail:
+    arrival, mail = case.arrival, case.arrival.mail
     return QueueMail(
         request=None,
         kind="auto-reply",
@@ -319,7 +295,7 @@ def _auto_reply(
         recipients=(arrival.sender,),
         template=reply.template or "auto-reply",
         language=shape.language,
-        layout=letters.layout_of(policy, shape.category.path),
+        layout=letters.layout_of(case.policy, shape.category.path),
         variables=letters.variables(
             arrival.mailbox,
             about,
@@ -338,15 +314,12 @@ def _auto_reply(
 
 
 def told_by_rules(
-    arrival: Arrival,
-    routing: Routing,
-    policy: Policy,
-    request: RequestFact | None,
-    about: dict[str, str],
+    case: Case, request: RequestFact | None, about: dict[str, str]
 ) -> Iterable[QueueMail]:
     """Return the mails of the actions `notify` and `forward_to`."""
+    arrival, routing = case.arrival, case.routing
     for template, addresses, action in (
-        ("new", _resolve(routing.actions.notify, about, policy), "notify"),
+        ("new", _resolve(routing.actions.notify, about, case.policy), "notify"),
         ("forward", routing.actions.forward_to, "forward_to"),
     ):
         if not addresses:

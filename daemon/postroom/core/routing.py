@@ -40,7 +40,7 @@ class RuleTrace:
 class Routing:
     """What all matching rules say together. `by` names the rule behind each action."""
 
-    actions: Actions = Actions()
+    actions: Actions = field(default_factory=Actions)
     by: Mapping[str, str] = field(default_factory=dict)
     extracted: Mapping[str, str] = field(default_factory=dict)
     traces: tuple[RuleTrace, ...] = ()
@@ -158,7 +158,7 @@ def _hit(
     return None
 
 
-def _values(
+def _values(  # noqa: C901 - one case for each condition
     condition: Condition, mail: ParsedMail, mailbox: str, verdict: Verdict, company: str
 ) -> tuple[str, ...]:
     match condition.key:

@@ -17,7 +17,7 @@ _GARBAGE = 64 * 1024  # of one line that is too long; then the connection ends
 _END = b"\r\n.\r\n"
 
 
-class HangUp(Exception):  # noqa: N818 - a way to leave, not a fault
+class HangUp(Exception):
     """The connection must end; `refused` is what the peer is told before, if he is still there."""
 
     def __init__(self, refused: Refused | None = None) -> None:

@@ -46,7 +46,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One MIME leaf that is not the text; `part` counts as IMAP does ("2", "2.1"; "0" is the whole mail)."""
+    """One MIME leaf that is not the text.
+
+    `part` counts as IMAP does ("2", "2.1"); "0" is the whole mail.
+    """
 
     part: str
     name: str
@@ -86,7 +89,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class ParsedMail:
-    """One mail, read. Message-IDs are canonical, without `<>`; `references` runs from old to new."""
+    """One mail, read. Message-IDs are canonical, without `<>`; `references` from old to new."""
 
     message_id: str | None
     date: datetime | None

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from postroom.core.model import Calendar, Level, Priority, Span, Warning_
+from postroom.core.model import Calendar, Level, Notice, Priority, Span
 from postroom.core.tables import Table
 from postroom.core.units import nearest, parse_span, show
 from postroom.policy.problems import Report
@@ -160,7 +160,7 @@ def _priority(table: PriorityTable, calendar: str, rank: int, times: _Times) -> 
             for index, level in enumerate(table.level)
         ),
         warnings=tuple(
-            Warning_(
+            Notice(
                 of=warning.of,
                 before=times.span(f"warning[{index + 1}].before", warning.before),
                 after=times.span(f"warning[{index + 1}].after", warning.after),

@@ -64,9 +64,10 @@ class Database:
 
     def submit(self, work: Work[T]) -> Future[T]:
         """Let the writer run `work(connection)`; the future answers after the commit."""
-        self._start()
         waiting = _Waiting(work, Future())
-        self._waiting.put(waiting)
+        with self._starting:  # what close() has not seen must not come behind its end mark
+            self._start()
+            self._waiting.put(waiting)
         return waiting.future
 
     def write(self, work: Work[T]) -> T:
@@ -84,12 +85,11 @@ class Database:
         self.engine.dispose()
 
     def _start(self) -> None:
-        with self._starting:
-            if self._is_closed:
-                raise Unavailable("database: closed")
-            if self._writer is None:
-                self._writer = threading.Thread(target=self._run, name="database", daemon=True)
-                self._writer.start()
+        if self._is_closed:
+            raise Unavailable("database: closed")
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._run, name="database", daemon=True)
+            self._writer.start()
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:

@@ -27,12 +27,16 @@ def open_database(file: Path, *, busy_timeout: float = 10.0) -> Database:
         found = current(database)
         if found == "none":  # made by somebody else, or a first start that was cut short
             upgrade(database)
-        elif found != HEAD:
-            raise StaleSchema(found, HEAD)
+        _refuse_other(found)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _refuse_other(found: str) -> None:
+    if found not in ("none", HEAD):
+        raise StaleSchema(found, HEAD)
 
 
 def current(database: Database) -> str:

@@ -37,6 +37,7 @@ from postroom.store import schema as t
 # A merged request forwards to its target; a chain longer than this is a mistake.
 _MERGE_DEPTH = 10
 _SAME_LIMIT = 20
+_LATEST_REQUESTS = 20
 
 _ACTIVE_POLICY = (
     select(t.policy_activation.c.version).order_by(t.policy_activation.c.id.desc()).limit(1)
@@ -140,6 +141,12 @@ _LAST_OWNER = (
     .order_by(t.request.c.created_at.desc())
     .limit(1)
 )
+_ANSWERED = (
+    select(t.request.c.replied_at)
+    .where(t.request.c.requester_id == bindparam("contact_id"))
+    .order_by(t.request.c.created_at.desc())
+    .limit(_LATEST_REQUESTS)
+)
 _LAST_IN = (
     select(t.message.c.message_id, t.message.c.references)
     .where(
@@ -194,10 +201,12 @@ def load_mail_facts(
         *deliveries.values(),
         hold_request,
     }
-    owner, owner_at = None, None
+    owner, owner_at, is_answered = None, None, False
     if contact is not None:
         last = connection.execute(_LAST_OWNER, {"contact_id": contact.id}).first()
         owner, owner_at = (last[0], last[1]) if last is not None else (None, None)
+        replied = connection.execute(_ANSWERED, {"contact_id": contact.id}).scalars()
+        is_answered = any(at is not None for at in replied)
     return Facts(
         policy_version=active_policy(connection),
         applied=_applied(connection, arrival, journal_id),
@@ -212,6 +221,7 @@ def load_mail_facts(
         deliveries=deliveries,
         last_owner=owner,
         last_owner_at=owner_at,
+        has_been_answered=is_answered,
         hold_request=hold_request,
         hold_state=hold_state,
     )

@@ -1,4 +1,4 @@
-"""The inserts and updates of `apply`, built once: building a statement costs more than running it."""
+"""The inserts and updates of `apply`, built once: building one costs more than running it."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class AuditReport:
 
 
 class AuditedHouse(Protocol):
-    """What an audit looks at; `app.House` is one."""
+    """What an audit looks at; `house.House` is one."""
 
     @property
     def database(self) -> Database:

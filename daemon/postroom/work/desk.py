@@ -181,7 +181,7 @@ class Desk:
         policy, now = self.policy, self.clock()
         with self.database.read() as connection:
             facts = reads.load_command_facts(connection, request_id)
-        decision = decide_command(command, request_id, facts, policy, self.site, now, actor)
+        decision = decide_command(command, request_id, facts, policy, self.site, now, actor=actor)
         row = None
         if isinstance(command, WriteNote | WriteAnswer):
             request = facts.requests[request_id]

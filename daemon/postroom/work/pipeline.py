@@ -29,7 +29,7 @@ from postroom.mail.parse import from_envelope
 from postroom.spool import Spool
 from postroom.spool.model import SpooledMail
 from postroom.work.desk import Desk, Settled
-from postroom.work.readers import ReadFailure, Readers
+from postroom.work.readers import Readers, ReadFailure
 
 log = structlog.get_logger()
 

@@ -29,7 +29,7 @@ UNFIT_ADDRESS = re.compile(r"[\x00-\x1f\x7f<>]|^$")
 LEADING_DOT = re.compile(rb"(?m)^\.")
 
 
-class _Refused(Exception):  # noqa: N818 - an answer, not an error
+class _Refused(Exception):
     """The server said no to one command."""
 
     def __init__(self, code: int, text: bytes) -> None:

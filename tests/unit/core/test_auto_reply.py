@@ -6,11 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.core.builders import SUPPORT, arrival, contact, facts, sender, site
+from tests.unit.core.builders import NOW, SUPPORT, arrival, contact, facts, policy, sender, site
 
 from postroom.core.facts import Arrival, Facts
+from postroom.core.judging import Case
 from postroom.core.model import Actions, Verdict
 from postroom.core.replies import ReplyVerdict, judge_auto_reply
+from postroom.core.routing import Routing
+from postroom.core.threads import Joining, ThreadReason, ThreadVerdict
+from postroom.core.trust import SenderVerdict
 from postroom.mail.message import Origin
 
 PASS, NONE, FAIL = Verdict.PASS, Verdict.NONE, Verdict.FAIL
@@ -25,8 +29,19 @@ def judge(
     origin: Origin = Origin.PERSON,
     **actions: Any,
 ) -> ReplyVerdict:
-    known = known or facts()
-    return judge_auto_reply(came or arrival(), known, site(), verdict, origin, Actions(**actions))
+    case = Case(
+        came or arrival(),
+        known or facts(),
+        policy(),
+        site(),
+        NOW,
+        origin,
+        (),
+        SenderVerdict(verdict, ""),
+        ThreadVerdict(Joining.NEW, None, ThreadReason.NO_EVIDENCE),
+        Routing(Actions(**actions)),
+    )
+    return judge_auto_reply(case)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +103,9 @@ def test_somebody_reads_that(local: str) -> None:
     [
         ("auto-reply", True, {}),
         ("auto-reply", False, {"verdict": PASS}),
-        ("auto-reply", False, {"known": facts(contact=contact())}),
+        ("auto-reply", False, {"known": facts(contact=contact(), has_been_answered=True)}),
+        # A contact proves nothing: the first forged mail makes one of its victim.
+        ("auto-reply", True, {"known": facts(contact=contact())}),
         ("auto-reply", False, {"came": arrival(STRICT), "verdict": PASS}),
         ("thanks", True, {"auto_reply": "thanks"}),
         # A rule that names a template speaks for a mailbox that is silent otherwise.

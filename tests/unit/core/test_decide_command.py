@@ -69,7 +69,7 @@ def decide(
     actor: str = "omar",
 ) -> Decision:
     known = known or facts(about or request())
-    return decide_command(command, 7, known, rules or policy(), site(), NOW, actor)
+    return decide_command(command, 7, known, rules or policy(), site(), NOW, actor=actor)
 
 
 def refused(*args: Any, **more: Any) -> str:

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 - the expected value stands first (STYLE)
 """Addresses as they come."""
 
 from __future__ import annotations

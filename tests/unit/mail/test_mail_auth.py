@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 - the expected value stands first (STYLE)
 """Whose word counts about the sender."""
 
 from __future__ import annotations

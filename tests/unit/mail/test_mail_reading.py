@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 - the expected value stands first (STYLE)
 """Bounds and dark corners of reading; the daylight is in the corpus."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 - the expected value stands first (STYLE)
 """Message-IDs and subject tags."""
 
 from __future__ import annotations
