@@ -133,7 +133,7 @@ class _Doors:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start it, and return when it listens. PostroomError: it ended instead; its log says why."""
+        """Start it and return when it listens. PostroomError: it ended; its log says why."""
         reading, writing = os.pipe()
         environment = {**os.environ, _PARENT: str(os.getpid()), _READY: str(writing)}
         try:

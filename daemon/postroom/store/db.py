@@ -58,6 +58,7 @@ class Database:
         """Give a connection with one consistent view. Not for writing."""
         try:
             with self.engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN")
                 yield connection
         except DBAPIError as error:
             raise _translated(error) from error
@@ -99,7 +100,8 @@ class Database:
         """One transaction: the first work, and whatever else waits while it is young."""
         done: list[_Waiting] = []
         try:
-            with self.engine.connect().execution_options(immediate=True) as connection:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
                 until = time.monotonic() + TRANSACTION_SECONDS
                 waiting: _Waiting | None = first
                 while waiting is not None:
@@ -140,15 +142,16 @@ class Database:
 
     @staticmethod
     def _savepoint(connection: Connection, waiting: _Waiting) -> None:
-        connection.exec_driver_sql("SAVEPOINT work")
+        driver: Any = connection.connection.driver_connection  # SQLAlchemy adds 15 µs to each
+        driver.execute("SAVEPOINT work")
         try:
             waiting.outcome = waiting.work(connection)
         except Exception as error:
             waiting.error = _translated(error) if isinstance(error, DBAPIError) else error
             if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
                 raise  # full disk, lost connection: the transaction as a whole has failed
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
-        connection.exec_driver_sql("RELEASE SAVEPOINT work")
+            driver.execute("ROLLBACK TO SAVEPOINT work")
+        driver.execute("RELEASE SAVEPOINT work")
 
 
 def _sqlite_engine(file: Path, busy_timeout: float) -> Engine:
@@ -156,7 +159,8 @@ def _sqlite_engine(file: Path, busy_timeout: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connected(dbapi: sqlite3.Connection, _record: object) -> None:
-        dbapi.isolation_level = None  # we say BEGIN ourselves, below
+        # We say BEGIN ourselves. (A listener for "begin" would slow down every statement.)
+        dbapi.isolation_level = None
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
@@ -165,11 +169,6 @@ def _sqlite_engine(file: Path, busy_timeout: float) -> Engine:
             "cache_size=-32000",
         ):
             dbapi.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
 

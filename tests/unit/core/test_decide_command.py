@@ -85,7 +85,7 @@ def refused(*args: Any, **more: Any) -> str:
     ("effect", "command", "about"),
     [
         (
-            SetStatus(7, "open", "waiting", Phase.ACTIVE, "by hand"),
+            SetStatus(7, "open", "waiting", Phase.ACTIVE, "by hand, omar"),
             ChangeStatus("waiting"),
             request(),
         ),
@@ -95,7 +95,7 @@ def refused(*args: Any, **more: Any) -> str:
             request(),
         ),
         (
-            SetStatus(7, "pending", "in-review", Phase.ACTIVE, "by hand"),
+            SetStatus(7, "pending", "in-review", Phase.ACTIVE, "by hand, omar"),
             ChangeStatus("review"),
             CLAIM,
         ),
@@ -104,9 +104,9 @@ def refused(*args: Any, **more: Any) -> str:
             ChangeStatus("reject", "too old"),
             REVIEWED,
         ),
-        (SetStatus(7, "open", "closed", Phase.CLOSED, "closed by hand"), Close(), request()),
+        (SetStatus(7, "open", "closed", Phase.CLOSED, "by hand, omar"), Close(), request()),
         (SetStatus(7, "open", "closed", Phase.CLOSED, "done"), Close("done"), request()),
-        (SetStatus(7, "closed", "open", Phase.ACTIVE, "reopened by hand"), Reopen(), closed()),
+        (SetStatus(7, "closed", "open", Phase.ACTIVE, "by hand, omar"), Reopen(), closed()),
         (SetStatus(7, "deleted", "open", Phase.ACTIVE, "oops"), Reopen("oops"), DELETED),
         (Assign(7, "omar", "kim", "by hand, omar"), AssignTo("kim"), request()),
         (Assign(7, "omar", None, "by hand, omar"), AssignTo("none"), request()),

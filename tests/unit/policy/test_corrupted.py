@@ -62,7 +62,7 @@ CATEGORIES = [
     ("weight = 2", "weight = -2", "weight: input should be greater than or equal to 0, not -2"),
     ("weight = 2", "wieght = 2", 'wieght: is not a key here; did you mean "weight"?'),
     ('handler = "omar", weight = 2', "weight = 2", "must name either a handler or a group"),
-    ('active_within = "2h"', 'active_within = "2"', "active_within: must be a duration"),
+    ('reopen_within = "30d"', 'reopen_within = "2"', "reopen_within: must be a duration"),
     ('layout = "letterhead"', 'layout = "leterhead"', 'did you mean "letterhead"?'),
     ('priority = "medium"', 'priority = "meduim"', 'did you mean "medium"?'),
     ('thanks = "note"', 'thanks = "keep"', 'must be "reopen" or "note", not "keep"'),
