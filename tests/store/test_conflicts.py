@@ -37,7 +37,7 @@ from tests.houses import (
 from postroom import failpoints
 from postroom.core.commands import ChangeTags, Close
 from postroom.core.facts import Wish
-from postroom.errors import Conflict, NotAllowed, Unavailable
+from postroom.errors import Conflict, NotAllowed
 from postroom.house import House
 from postroom.store import schema as t
 from postroom.store.db import Database
@@ -546,7 +546,7 @@ def test_a_decision_that_never_comes_to_rest_is_given_up(
         failpoints.arm("desk.decided", stopped)
 
     failpoints.arm("desk.decided", stopped)
-    with pytest.raises(Unavailable, match="request 1 has changed"):
+    with pytest.raises(Conflict, match="request 1 has changed"):
         slow.command(Close(), 1, "omar")
     assert len(slow.conflicts) == ATTEMPTS
     assert row(house, t.request).phase == "active"

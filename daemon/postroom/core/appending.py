@@ -37,7 +37,8 @@ def append_mail(case: Case) -> Decision:
     request = facts.requests[case.thread.request_id or 0]
     handler = case.policy.handler_by_address(arrival.sender)
     # A handler who answers without a token: nobody knows for whom it was meant, so it stays inside.
-    is_note = handler is not None and case.thread.reason is not ThreadReason.REPLY_TOKEN
+    is_lost = handler is not None and case.thread.reason is not ThreadReason.REPLY_TOKEN
+    is_note = is_lost or case.thread.is_internal
     visibility = Visibility.INTERNAL if is_note else Visibility.PUBLIC
     direction = Direction.NOTE if is_note else Direction.IN
     name = handler.name if handler is not None else None

@@ -7,7 +7,7 @@ row, so a restart does not refill it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from postroom.core.effects import SpendBrake
 from postroom.core.facts import Facts
@@ -16,6 +16,11 @@ from postroom.mail.address import domain_of
 
 # A token that is due now must not wait because a fraction was rounded.
 _TOLERANCE = 1e-9
+
+
+# Notices of held mails, in all; `postroom hold list` has every one of them.
+NOTICE_KEY = "notice-held"
+_NOTICES = Budget(10, timedelta(minutes=10))
 
 
 def request_key(address: str) -> str:
@@ -54,6 +59,11 @@ def brake_answer(address: str, brakes: Brakes, facts: Facts, now: datetime) -> B
         facts,
         now,
     )
+
+
+def brake_notice(facts: Facts, now: datetime) -> Braked:
+    """Try to take a token for telling somebody of a held mail: a flood of them is told of once."""
+    return _take([(NOTICE_KEY, _NOTICES)], facts, now)
 
 
 def _take(buckets: list[tuple[str, Budget]], facts: Facts, now: datetime) -> Braked:

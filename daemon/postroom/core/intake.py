@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from postroom.core.appending import append_mail, record_bounce
-from postroom.core.brakes import brake_request
+from postroom.core.brakes import brake_notice, brake_request
 from postroom.core.effects import Decision, Effect, EndHold, HoldMail, NoteMailbox
 from postroom.core.facts import Arrival, Facts, RequestFact, SameMail, Wish
 from postroom.core.judging import Case, judge
@@ -42,8 +42,7 @@ def decide_mail(
         return _automatic(case)
     match case.thread.joining:
         case Joining.HOLD:
-            why = f"the sender is no participant of the request ({case.thread.evidence})"
-            return _hold(case, why)
+            return _hold(case, _why_held(case))
         case Joining.JOIN if _is_forged_handler(case):
             why = "claims to be from a handler, and is not proven to be"
             return _hold(case, why, may_open=False)
@@ -139,6 +138,12 @@ def _ignored(case: Case, reason: str) -> Decision:
     return case.decided(Outcome.IGNORED, reason, (EndHold("refused"),) if case.is_held else ())
 
 
+def _why_held(case: Case) -> str:
+    if case.thread.reason is ThreadReason.REPLY_TOKEN:
+        return f"nobody may answer the customer by mail yet ({case.thread.evidence})"
+    return f"the sender is no participant of the request ({case.thread.evidence})"
+
+
 def _is_forged_handler(case: Case) -> bool:
     arrival = case.arrival
     if arrival.wish is Wish.ACCEPT or case.policy.handler_by_address(arrival.sender) is None:
@@ -157,11 +162,19 @@ def _hold(case: Case, why: str, *, may_open: bool = True) -> Decision:
     until = due_at(case.now, case.site.hold_for, calendar) if may_open else None
     request_id = request.id if request is not None else None
     effects: list[Effect] = [HoldMail(request_id, until, why, responsible)]
-    if responsible is not None:
+    told = brake_notice(case.facts, case.now)
+    if responsible is not None and told.by is None:
         to = policy.handlers[responsible]
         effects.append(letter_to_handler(case.arrival, to, request, "held", why))
+        effects.extend(told.spent)
     return case.decided(
-        Outcome.HELD, why, effects, request=request, hold=why, responsible=responsible
+        Outcome.HELD,
+        why,
+        effects,
+        request=request,
+        hold=why,
+        responsible=responsible,
+        is_told=told.by is None,
     )
 
 

@@ -6,6 +6,7 @@ POLICY, templates. Variables are plain JSON; `store.apply` adds the request's id
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from postroom.core.effects import QueueMail
@@ -27,6 +28,7 @@ def variables(
     company: str = "",
     reason: str = "",
     is_neutral: bool = False,
+    extracted: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return what a template may use, as plain JSON."""
     return {
@@ -48,6 +50,7 @@ def variables(
         "link": "",
         "changes": [],
         "neutral": is_neutral,
+        "extracted": dict(extracted),
     }
 
 

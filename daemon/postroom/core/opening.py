@@ -43,6 +43,9 @@ from postroom.core.replies import ReplyVerdict, judge_auto_reply
 from postroom.core.routing import Routing
 from postroom.core.threads import ThreadReason, ThreadVerdict, referenced_ids
 
+# So many requests one Message-ID may lead to.
+ID_REQUESTS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -107,8 +110,9 @@ def shape_request(arrival: Arrival, routing: Routing, facts: Facts, policy: Poli
         kind = policy.default_type()
     priority, because["priority"] = _priority(arrival, routing, facts, policy, category, kind)
     status = initial_status(policy, kind.name, category, actions.status)
-    if actions.close and status.phase is not Phase.CLOSED:
-        workflow = policy.workflow_of(kind.name)
+    workflow = policy.workflow_of(kind.name)
+    # A strict workflow is closed by saying how (approved, rejected …), never by a rule.
+    if actions.close and workflow.free and status.phase is not Phase.CLOSED:
         closed = workflow.first_in(Phase.CLOSED)
         status = workflow.statuses[closed] if closed is not None else status
         because["status"] = routing.because("close", "closed")
@@ -249,10 +253,11 @@ def ids_of(
     """Return the Message-IDs that this mail makes known: its own, and those nobody knew."""
     ids: list[tuple[str, int, str]] = []
     own = arrival.mail.message_id
-    if own is not None:
-        known = facts.known_ids.get(own, ())
-        if not any(row.request_id == request_id and row.kind == "received" for row in known):
-            ids.append((own, len(known), "received"))
+    known = facts.known_ids.get(own or "", ())
+    # Devices with a constant Message-ID: past so many requests it is evidence for none.
+    is_there = any(row.request_id == request_id and row.kind == "received" for row in known)
+    if own is not None and len(known) < ID_REQUESTS and not is_there:
+        ids.append((own, len(known), "received"))
     ids += [
         (message_id, 0, "referenced")
         for message_id in referenced_ids(arrival)
@@ -302,6 +307,7 @@ def _auto_reply(case: Case, shape: Shape, about: dict[str, str], reply: ReplyVer
             letters.of_sender(arrival),
             message=letters.of_mail(mail) if not reply.is_neutral else None,
             is_neutral=reply.is_neutral,
+            extracted=case.routing.extracted,
         ),
         from_name=arrival.mailbox.from_name,
         because="a new request by mail",
@@ -338,6 +344,7 @@ def told_by_rules(
                 letters.of_sender(arrival),
                 message=letters.of_mail(arrival.mail),
                 reason=because,
+                extracted=routing.extracted,
             ),
             from_name=arrival.mailbox.from_name,
             because=because,

@@ -6,7 +6,8 @@ last two count only for participants; from anybody else they make a hold, not a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,6 +17,7 @@ from postroom.mail.refs import find_tags
 
 # Of several tokens in one mail the most internal wins.
 _ROLES = "nshc"
+_INTERNAL = frozenset("ns")  # DESIGN section 6: whatever such a mail says
 
 
 class ThreadReason(StrEnum):
@@ -51,6 +53,7 @@ class ThreadVerdict:
     request_id: int | None
     reason: ThreadReason
     evidence: str = ""
+    is_internal: bool = False  # came to an address whose mail can never be public
 
 
 def choose_thread(
@@ -80,33 +83,52 @@ def _by_wish(arrival: Arrival, facts: Facts) -> ThreadVerdict | None:
 
 
 def _by_evidence(arrival: Arrival, facts: Facts, policy: Policy, site: Site) -> ThreadVerdict:
+    verdict = _by_token(arrival, facts)
+    if verdict is not None:
+        return verdict
+    found = [*_by_references(arrival, facts, policy), *_by_tag(arrival, facts, policy, site)]
+    # What joins is stronger than what only makes a hold, wherever it stands.
+    found.sort(key=lambda verdict: verdict.joining is not Joining.JOIN)
+    return found[0] if found else ThreadVerdict(Joining.NEW, None, ThreadReason.NO_EVIDENCE)
+
+
+def _by_token(arrival: Arrival, facts: Facts) -> ThreadVerdict | None:
     for token in sorted(arrival.tokens, key=lambda token: _ROLES.find(token.role)):
-        if token.role in _ROLES and (request := _find(facts, token.object_id)) is not None:
-            return _join(request, ThreadReason.REPLY_TOKEN, f"token of role {token.role}")
-    for delivery in arrival.bounce_deliveries:
-        request = _find(facts, facts.deliveries.get(delivery))
-        if request is not None:
-            return _join(request, ThreadReason.DELIVERY_TOKEN, f"delivery {delivery}")
-    hold: ThreadVerdict | None = None
-    for found in _references(arrival, facts):
-        request = _find(facts, found.request_id)
+        request = _find(facts, token.object_id) if token.role in _ROLES else None
         if request is None:
+            continue
+        evidence = f"token of role {token.role}"
+        if token.role == "h":  # answers by mail come later; till then nothing goes out by them
+            return ThreadVerdict(Joining.HOLD, request.id, ThreadReason.REPLY_TOKEN, evidence)
+        joined = _join(request, ThreadReason.REPLY_TOKEN, evidence)
+        return replace(joined, is_internal=token.role in _INTERNAL)
+    for delivery in arrival.bounce_deliveries:
+        if (request := _find(facts, facts.deliveries.get(delivery))) is not None:
+            return _join(request, ThreadReason.DELIVERY_TOKEN, f"delivery {delivery}")
+    return None
+
+
+def _by_references(arrival: Arrival, facts: Facts, policy: Policy) -> Iterator[ThreadVerdict]:
+    for found in _references(arrival, facts):
+        if (request := _find(facts, found.request_id)) is None:
             continue
         is_weak = found.kind == "referenced"
         if is_participant(request, arrival.sender, policy):
             reason = ThreadReason.LATE_BRANCH if is_weak else ThreadReason.REFERENCES
-            return _join(request, reason, f"<{found.message_id}> was {found.kind}")
-        if not is_weak and hold is None:
-            hold = ThreadVerdict(
-                Joining.HOLD, request.id, ThreadReason.STRANGER, f"<{found.message_id}>"
-            )
+            yield _join(request, reason, f"<{found.message_id}> was {found.kind}")
+        elif not is_weak:
+            yield _doubt(request, f"<{found.message_id}>")
+
+
+def _by_tag(arrival: Arrival, facts: Facts, policy: Policy, site: Site) -> Iterator[ThreadVerdict]:
     for number in find_tags(arrival.mail.subject, site.instance):
-        if (request := _find(facts, number)) is not None:
-            evidence = f"[{site.instance} #{number}]"
-            if is_participant(request, arrival.sender, policy):
-                return _join(request, ThreadReason.SUBJECT_TAG, evidence)
-            hold = hold or ThreadVerdict(Joining.HOLD, request.id, ThreadReason.STRANGER, evidence)
-    return hold or ThreadVerdict(Joining.NEW, None, ThreadReason.NO_EVIDENCE)
+        if (request := _find(facts, number)) is None:
+            continue
+        evidence = f"[{site.instance} #{number}]"
+        if is_participant(request, arrival.sender, policy):
+            yield _join(request, ThreadReason.SUBJECT_TAG, evidence)
+        else:
+            yield _doubt(request, evidence)
 
 
 def is_participant(request: RequestFact, address: str, policy: Policy) -> bool:
@@ -159,6 +181,10 @@ def _survivor(facts: Facts, request_id: int) -> RequestFact:
 
 def _join(request: RequestFact, reason: ThreadReason, evidence: str) -> ThreadVerdict:
     return ThreadVerdict(Joining.JOIN, request.id, reason, evidence)
+
+
+def _doubt(request: RequestFact, evidence: str) -> ThreadVerdict:
+    return ThreadVerdict(Joining.HOLD, request.id, ThreadReason.STRANGER, evidence)
 
 
 def _if_open(

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
 
-from postroom.core.brakes import answer_keys, request_key
+from postroom.core.brakes import NOTICE_KEY, answer_keys, request_key
 from postroom.core.facts import (
     AppliedFact,
     Arrival,
@@ -344,7 +344,7 @@ def _deliveries(connection: Connection, arrival: Arrival) -> dict[int, int | Non
 
 def _brakes(connection: Connection, sender: str) -> dict[str, BrakeFact]:
     # Mails from nobody share a bucket, as any other address does.
-    keys = [request_key(sender), *answer_keys(sender)]
+    keys = [request_key(sender), *answer_keys(sender), NOTICE_KEY]
     return {row.key: BrakeFact(*row) for row in connection.execute(_BRAKES, {"keys": keys})}
 
 

@@ -22,7 +22,7 @@ from postroom.core.effects import Decision
 from postroom.core.facts import Arrival, Facts, Wish
 from postroom.core.intake import decide_mail, refuse_mail
 from postroom.core.model import Outcome, Policy, Site
-from postroom.errors import Conflict, NotAllowed, Unavailable
+from postroom.errors import Conflict, NotAllowed
 from postroom.mail.message import Envelope, ParsedMail
 from postroom.mail.tokens import Signer
 from postroom.policy.loader import policy_from_files
@@ -234,7 +234,7 @@ class Desk:
             except Conflict as conflict:
                 last = conflict
                 self._follow_policy()
-        raise Unavailable(f"no rest for a decision: {last}")
+        raise Conflict(f"no rest for a decision: {last}")
 
     def _follow_policy(self) -> None:
         """Another process made its policy active: decide by that one from now on."""

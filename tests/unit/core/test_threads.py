@@ -358,3 +358,18 @@ def test_the_sender_is_looked_for_in_every_address_of_a_participant() -> None:
     both = replace(participant(), addresses=("ann@work.example", ANN))
     known = facts(request(participants=(both,)), known=(sent(),))
     assert choose(arrival(references=("ours@example.com",)), known).joining is JOIN
+
+
+@pytest.mark.parametrize("role", ["n", "s"])
+def test_a_token_of_an_internal_role_makes_a_note(role: str) -> None:
+    verdict = choose_thread(
+        arrival(tokens=(token(7, role),)), facts(request(7)), policy(), site(), NOW
+    )
+    assert (Joining.JOIN, 7, True) == (verdict.joining, verdict.request_id, verdict.is_internal)
+
+
+def test_a_handlers_token_holds_until_answers_by_mail_come() -> None:
+    verdict = choose_thread(
+        arrival(tokens=(token(7, "h"),)), facts(request(7)), policy(), site(), NOW
+    )
+    assert (Joining.HOLD, 7) == (verdict.joining, verdict.request_id)
