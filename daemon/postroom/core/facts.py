@@ -197,7 +197,6 @@ class AppliedFact:
 class Facts:
     """Everything of the database that one decision may look at."""
 
-    policy_version: str | None = None  # the active one; None: none was ever activated
     applied: AppliedFact | None = None
     same: tuple[SameMail, ...] = ()
     contact: ContactFact | None = None

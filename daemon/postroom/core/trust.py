@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from postroom.core.facts import Arrival
 from postroom.core.model import Site, Verdict
@@ -42,13 +43,18 @@ def judge_sender(arrival: Arrival, site: Site) -> SenderVerdict:
 
 def is_relay(peer: str, site: Site) -> bool:
     """Whether a peer (an IP address, or "unix") is one of our own mail servers."""
-    if peer in site.relays:
+    return _is_among(peer, site.relays)
+
+
+@lru_cache(maxsize=4096)
+def _is_among(peer: str, relays: tuple[str, ...]) -> bool:
+    if peer in relays:
         return True
     try:
         ip = ipaddress.ip_address(peer)
     except ValueError:
         return False
-    return any(_contains(network, ip) for network in site.relays)
+    return any(_contains(network, ip) for network in relays)
 
 
 def _contains(network: str, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

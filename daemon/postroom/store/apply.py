@@ -71,6 +71,7 @@ def apply(
             _apply(work, effect)
     if work.refs:
         connection.execute(s.MESSAGE_REF, work.refs)
+    write_request.count_handlers(work)
     if work.history:
         connection.execute(s.HISTORY, work.history)
     failpoints.hit("apply.written")

@@ -99,9 +99,15 @@ _COMPANY = (
     .select_from(t.company_domain.join(t.company))
     .where(t.company_domain.c.domain == bindparam("domain"))
 )
-_KNOWN_IDS = select(
+_REFS = select(
     t.message_ref.c.message_id, t.message_ref.c.n, t.message_ref.c.request_id, t.message_ref.c.kind
-).where(t.message_ref.c.message_id.in_(bindparam("ids", expanding=True)))
+)
+_KNOWN_IDS = _REFS.where(t.message_ref.c.message_id.in_(bindparam("ids", expanding=True)))
+# Most mails name at most four; a list of fixed length is not compiled anew for each length.
+_FEW_IDS = 4
+_KNOWN_FEW = _REFS.where(
+    t.message_ref.c.message_id.in_([bindparam(f"id_{n}") for n in range(_FEW_IDS)])
+)
 _REQUESTS = select(t.request).where(t.request.c.id.in_(bindparam("ids", expanding=True)))
 _PARTICIPANTS = (
     select(
@@ -133,7 +139,7 @@ _TURNS = select(
     t.assignment.c.category, t.assignment.c.weights, t.assignment.c.turns, t.assignment.c.version
 )
 _BRAKES = select(t.brake.c.key, t.brake.c.tokens, t.brake.c.at, t.brake.c.version).where(
-    t.brake.c.key.in_(bindparam("keys", expanding=True))
+    t.brake.c.key.in_([bindparam(f"key_{n}") for n in range(5)])
 )
 _LAST_OWNER = (
     select(t.request.c.owner, t.request.c.created_at)
@@ -208,7 +214,6 @@ def load_mail_facts(
         replied = connection.execute(_ANSWERED, {"contact_id": contact.id}).scalars()
         is_answered = any(at is not None for at in replied)
     return Facts(
-        policy_version=active_policy(connection),
         applied=_applied(connection, arrival, journal_id),
         same=same,
         contact=contact,
@@ -233,7 +238,6 @@ def load_command_facts(connection: Connection, request_id: int) -> Facts:
     if request_id not in requests:
         raise NotFound(f"there is no request {request_id}")
     return Facts(
-        policy_version=active_policy(connection),
         requests=requests,
         handlers=load_handlers(connection),
         turns=load_turns(connection),
@@ -326,13 +330,19 @@ def _sender(
 
 def _known_ids(connection: Connection, arrival: Arrival) -> dict[str, tuple[KnownId, ...]]:
     bounced = arrival.mail.bounce.message_id if arrival.mail.bounce is not None else None
-    ids = {*referenced_ids(arrival), arrival.mail.message_id, bounced} - {None}
+    named = (*referenced_ids(arrival), arrival.mail.message_id, bounced)
+    ids = sorted({message_id for message_id in named if message_id is not None})
     if not ids:
         return {}
+    if len(ids) <= _FEW_IDS:
+        few = {f"id_{n}": ids[min(n, len(ids) - 1)] for n in range(_FEW_IDS)}
+        rows = connection.execute(_KNOWN_FEW, few)
+    else:
+        rows = connection.execute(_KNOWN_IDS, {"ids": ids})
     known: dict[str, list[KnownId]] = {}
-    for row in connection.execute(_KNOWN_IDS, {"ids": sorted(i for i in ids if i is not None)}):
+    for row in rows:
         known.setdefault(row[0], []).append(KnownId(*row))
-    return {message_id: tuple(rows) for message_id, rows in known.items()}
+    return {message_id: tuple(found) for message_id, found in known.items()}
 
 
 def _deliveries(connection: Connection, arrival: Arrival) -> dict[int, int | None]:
@@ -344,8 +354,9 @@ def _deliveries(connection: Connection, arrival: Arrival) -> dict[int, int | Non
 
 def _brakes(connection: Connection, sender: str) -> dict[str, BrakeFact]:
     # Mails from nobody share a bucket, as any other address does.
-    keys = [request_key(sender), *answer_keys(sender), NOTICE_KEY]
-    return {row.key: BrakeFact(*row) for row in connection.execute(_BRAKES, {"keys": keys})}
+    names = (request_key(sender), *answer_keys(sender), NOTICE_KEY)
+    keys = {f"key_{n}": name for n, name in enumerate(names)}
+    return {row.key: BrakeFact(*row) for row in connection.execute(_BRAKES, keys)}
 
 
 def _participants(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, func, insert, update
 
 from postroom.store import schema as t
 
@@ -60,15 +60,16 @@ SET_PROPERTY = {
     .values(**{name: bindparam("b_value")})
     for name in ("type", "subject", "category", "priority")
 }
-ASSIGNED_AT = (
+COUNT_HANDLER = (
     update(t.handler)
     .where(t.handler.c.name == bindparam("b_name"))
-    .values(last_assigned_at=bindparam("b_at"))
-)
-OPEN_REQUESTS = (
-    update(t.handler)
-    .where(t.handler.c.name == bindparam("b_name"))
-    .values(open_requests=t.handler.c.open_requests + bindparam("b_change"))
+    .values(
+        open_requests=t.handler.c.open_requests + bindparam("b_requests"),
+        last_assigned_at=func.coalesce(
+            bindparam("b_at", type_=t.handler.c.last_assigned_at.type),
+            t.handler.c.last_assigned_at,
+        ),
+    )
 )
 TURN = (
     update(t.assignment)

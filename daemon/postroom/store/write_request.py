@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from postroom import failpoints
 from postroom.core.effects import (
     AddParticipant,
@@ -177,20 +174,20 @@ def _count(
     work: Writing, owner: str | None, phase: Phase, new_owner: str | None, new_phase: Phase
 ) -> None:
     """Keep each handler's number of active requests."""
-    changes: dict[str, int] = {}
     if owner is not None and phase is Phase.ACTIVE:
-        changes[owner] = -1
+        work.handler(owner).requests -= 1
     if new_owner is not None and new_phase is Phase.ACTIVE:
-        changes[new_owner] = changes.get(new_owner, 0) + 1
-    for name, by in changes.items():
-        if by:
-            _update_handler(work, s.OPEN_REQUESTS, {"b_name": name, "b_change": by})
+        work.handler(new_owner).requests += 1
 
 
-def _update_handler(work: Writing, statement: Any, keys: Mapping[str, Any]) -> None:
-    if work.connection.execute(statement, keys).rowcount == 0:
-        work.connection.execute(s.HANDLER, {"name": keys["b_name"], "open_requests": 0})
-        work.connection.execute(statement, keys)
+def count_handlers(work: Writing) -> None:
+    """Write what has changed for the handlers, a row each."""
+    for name, change in work.handlers.items():
+        keys = {"b_name": name, "b_requests": change.requests, "b_at": change.assigned_at}
+        if work.connection.execute(s.COUNT_HANDLER, keys).rowcount == 0:
+            row = {"name": name, "open_requests": 0}
+            work.connection.execute(s.HANDLER, row)
+            work.connection.execute(s.COUNT_HANDLER, keys)
 
 
 def set_tags(work: Writing, effect: SetTags) -> None:
@@ -218,4 +215,4 @@ def take_turn(work: Writing, effect: TakeTurn) -> None:
         }
         if work.connection.execute(s.TURN, keys).rowcount == 0:
             raise Conflict(f"somebody else was assigned in {effect.category}")
-    _update_handler(work, s.ASSIGNED_AT, {"b_name": effect.handler, "b_at": work.now})
+    work.handler(effect.handler).assigned_at = work.now

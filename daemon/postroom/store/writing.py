@@ -42,6 +42,14 @@ class Applied:
 
 
 @dataclass(slots=True)
+class HandlerChange:
+    """What a decision does to the counters of a handler."""
+
+    requests: int = 0  # more or fewer active ones
+    assigned_at: datetime | None = None
+
+
+@dataclass(slots=True)
 class Writing:
     """One decision being written."""
 
@@ -58,12 +66,17 @@ class Writing:
     contacts: dict[str, int] = field(default_factory=dict)
     participants: dict[tuple[int, str], int] = field(default_factory=dict)
     refs: list[dict[str, Any]] = field(default_factory=list)
+    handlers: dict[str, HandlerChange] = field(default_factory=dict)
     mails: int = 0  # queued so far
 
     def know(self, message_id: str, n: int, request_id: int, kind: str) -> None:
         """Remember a row of message_ref."""
         row = {"message_id": message_id, "n": n, "request_id": request_id, "kind": kind}
         self.refs.append(row)
+
+    def handler(self, name: str) -> HandlerChange:
+        """Return what changes for a handler, to be added to."""
+        return self.handlers.setdefault(name, HandlerChange())
 
     def request_id(self, request: int | None) -> int:
         """Resolve "the one that this decision opens"."""

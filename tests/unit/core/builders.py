@@ -254,7 +254,6 @@ def facts(*requests: RequestFact, known: tuple[KnownId, ...] = (), **changes: An
     for row in known:
         ids[row.message_id] = (*ids.get(row.message_id, ()), row)
     return Facts(
-        policy_version="1",
         known_ids=ids,
         requests={item.id: item for item in requests},
         **changes,
