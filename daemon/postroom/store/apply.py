@@ -70,10 +70,10 @@ def apply(
         if not isinstance(effect, LearnContact | OpenRequest):
             _apply(work, effect)
     if work.refs:
-        connection.execute(s.MESSAGE_REF, work.refs)
+        s.MESSAGE_REF.run_each(connection, work.refs)
     write_request.count_handlers(work)
     if work.history:
-        connection.execute(s.HISTORY, work.history)
+        s.HISTORY.run_each(connection, work.history)
     failpoints.hit("apply.written")
     request = work.opened if work.opened is not None else decision.request
     return Applied(work.journal_id, request, work.mails > 0)
@@ -87,9 +87,9 @@ def activate_policy(
         select(t.policy.c.version).where(t.policy.c.version == version)
     ).first()
     if known is None:
-        connection.execute(s.POLICY, {"version": version, "files": dict(files)})
+        s.POLICY.run(connection, {"version": version, "files": dict(files)})
     if reads.active_policy(connection) != version:
-        connection.execute(s.POLICY_ACTIVATION, {"version": version, "at": at})
+        s.POLICY_ACTIVATION.run(connection, {"version": version, "at": at})
 
 
 def _check(work: Writing) -> None:
@@ -98,10 +98,10 @@ def _check(work: Writing) -> None:
         raise Conflict("the policy was reloaded")
     for request_id, version in work.decision.versions.items():
         keys = {"b_id": request_id, "b_version": version, "b_at": work.now}
-        row = work.connection.execute(s.TOUCH_REQUEST, keys).first()
+        row = s.TOUCH_REQUEST.first(work.connection, keys)
         if row is None:
             raise Conflict(f"request {request_id} has changed")
-        work.owners[request_id] = (row.owner, Phase(row.phase))
+        work.owners[request_id] = (row[1], Phase(row[0]))
 
 
 def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for each effect
@@ -119,7 +119,7 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
                 work.know(message_id, n, work.request_id(effect.request), kind)
         case NoteMailbox():
             keys = {"request_id": effect.request, "mailbox": effect.mailbox}
-            work.connection.execute(s.MAILBOX, keys)
+            s.MAILBOX.run(work.connection, keys)
             work.note(effect.request, "mailbox", None, effect.mailbox, effect.because)
         case LinkRequests():
             write_request.link(work, effect)
@@ -129,13 +129,13 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
             write_request.assign(work, effect)
         case SetProperty():
             keys = {"b_id": effect.request, "b_value": effect.to}
-            work.connection.execute(s.SET_PROPERTY[effect.name], keys)
+            s.SET_PROPERTY[effect.name].run(work.connection, keys)
             work.note(effect.request, effect.name, effect.from_, effect.to, effect.because)
         case SetTags():
             write_request.set_tags(work, effect)
         case SetReplied():
             keys = {"b_id": effect.request, "b_at": effect.at}
-            if work.connection.execute(s.SET_REPLIED, keys).rowcount:
+            if s.SET_REPLIED.run(work.connection, keys):
                 work.note(effect.request, "replied", None, None, effect.because)
         case TakeTurn():
             write_request.take_turn(work, effect)
@@ -149,7 +149,7 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
             write_mail.end_hold(work, effect)
         case RecordBounce():
             keys = {"b_id": effect.delivery, "b_response": f"bounced: {effect.diagnostic}"}
-            work.connection.execute(s.BOUNCED, keys)
+            s.BOUNCED.run(work.connection, keys)
             if work.decision.request is not None:
                 text = f"delivery {effect.delivery}: {effect.diagnostic}"
                 work.note(work.decision.request, "bounced", None, text, effect.because)
@@ -178,14 +178,15 @@ def _journal(work: Writing) -> None:
         work.journal_id = inserted(work.connection, s.JOURNAL, row)
     else:
         work.journal_id = mail.journal_id
-        keys = {"b_id": mail.journal_id, "b_was": mail.was}
-        if work.connection.execute(s.REJOURNAL, keys | outcome).rowcount == 0:
+        keys = {f"b_{name}": value for name, value in outcome.items()}
+        keys |= {"b_id": mail.journal_id, "b_was": mail.was}
+        if s.REJOURNAL.run(work.connection, keys) == 0:
             raise Conflict(f"journal {mail.journal_id} was decided again")
     if mail.raw is not None:
-        work.connection.execute(s.RAW, {"journal_id": work.journal_id, "raw": mail.raw})
+        s.RAW.run(work.connection, {"journal_id": work.journal_id, "raw": mail.raw})
     if mail.journal_id is not None:
-        work.connection.execute(
-            s.JOURNAL_HISTORY,
+        s.JOURNAL_HISTORY.run(
+            work.connection,
             {
                 "journal_id": work.journal_id,
                 "at": work.now,

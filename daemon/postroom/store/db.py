@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
-from postroom.errors import Conflict, PostroomError, Unavailable
+from postroom.errors import Conflict, Unavailable
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -31,6 +31,9 @@ Work = Callable[[Connection], T]
 # A write transaction holds up every other writer: nothing joins one that is this old or this long.
 TRANSACTION_SECONDS = 0.015
 TRANSACTION_WORKS = 64
+
+# A Prepared statement runs in the driver, whose errors nobody wraps.
+_DATABASE_ERRORS = (DBAPIError, sqlite3.Error)
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ class Database:
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("BEGIN")
                 yield connection
-        except DBAPIError as error:
+        except _DATABASE_ERRORS as error:
             raise _translated(error) from error
 
     def submit(self, work: Work[T]) -> Future[T]:
@@ -110,7 +113,7 @@ class Database:
                     waiting = self._next(done, until)
                 self._commit(connection)
         except BaseException as error:  # noqa: BLE001 - nobody else could tell those who wait
-            failure = _translated(error) if isinstance(error, DBAPIError) else error
+            failure = _translated(error)
             for waiting in done or [first]:
                 waiting.future.set_exception(waiting.error or failure)
             return
@@ -123,7 +126,7 @@ class Database:
     def _commit(self, connection: Connection) -> None:
         try:
             connection.commit()
-        except DBAPIError:
+        except _DATABASE_ERRORS:
             # SQLite may keep the transaction open, and SQLAlchemy would keep the connection so.
             connection.invalidate()
             raise
@@ -147,8 +150,8 @@ class Database:
         try:
             waiting.outcome = waiting.work(connection)
         except Exception as error:
-            waiting.error = _translated(error) if isinstance(error, DBAPIError) else error
-            if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
+            waiting.error = _translated(error)
+            if isinstance(waiting.error, Unavailable):
                 raise  # full disk, lost connection: the transaction as a whole has failed
             driver.execute("ROLLBACK TO SAVEPOINT work")
         driver.execute("RELEASE SAVEPOINT work")
@@ -173,8 +176,12 @@ def _sqlite_engine(file: Path, busy_timeout: float) -> Engine:
     return engine
 
 
-def _translated(error: DBAPIError) -> PostroomError:
-    plain = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
-    if isinstance(error, IntegrityError):
+def _translated(error: BaseException) -> BaseException:
+    """Return our own error for one of the database's, whether SQLAlchemy has wrapped it or not."""
+    if not isinstance(error, _DATABASE_ERRORS):
+        return error
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    plain = (str(driver).splitlines() or [type(error).__name__])[0]
+    if isinstance(driver, sqlite3.IntegrityError):
         return Conflict(plain)
     return Unavailable(f"database: {plain}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from postroom.core.brakes import NOTICE_KEY, answer_keys, request_key
 from postroom.core.facts import (
@@ -33,22 +33,27 @@ from postroom.errors import NotFound
 from postroom.mail.address import domain_of
 from postroom.mail.refs import find_tags
 from postroom.store import schema as t
+from postroom.store.prepared import Prepared
 
 # A merged request forwards to its target; a chain longer than this is a mistake.
 _MERGE_DEPTH = 10
 _SAME_LIMIT = 20
 _LATEST_REQUESTS = 20
 
-_ACTIVE_POLICY = (
+_ACTIVE_POLICY = Prepared(
     select(t.policy_activation.c.version).order_by(t.policy_activation.c.id.desc()).limit(1)
 )
 _POLICY_FILES = select(t.policy.c.files).where(t.policy.c.version == bindparam("version"))
 _APPLIED_COLUMNS = (t.journal.c.id, t.journal.c.outcome, t.journal.c.request_id, t.journal.c.reason)
-_APPLIED_ROW = select(*_APPLIED_COLUMNS).where(t.journal.c.id == bindparam("id"))
-_APPLIED_SPOOL = select(*_APPLIED_COLUMNS).where(
-    t.journal.c.spool_name == bindparam("name"), t.journal.c.spool_number == bindparam("number")
+_APPLIED_ROW = Prepared(select(*_APPLIED_COLUMNS).where(t.journal.c.id == bindparam("id")))
+_APPLIED_SPOOL = Prepared(
+    select(*_APPLIED_COLUMNS).where(
+        t.journal.c.spool_name == bindparam("name"), t.journal.c.spool_number == bindparam("number")
+    )
 )
-_APPLIED_SOURCE = select(*_APPLIED_COLUMNS).where(t.journal.c.source_key == bindparam("key"))
+_APPLIED_SOURCE = Prepared(
+    select(*_APPLIED_COLUMNS).where(t.journal.c.source_key == bindparam("key"))
+)
 _SAME_COLUMNS = (
     t.journal.c.id,
     t.journal.c.mailbox,
@@ -59,7 +64,7 @@ _SAME_COLUMNS = (
     t.journal.c.outcome,
     t.journal.c.request_id,
 )
-_SAME_BY_ID = (
+_SAME_BY_ID = Prepared(
     select(*_SAME_COLUMNS)
     .where(
         t.journal.c.message_id == bindparam("message_id"),
@@ -69,7 +74,7 @@ _SAME_BY_ID = (
     .order_by(t.journal.c.id)
     .limit(_SAME_LIMIT)
 )
-_SAME_BY_CONTENT = (
+_SAME_BY_CONTENT = Prepared(
     select(*_SAME_COLUMNS)
     .where(
         t.journal.c.content_hash == bindparam("content_hash"),
@@ -79,7 +84,7 @@ _SAME_BY_CONTENT = (
     .order_by(t.journal.c.id)
     .limit(_SAME_LIMIT)
 )
-_CONTACT = (
+_CONTACT = Prepared(
     select(
         t.contact.c.id,
         t.contact.c.name,
@@ -87,26 +92,26 @@ _CONTACT = (
         t.contact.c.priority,
         t.contact.c.handler,
         t.company.c.id,
-        t.company.c.name,
+        func.coalesce(t.company.c.name, ""),
         t.company.c.priority,
         t.company.c.handler,
     )
     .select_from(t.address.join(t.contact).outerjoin(t.company))
     .where(t.address.c.key == bindparam("key"))
 )
-_COMPANY = (
+_COMPANY = Prepared(
     select(t.company.c.id, t.company.c.name, t.company.c.priority, t.company.c.handler)
     .select_from(t.company_domain.join(t.company))
     .where(t.company_domain.c.domain == bindparam("domain"))
 )
-_REFS = select(
-    t.message_ref.c.message_id, t.message_ref.c.n, t.message_ref.c.request_id, t.message_ref.c.kind
-)
-_KNOWN_IDS = _REFS.where(t.message_ref.c.message_id.in_(bindparam("ids", expanding=True)))
-# Most mails name at most four; a list of fixed length is not compiled anew for each length.
-_FEW_IDS = 4
-_KNOWN_FEW = _REFS.where(
-    t.message_ref.c.message_id.in_([bindparam(f"id_{n}") for n in range(_FEW_IDS)])
+_FEW_IDS = 4  # most mails name no more; the others are asked for in so many steps
+_KNOWN_IDS = Prepared(
+    select(
+        t.message_ref.c.message_id,
+        t.message_ref.c.n,
+        t.message_ref.c.request_id,
+        t.message_ref.c.kind,
+    ).where(t.message_ref.c.message_id.in_([bindparam(f"id_{n}") for n in range(_FEW_IDS)]))
 )
 _REQUESTS = select(t.request).where(t.request.c.id.in_(bindparam("ids", expanding=True)))
 _PARTICIPANTS = (
@@ -128,20 +133,29 @@ _TAGS = select(t.tag.c.request_id, t.tag.c.tag).where(
 _MAILBOXES = select(t.request_mailbox.c.request_id, t.request_mailbox.c.mailbox).where(
     t.request_mailbox.c.request_id.in_(bindparam("ids", expanding=True))
 )
-_HANDLERS = select(
-    t.handler.c.name,
-    t.handler.c.last_assigned_at,
-    t.handler.c.last_seen_at,
-    t.handler.c.away_until,
-    t.handler.c.open_requests,
+_HANDLERS = Prepared(
+    select(
+        t.handler.c.name,
+        t.handler.c.last_assigned_at,
+        t.handler.c.last_seen_at,
+        t.handler.c.away_until,
+        t.handler.c.open_requests,
+    )
 )
-_TURNS = select(
-    t.assignment.c.category, t.assignment.c.weights, t.assignment.c.turns, t.assignment.c.version
+_TURNS = Prepared(
+    select(
+        t.assignment.c.category,
+        t.assignment.c.weights,
+        t.assignment.c.turns,
+        t.assignment.c.version,
+    )
 )
-_BRAKES = select(t.brake.c.key, t.brake.c.tokens, t.brake.c.at, t.brake.c.version).where(
-    t.brake.c.key.in_([bindparam(f"key_{n}") for n in range(5)])
+_BRAKES = Prepared(
+    select(t.brake.c.key, t.brake.c.tokens, t.brake.c.at, t.brake.c.version).where(
+        t.brake.c.key.in_([bindparam(f"key_{n}") for n in range(5)])
+    )
 )
-_LAST_OWNER = (
+_LAST_OWNER = Prepared(
     select(t.request.c.owner, t.request.c.created_at)
     .where(t.request.c.requester_id == bindparam("contact_id"), t.request.c.owner.is_not(None))
     .order_by(t.request.c.created_at.desc())
@@ -153,7 +167,7 @@ _ANSWERED = (
     .order_by(t.request.c.created_at.desc())
     .limit(_LATEST_REQUESTS)
 )
-_LAST_IN = (
+_LAST_IN = Prepared(
     select(t.message.c.message_id, t.message.c.references)
     .where(
         t.message.c.request_id == bindparam("id"),
@@ -175,7 +189,8 @@ _HOLD = select(t.hold.c.request_id, t.hold.c.state).where(
 
 def active_policy(connection: Connection) -> str | None:
     """Return the version of the policy that decides now."""
-    return connection.execute(_ACTIVE_POLICY).scalar()
+    row = _ACTIVE_POLICY.first(connection, {})
+    return row[0] if row is not None else None
 
 
 def policy_files(connection: Connection, version: str) -> Mapping[str, str]:
@@ -209,7 +224,7 @@ def load_mail_facts(
     }
     owner, owner_at, is_answered = None, None, False
     if contact is not None:
-        last = connection.execute(_LAST_OWNER, {"contact_id": contact.id}).first()
+        last = _LAST_OWNER.first(connection, {"contact_id": contact.id})
         owner, owner_at = (last[0], last[1]) if last is not None else (None, None)
         replied = connection.execute(_ANSWERED, {"contact_id": contact.id}).scalars()
         is_answered = any(at is not None for at in replied)
@@ -270,19 +285,16 @@ def load_requests(connection: Connection, ids: Iterable[int]) -> dict[int, Reque
 
 def load_handlers(connection: Connection) -> dict[str, HandlerFact]:
     """Return what work has made of the handlers."""
-    return {row[0]: HandlerFact(*row) for row in connection.execute(_HANDLERS)}
+    return {row[0]: HandlerFact(*row) for row in _HANDLERS.all(connection, {})}
 
 
 def load_turns(connection: Connection) -> dict[str, TurnFact]:
     """Return the states of automatic assignment, by category."""
-    return {
-        row.category: TurnFact(row.category, row.weights, row.turns, row.version)
-        for row in connection.execute(_TURNS)
-    }
+    return {row[0]: TurnFact(*row) for row in _TURNS.all(connection, {})}
 
 
 def _last_in(connection: Connection, request_id: int) -> tuple[str | None, tuple[str, ...]]:
-    row = connection.execute(_LAST_IN, {"id": request_id}).first()
+    row = _LAST_IN.first(connection, {"id": request_id})
     return (row[0], tuple(row[1])) if row is not None else (None, ())
 
 
@@ -291,12 +303,12 @@ def _applied(
 ) -> AppliedFact | None:
     row = None
     if journal_id is not None:
-        row = connection.execute(_APPLIED_ROW, {"id": journal_id}).first()
+        row = _APPLIED_ROW.first(connection, {"id": journal_id})
     elif arrival.spool_number is not None:
         keys = {"name": arrival.spool_name, "number": arrival.spool_number}
-        row = connection.execute(_APPLIED_SPOOL, keys).first()
+        row = _APPLIED_SPOOL.first(connection, keys)
     if row is None and arrival.source_key is not None:
-        row = connection.execute(_APPLIED_SOURCE, {"key": arrival.source_key}).first()
+        row = _APPLIED_SOURCE.first(connection, {"key": arrival.source_key})
     return AppliedFact(*row) if row is not None else None
 
 
@@ -304,12 +316,10 @@ def _same(connection: Connection, arrival: Arrival) -> tuple[SameMail, ...]:
     mail = arrival.mail
     if mail.message_id is not None:
         keys = {"message_id": mail.message_id, "content_hash": mail.content_hash}
-        rows = connection.execute(_SAME_BY_ID, keys)
+        rows = _SAME_BY_ID.all(connection, keys)
     else:
         since = arrival.envelope.received_at - SAME_WITHIN
-        rows = connection.execute(
-            _SAME_BY_CONTENT, {"content_hash": mail.content_hash, "since": since}
-        )
+        rows = _SAME_BY_CONTENT.all(connection, {"content_hash": mail.content_hash, "since": since})
     return tuple(SameMail(*row) for row in rows)
 
 
@@ -318,13 +328,10 @@ def _sender(
 ) -> tuple[ContactFact | None, CompanyFact | None]:
     if not arrival.sender:
         return None, None
-    row = connection.execute(_CONTACT, {"key": arrival.sender.lower()}).first()
+    row = _CONTACT.first(connection, {"key": arrival.sender.lower()})
     if row is not None:
-        return (
-            ContactFact(*row[:5], row[5], row[6] or "", row[7], row[8]),
-            None,
-        )
-    found = connection.execute(_COMPANY, {"domain": domain_of(arrival.sender)}).first()
+        return ContactFact(*row), None
+    found = _COMPANY.first(connection, {"domain": domain_of(arrival.sender)})
     return None, CompanyFact(*found) if found is not None else None
 
 
@@ -332,16 +339,12 @@ def _known_ids(connection: Connection, arrival: Arrival) -> dict[str, tuple[Know
     bounced = arrival.mail.bounce.message_id if arrival.mail.bounce is not None else None
     named = (*referenced_ids(arrival), arrival.mail.message_id, bounced)
     ids = sorted({message_id for message_id in named if message_id is not None})
-    if not ids:
-        return {}
-    if len(ids) <= _FEW_IDS:
-        few = {f"id_{n}": ids[min(n, len(ids) - 1)] for n in range(_FEW_IDS)}
-        rows = connection.execute(_KNOWN_FEW, few)
-    else:
-        rows = connection.execute(_KNOWN_IDS, {"ids": ids})
     known: dict[str, list[KnownId]] = {}
-    for row in rows:
-        known.setdefault(row[0], []).append(KnownId(*row))
+    for start in range(0, len(ids), _FEW_IDS):
+        few = ids[start : start + _FEW_IDS]
+        keys = {f"id_{n}": few[min(n, len(few) - 1)] for n in range(_FEW_IDS)}
+        for row in _KNOWN_IDS.all(connection, keys):
+            known.setdefault(row[0], []).append(KnownId(*row))
     return {message_id: tuple(found) for message_id, found in known.items()}
 
 
@@ -356,7 +359,7 @@ def _brakes(connection: Connection, sender: str) -> dict[str, BrakeFact]:
     # Mails from nobody share a bucket, as any other address does.
     names = (request_key(sender), *answer_keys(sender), NOTICE_KEY)
     keys = {f"key_{n}": name for n, name in enumerate(names)}
-    return {row.key: BrakeFact(*row) for row in connection.execute(_BRAKES, keys)}
+    return {row[0]: BrakeFact(*row) for row in _BRAKES.all(connection, keys)}
 
 
 def _participants(

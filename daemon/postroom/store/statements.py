@@ -1,66 +1,79 @@
-"""The inserts and updates of `apply`, built once: building one costs more than running it."""
+"""The inserts and updates of `apply`, each compiled once."""
 
 from __future__ import annotations
 
 from sqlalchemy import bindparam, func, insert, update
 
 from postroom.store import schema as t
+from postroom.store.prepared import Prepared
 
-JOURNAL = insert(t.journal)
-JOURNAL_HISTORY = insert(t.journal_history)
-RAW = insert(t.raw_mail)
-REQUEST = insert(t.request)
-MESSAGE = insert(t.message)
-ATTACHMENT = insert(t.attachment)
-MESSAGE_REF = insert(t.message_ref)
-CONTACT = insert(t.contact)
-ADDRESS = insert(t.address)
-PARTICIPANT = insert(t.participant)
-TAG = insert(t.tag)
-MAILBOX = insert(t.request_mailbox)
-LINK = insert(t.request_link)
-HISTORY = insert(t.history)
-OUTBOX = insert(t.outbox)
-DELIVERY = insert(t.delivery)
-TIMER = insert(t.timer)
-HOLD = insert(t.hold)
-BRAKE = insert(t.brake)
-ASSIGNMENT = insert(t.assignment)
-HANDLER = insert(t.handler)
-POLICY = insert(t.policy)
-POLICY_ACTIVATION = insert(t.policy_activation)
+JOURNAL = Prepared(insert(t.journal).returning(t.journal.c.id))
+JOURNAL_HISTORY = Prepared(insert(t.journal_history))
+RAW = Prepared(insert(t.raw_mail))
+REQUEST = Prepared(insert(t.request).returning(t.request.c.id))
+MESSAGE = Prepared(insert(t.message).returning(t.message.c.id))
+ATTACHMENT = Prepared(insert(t.attachment))
+MESSAGE_REF = Prepared(insert(t.message_ref))
+CONTACT = Prepared(insert(t.contact).returning(t.contact.c.id))
+ADDRESS = Prepared(insert(t.address))
+PARTICIPANT = Prepared(insert(t.participant).returning(t.participant.c.id))
+TAG = Prepared(insert(t.tag))
+MAILBOX = Prepared(insert(t.request_mailbox))
+LINK = Prepared(insert(t.request_link))
+HISTORY = Prepared(insert(t.history))
+OUTBOX = Prepared(insert(t.outbox).returning(t.outbox.c.id))
+DELIVERY = Prepared(insert(t.delivery))
+TIMER = Prepared(insert(t.timer))
+HOLD = Prepared(insert(t.hold).returning(t.hold.c.id))
+BRAKE = Prepared(insert(t.brake))
+ASSIGNMENT = Prepared(insert(t.assignment))
+HANDLER = Prepared(insert(t.handler))
+POLICY = Prepared(insert(t.policy))
+POLICY_ACTIVATION = Prepared(insert(t.policy_activation))
 
-REJOURNAL = update(t.journal).where(
-    t.journal.c.id == bindparam("b_id"), t.journal.c.outcome == bindparam("b_was")
+REJOURNAL = Prepared(
+    update(t.journal)
+    .where(t.journal.c.id == bindparam("b_id"), t.journal.c.outcome == bindparam("b_was"))
+    .values(
+        {
+            name: bindparam(f"b_{name}", type_=t.journal.c[name].type)
+            for name in (
+                *("outcome", "verdict", "request_id", "reason", "policy_version"),
+                "explanation",
+            )
+        }
+    )
 )
-TOUCH_REQUEST = (
+TOUCH_REQUEST = Prepared(
     update(t.request)
     .where(t.request.c.id == bindparam("b_id"), t.request.c.version == bindparam("b_version"))
     .values(version=t.request.c.version + 1, updated_at=bindparam("b_at"))
     .returning(t.request.c.phase, t.request.c.owner)
 )
-SET_STATUS = (
+SET_STATUS = Prepared(
     update(t.request)
     .where(t.request.c.id == bindparam("b_id"))
     .values(
         status=bindparam("b_status"), phase=bindparam("b_phase"), closed_at=bindparam("b_closed_at")
     )
 )
-SET_OWNER = (
+SET_OWNER = Prepared(
     update(t.request).where(t.request.c.id == bindparam("b_id")).values(owner=bindparam("b_owner"))
 )
-SET_REPLIED = (
+SET_REPLIED = Prepared(
     update(t.request)
     .where(t.request.c.id == bindparam("b_id"), t.request.c.replied_at.is_(None))
     .values(replied_at=bindparam("b_at"))
 )
 SET_PROPERTY = {
-    name: update(t.request)
-    .where(t.request.c.id == bindparam("b_id"))
-    .values(**{name: bindparam("b_value")})
+    name: Prepared(
+        update(t.request)
+        .where(t.request.c.id == bindparam("b_id"))
+        .values(**{name: bindparam("b_value")})
+    )
     for name in ("type", "subject", "category", "priority")
 }
-COUNT_HANDLER = (
+COUNT_HANDLER = Prepared(
     update(t.handler)
     .where(t.handler.c.name == bindparam("b_name"))
     .values(
@@ -71,7 +84,7 @@ COUNT_HANDLER = (
         ),
     )
 )
-TURN = (
+TURN = Prepared(
     update(t.assignment)
     .where(
         t.assignment.c.category == bindparam("b_category"),
@@ -83,27 +96,27 @@ TURN = (
         version=t.assignment.c.version + 1,
     )
 )
-SPEND = (
+SPEND = Prepared(
     update(t.brake)
     .where(t.brake.c.key == bindparam("b_key"), t.brake.c.version == bindparam("b_version"))
     .values(tokens=bindparam("b_tokens"), at=bindparam("b_at"), version=t.brake.c.version + 1)
 )
-END_HOLD = (
+END_HOLD = Prepared(
     update(t.hold)
     .where(t.hold.c.journal_id == bindparam("b_journal_id"), t.hold.c.state == "waiting")
     .values(state=bindparam("b_state"), version=t.hold.c.version + 1)
     .returning(t.hold.c.id, t.hold.c.request_id)
 )
-CANCEL_HOLD_TIMER = (
+CANCEL_HOLD_TIMER = Prepared(
     update(t.timer)
     .where(t.timer.c.hold_id == bindparam("b_hold_id"), t.timer.c.state == "armed")
     .values(state=bindparam("b_state"))
 )
-BOUNCED = (
+BOUNCED = Prepared(
     update(t.delivery)
     .where(t.delivery.c.id == bindparam("b_id"))
     .values(last_response=bindparam("b_response"))
 )
-UNTAG = t.tag.delete().where(
-    t.tag.c.request_id == bindparam("b_id"), t.tag.c.tag == bindparam("b_tag")
+UNTAG = Prepared(
+    t.tag.delete().where(t.tag.c.request_id == bindparam("b_id"), t.tag.c.tag == bindparam("b_tag"))
 )

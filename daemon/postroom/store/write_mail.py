@@ -13,9 +13,10 @@ from postroom.errors import Conflict
 from postroom.mail.address import domain_of
 from postroom.store import schema as t
 from postroom.store import statements as s
+from postroom.store.prepared import Prepared
 from postroom.store.writing import Writing, inserted
 
-_PARTICIPANT = (
+_PARTICIPANT = Prepared(
     select(t.participant.c.id)
     .select_from(
         t.participant.join(t.address, t.participant.c.contact_id == t.address.c.contact_id)
@@ -50,7 +51,7 @@ def queue_mail(work: Writing, effect: QueueMail) -> None:
         }
         for recipient in dict.fromkeys(effect.recipients)
     ]
-    work.connection.execute(s.DELIVERY, rows)
+    s.DELIVERY.run_each(work.connection, rows)
     work.mails += 1
     if request_id is not None:
         work.know(message_id, 0, request_id, "sent")
@@ -98,7 +99,7 @@ def _participant_id(work: Writing, request_id: int, address: str) -> int | None:
     key = (request_id, address.lower())
     if key not in work.participants:
         keys = {"request_id": request_id, "key": key[1]}
-        row = work.connection.execute(_PARTICIPANT, keys).first()
+        row = _PARTICIPANT.first(work.connection, keys)
         if row is None:
             return None
         work.participants[key] = row[0]
@@ -129,7 +130,7 @@ def hold(work: Writing, effect: HoldMail) -> None:
             "due_at": effect.until,
             "state": "armed",
         }
-        work.connection.execute(s.TIMER, row)
+        s.TIMER.run(work.connection, row)
     if effect.request is not None:
         work.note(effect.request, "hold", None, "waiting", effect.reason)
 
@@ -137,20 +138,21 @@ def hold(work: Writing, effect: HoldMail) -> None:
 def end_hold(work: Writing, effect: EndHold) -> None:
     """End a hold; Conflict when it was over already."""
     keys = {"b_journal_id": work.journal_id, "b_state": effect.state}
-    row = work.connection.execute(s.END_HOLD, keys).first()
+    row = s.END_HOLD.first(work.connection, keys)
     if row is None:
         raise Conflict("the hold was over already")
+    hold_id, request_id = row
     state = "fired" if effect.state == "opened" else "cancelled"
-    work.connection.execute(s.CANCEL_HOLD_TIMER, {"b_hold_id": row.id, "b_state": state})
-    if row.request_id is not None:
-        work.note(row.request_id, "hold", "waiting", effect.state, work.decision.reason)
+    s.CANCEL_HOLD_TIMER.run(work.connection, {"b_hold_id": hold_id, "b_state": state})
+    if request_id is not None:
+        work.note(request_id, "hold", "waiting", effect.state, work.decision.reason)
 
 
 def spend(work: Writing, effect: SpendBrake) -> None:
     """Take a token of a brake; Conflict when somebody else took one."""
     if effect.version == 0:
         row = {"key": effect.key, "tokens": effect.tokens, "at": work.now, "version": 1}
-        work.connection.execute(s.BRAKE, row)
+        s.BRAKE.run(work.connection, row)
         return
     keys = {
         "b_key": effect.key,
@@ -158,5 +160,5 @@ def spend(work: Writing, effect: SpendBrake) -> None:
         "b_tokens": effect.tokens,
         "b_at": work.now,
     }
-    if work.connection.execute(s.SPEND, keys).rowcount == 0:
+    if s.SPEND.run(work.connection, keys) == 0:
         raise Conflict(f"brake {effect.key} has changed")

@@ -34,7 +34,7 @@ def learn(work: Writing, effect: LearnContact) -> None:
     )
     key = effect.address.lower()
     row = {"key": key, "address": effect.address, "contact_id": number}
-    work.connection.execute(s.ADDRESS, row)  # unique: somebody else was first → Conflict
+    s.ADDRESS.run(work.connection, row)  # unique: somebody else was first → Conflict
     work.contacts[key] = number
 
 
@@ -70,8 +70,9 @@ def open_(work: Writing, effect: OpenRequest) -> None:
         _count(work, None, effect.phase, effect.owner, effect.phase)
         work.note(None, "owner", None, effect.owner, effect.owner_because)
     if effect.tags:
-        work.connection.execute(
-            s.TAG, [{"request_id": work.opened, "tag": tag} for tag in dict.fromkeys(effect.tags)]
+        s.TAG.run_each(
+            work.connection,
+            [{"request_id": work.opened, "tag": tag} for tag in dict.fromkeys(effect.tags)],
         )
     failpoints.hit("apply.request")
 
@@ -116,7 +117,7 @@ def append(work: Writing, effect: AppendMessage) -> None:
             }
             for item in effect.attachments
         ]
-        work.connection.execute(s.ATTACHMENT, rows)
+        s.ATTACHMENT.run_each(work.connection, rows)
     what = f"{effect.direction.value}, {effect.visibility.value}"
     work.note(effect.request, "message", None, what, effect.because)
 
@@ -139,7 +140,7 @@ def link(work: Writing, effect: LinkRequests) -> None:
     """Link two requests, seen from both."""
     mine = work.request_id(effect.request)
     row = {"request_id": mine, "other_id": effect.other, "kind": effect.kind}
-    work.connection.execute(s.LINK, row)
+    s.LINK.run(work.connection, row)
     work.note(mine, "link", None, f"{effect.kind} {effect.other}", effect.because)
     work.note(effect.other, "link", None, f"{effect.kind} {mine}", effect.because)
 
@@ -154,7 +155,7 @@ def set_status(work: Writing, effect: SetStatus) -> None:
         "b_phase": effect.phase.value,
         "b_closed_at": work.now if effect.phase is Phase.CLOSED else None,
     }
-    work.connection.execute(s.SET_STATUS, keys)
+    s.SET_STATUS.run(work.connection, keys)
     _count(work, owner, phase, owner, effect.phase)
     work.owners[number] = (owner, effect.phase)
     work.note(effect.request, "status", effect.from_, effect.to, effect.because)
@@ -164,7 +165,7 @@ def assign(work: Writing, effect: Assign) -> None:
     """Change the owner, and the counters."""
     number = work.request_id(effect.request)
     owner, phase = work.owners[number]
-    work.connection.execute(s.SET_OWNER, {"b_id": number, "b_owner": effect.to})
+    s.SET_OWNER.run(work.connection, {"b_id": number, "b_owner": effect.to})
     _count(work, owner, phase, effect.to, phase)
     work.owners[number] = (effect.to, phase)
     work.note(effect.request, "owner", effect.from_, effect.to, effect.because)
@@ -184,19 +185,19 @@ def count_handlers(work: Writing) -> None:
     """Write what has changed for the handlers, a row each."""
     for name, change in work.handlers.items():
         keys = {"b_name": name, "b_requests": change.requests, "b_at": change.assigned_at}
-        if work.connection.execute(s.COUNT_HANDLER, keys).rowcount == 0:
+        if s.COUNT_HANDLER.run(work.connection, keys) == 0:
             row = {"name": name, "open_requests": 0}
-            work.connection.execute(s.HANDLER, row)
-            work.connection.execute(s.COUNT_HANDLER, keys)
+            s.HANDLER.run(work.connection, row)
+            s.COUNT_HANDLER.run(work.connection, keys)
 
 
 def set_tags(work: Writing, effect: SetTags) -> None:
     """Put tags on and take them off."""
     if effect.add:
         rows = [{"request_id": effect.request, "tag": tag} for tag in effect.add]
-        work.connection.execute(s.TAG, rows)
+        s.TAG.run_each(work.connection, rows)
     for tag in effect.remove:
-        work.connection.execute(s.UNTAG, {"b_id": effect.request, "b_tag": tag})
+        s.UNTAG.run(work.connection, {"b_id": effect.request, "b_tag": tag})
     removed = " ".join(effect.remove) or None
     work.note(effect.request, "tags", removed, " ".join(effect.add) or None, effect.because)
 
@@ -205,7 +206,7 @@ def take_turn(work: Writing, effect: TakeTurn) -> None:
     """Keep a category's state of assignment; Conflict when another turn came first."""
     state = {"weights": dict(effect.weights), "turns": dict(effect.turns)}
     if effect.version == 0:
-        work.connection.execute(s.ASSIGNMENT, {"category": effect.category, "version": 1, **state})
+        s.ASSIGNMENT.run(work.connection, {"category": effect.category, "version": 1, **state})
     else:
         keys = {
             "b_category": effect.category,
@@ -213,6 +214,6 @@ def take_turn(work: Writing, effect: TakeTurn) -> None:
             "b_weights": state["weights"],
             "b_turns": state["turns"],
         }
-        if work.connection.execute(s.TURN, keys).rowcount == 0:
+        if s.TURN.run(work.connection, keys) == 0:
             raise Conflict(f"somebody else was assigned in {effect.category}")
     work.handler(effect.handler).assigned_at = work.now

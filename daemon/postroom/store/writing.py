@@ -14,8 +14,9 @@ from postroom.core.facts import Arrival
 from postroom.core.model import Phase, Site
 from postroom.mail.tokens import Signer
 from postroom.store import schema as t
+from postroom.store.prepared import Prepared
 
-_CONTACT = select(t.address.c.contact_id).where(t.address.c.key == bindparam("key"))
+_CONTACT = Prepared(select(t.address.c.contact_id).where(t.address.c.key == bindparam("key")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +108,16 @@ def contact_id(work: Writing, address: str) -> int | None:
     """Return whose address that is; None: nobody's."""
     key = address.lower()
     if key not in work.contacts:
-        row = work.connection.execute(_CONTACT, {"key": key}).first()
+        row = _CONTACT.first(work.connection, {"key": key})
         if row is None:
             return None
         work.contacts[key] = row[0]
     return work.contacts[key]
 
 
-def inserted(connection: Connection, statement: Any, row: Mapping[str, Any]) -> int:
+def inserted(connection: Connection, statement: Prepared, row: Mapping[str, Any]) -> int:
     """Insert a row and return its id."""
-    key: Any = connection.execute(statement, row).inserted_primary_key
+    key = statement.first(connection, row)
+    if key is None:
+        raise ValueError("the statement does not return the new id")
     return int(key[0])
