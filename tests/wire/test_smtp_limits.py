@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.wire.live_door import Client, Open, make_site
 
-from postroom.intake.gate import is_in, peer_of
+from postroom.intake.gate import peer_of
 from postroom.spool import Spool
 
 MAIL = b"Subject: Hello\r\n\r\nHow are you?\r\n"
@@ -277,14 +277,6 @@ def test_several_listeners(open_door: Open, spool: Spool, tmp_path: Path) -> Non
     assert peers == ["127.0.0.3", "unix", "127.0.0.3"]
     door.start_to_stop().result()
     assert not path.exists()
-
-
-@pytest.mark.parametrize(
-    ("peer", "expected"),
-    [("127.0.0.1", True), ("::1", True), ("unix", True), ("192.0.2.1", False), ("", False)],
-)
-def test_who_is_a_relay(peer: str, expected: bool) -> None:
-    assert is_in(peer, ("127.0.0.0/8", "::1/128", "unix")) is expected
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ class OutgoingTable(Table):
 class TrustTable(Table):
     """[trust]"""
 
-    relays: list[Network] = Field(default=["127.0.0.0/8", "::1/128", "unix"])
+    relays: list[Network] = Field(default=["127.0.0.0/8", "unix"])
     authserv_id: list[str] = Field(default=[])
     hold_for: Annotated[Span, BeforeValidator(parse_span)] = Span(seconds=4 * 3600)
     handlers: Literal["not-fail", "pass"] = "not-fail"

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from asyncio import BaseTransport
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from socket import AF_UNIX
 from typing import Self
 
 from postroom.core.model import Site
+from postroom.core.trust import is_relay
 from postroom.errors import Refused
 from postroom.spool import Spool
 
@@ -80,7 +81,7 @@ class Gate:
             raise Refused(452, "4.3.1", "Not enough room, try again later")
 
     def _is_relay(self, peer: str) -> bool:
-        return is_in(peer, self.site.relays)
+        return is_relay(peer, self.site)
 
 
 class Load:
@@ -124,18 +125,6 @@ def closing() -> Refused:
     return Refused(421, "4.3.2", "Shutting down, try again later")
 
 
-def is_in(peer: str, networks: Iterable[str]) -> bool:
-    """Whether a peer (IP address or "unix") is among networks written like `trust.relays`."""
-    if peer in ("", "unix"):
-        return peer in networks
-    address = ip_address(peer)
-    return any(
-        address in network
-        for network in map(_network, networks)
-        if network is not None and network.version == address.version
-    )
-
-
 def peer_of(transport: BaseTransport) -> str:
     """Return the peer's IP address, "unix", or "" if it was gone before it could be asked."""
     if transport.get_extra_info("socket").family == AF_UNIX:
@@ -147,7 +136,3 @@ def peer_of(transport: BaseTransport) -> str:
     if address.version == 6 and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return str(address)
-
-
-def _network(text: str) -> IPv4Network | IPv6Network | None:
-    return None if text == "unix" else ip_network(text, strict=False)
