@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.houses import (
 )
 
 from postroom import failpoints
+from postroom.core.commands import ChangeTags
 from postroom.errors import Unavailable
 from postroom.house import House
 from postroom.spool.model import SpoolState
@@ -440,3 +442,13 @@ def test_whoever_sends_is_told_that_there_is_mail(house: House) -> None:
     accept(house, mail(headers={"Auto-Submitted": "auto-generated"}))
     Pipeline(house.spool, shared_readers(), house.desk, on_mail=lambda: told.append(1)).run_once()
     assert told == [1]
+
+
+def test_a_handler_who_works_is_seen(house: House) -> None:
+    put_in(house, mail())
+    house.desk.command(ChangeTags(add=("seen",)), 1, "omar")
+    seen = {one.name: one.last_seen_at for one in rows(house, t.handler)}
+    assert house.desk.clock() - seen["omar"] < timedelta(minutes=1)
+    assert seen.get("eva") is None
+    put_in(house, mail("Milk", sender="Eva Berg <eva@example.com>", message_id="milk@example.com"))
+    assert {one.name: one.last_seen_at for one in rows(house, t.handler)}["eva"] is not None

@@ -160,6 +160,7 @@ def decide_command(
         effects=effects,
         versions={request.id: request.version} if effects else {},
         explanation={"command": type(command).__name__, "by": actor},
+        seen=actor if actor in policy.handlers else None,
     )
 
 

@@ -281,3 +281,4 @@ class Decision:
     effects: tuple[Effect, ...] = ()
     versions: Mapping[int, int] = field(default_factory=dict)
     explanation: Mapping[str, Any] = field(default_factory=dict)
+    seen: str | None = None  # the handler who was at work, for `active_within`

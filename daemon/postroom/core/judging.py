@@ -87,7 +87,16 @@ class Case:
             effects=tuple(effects),
             versions={request.id: request.version} if request is not None and is_touched else {},
             explanation=self.explanation(**more),
+            seen=self._seen(),
         )
+
+    def _seen(self) -> str | None:
+        """Return the handler who shows by this mail, or by deciding about it, that he is there."""
+        if self.arrival.by in self.policy.handlers:
+            return self.arrival.by
+        handler = self.policy.handler_by_address(self.arrival.sender)
+        is_himself = self.origin is Origin.PERSON and self.verdict is not Verdict.FAIL
+        return handler.name if handler is not None and is_himself else None
 
 
 def judge(arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime) -> Case:

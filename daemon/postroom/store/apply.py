@@ -71,6 +71,8 @@ def apply(
             _apply(work, effect)
     if work.refs:
         s.MESSAGE_REF.run_each(connection, work.refs)
+    if decision.seen is not None:
+        work.handler(decision.seen).seen_at = now
     write_request.count_handlers(work)
     if work.history:
         s.HISTORY.run_each(connection, work.history)

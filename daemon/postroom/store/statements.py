@@ -78,10 +78,13 @@ COUNT_HANDLER = Prepared(
     .where(t.handler.c.name == bindparam("b_name"))
     .values(
         open_requests=t.handler.c.open_requests + bindparam("b_requests"),
-        last_assigned_at=func.coalesce(
-            bindparam("b_at", type_=t.handler.c.last_assigned_at.type),
-            t.handler.c.last_assigned_at,
-        ),
+        **{
+            f"last_{name}": func.coalesce(
+                bindparam(f"b_{name}", type_=t.handler.c[f"last_{name}"].type),
+                t.handler.c[f"last_{name}"],
+            )
+            for name in ("assigned_at", "seen_at")
+        },
     )
 )
 TURN = Prepared(

@@ -184,7 +184,12 @@ def _count(
 def count_handlers(work: Writing) -> None:
     """Write what has changed for the handlers, a row each."""
     for name, change in work.handlers.items():
-        keys = {"b_name": name, "b_requests": change.requests, "b_at": change.assigned_at}
+        keys = {
+            "b_name": name,
+            "b_requests": change.requests,
+            "b_assigned_at": change.assigned_at,
+            "b_seen_at": change.seen_at,
+        }
         if s.COUNT_HANDLER.run(work.connection, keys) == 0:
             row = {"name": name, "open_requests": 0}
             s.HANDLER.run(work.connection, row)

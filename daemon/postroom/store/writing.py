@@ -48,6 +48,7 @@ class HandlerChange:
 
     requests: int = 0  # more or fewer active ones
     assigned_at: datetime | None = None
+    seen_at: datetime | None = None
 
 
 @dataclass(slots=True)
