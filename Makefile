@@ -40,12 +40,13 @@ bench: $(READY)
 # (pip's configuration). `uv export` turns it into requirements that pip installs and checks.
 $(READY): uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Postroom needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try make PYTHON=python3.12"; exit 1; }
-	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV) || \
-		{ rm -rf $(VENV); $(APT) update && $(APT) install -y python3-venv && $(PYTHON) -m venv $(VENV); }
+		{ echo "Postroom needs Python 3.11 or newer as $(PYTHON); try make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "installing python3-venv"; $(APT) update && $(APT) install -y python3-venv; }
+	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv export --quiet --frozen --no-emit-project --group dev --output-file $(VENV)/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r $(VENV)/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 

@@ -27,6 +27,7 @@ from typing import Any, Self
 from bench.corpus import MAILBOX, make_corpus
 from bench.load import LoadMail, LoadResult, load_mail, send_many
 
+from postroom import parent
 from postroom.shipped import shipped_folder
 
 HOST = "127.0.0.1"
@@ -118,8 +119,7 @@ class Daemon:
         command = [sys.executable, "-m", "postroom", "run", "--config", str(config)]
         command += ["--only", only] if only is not None else []
         with self._log_path.open("wb") as log:
-            # POSTROOM_PARENT: it ends with us, also when we are killed.
-            environment = {**os.environ, "POSTROOM_PARENT": str(os.getpid())}
+            environment = {**os.environ, parent.VARIABLE: str(os.getpid())}  # it ends with us
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         self._log = self._log_path.open("rb")
         self._rest = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -16,3 +17,4 @@ def _process_as_new() -> Iterator[None]:
     yield
     failpoints.disarm()
     structlog.reset_defaults()
+    logging.captureWarnings(False)

@@ -33,12 +33,12 @@ from postroom.house import House, open_house
 from postroom.mail.message import Envelope
 from postroom.policy.loader import load_policy
 from postroom.shipped import shipped_folder
-from postroom.spool.model import SpoolState
+from postroom.spool.model import MAX_FAILURES, SpoolState
 from postroom.store import schema as t
 from postroom.store.db import Database
 from postroom.work import review, ticker
 from postroom.work.desk import Desk, Settled
-from postroom.work.pipeline import TRIES, Pipeline
+from postroom.work.pipeline import Pipeline
 from postroom.work.readers import Readers
 from postroom.work.sender import Sender
 from postroom.work.stationery import Stationery
@@ -367,14 +367,14 @@ def quarantine(house: House, raw: bytes) -> str:
     visits = itertools.count(1)
 
     def fail() -> None:
-        if next(visits) <= TRIES:
+        if next(visits) <= MAX_FAILURES:
             raise failpoints.FailpointError
 
     spool_id, clock = accept(house, raw), house.desk.clock
     failpoints.arm("apply.begun", fail)
     house.desk.clock = lambda: LONG_AGO  # the spool has a clock of its own, which nobody turns
     try:
-        for _ in range(TRIES):
+        for _ in range(MAX_FAILURES):
             work(house)
     finally:
         house.desk.clock = clock

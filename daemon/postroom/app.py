@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC
 
@@ -26,7 +27,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from postroom import logs, parent
 from postroom.config import Config
-from postroom.errors import ConfigError, PostroomError
+from postroom.errors import ConfigError, PostroomError, Unavailable
 from postroom.house import (
     DOORS,
     WORK,
@@ -36,7 +37,6 @@ from postroom.house import (
     open_readers,
     open_sender,
 )
-from postroom.intake.gate import DoorLimits
 from postroom.intake.smtp import SmtpDoor
 from postroom.spool import Spool
 from postroom.work import ticker
@@ -45,14 +45,14 @@ from postroom.work.pipeline import Pipeline
 log = structlog.get_logger()
 
 STOP_SECONDS = 20.0
-# Of the doors' process: who started it, and the descriptor that hears that it listens.
-_PARENT, _READY = "POSTROOM_PARENT", "POSTROOM_READY_FD"
+# Of the doors' process: the descriptor that hears that it listens.
+_READY = "POSTROOM_READY_FD"
 
 
 def run(config: Config, only: str | None = None) -> None:
     """Run the daemon, or one part of it, until SIGTERM or SIGINT."""
     logs.configure(config.logs.format, config.logs.level)
-    if (started_by := os.environ.get(_PARENT)) is not None:
+    if (started_by := os.environ.get(parent.VARIABLE)) is not None:
         parent.die_with(int(started_by))
     for warning in config.warnings:
         log.warning("config.doubtful", why=warning)
@@ -64,7 +64,7 @@ async def _run_doors(config: Config) -> None:
     stop = _stop_on_signals()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
     with Spool(config.data, config.node) as spool:
-        door = SmtpDoor(config.site(), spool, config.node, door_limits(config))
+        door = SmtpDoor(config.site(), spool, config.node, config.limits)
         try:
             await door.start([item.address for item in config.listen])
         except OSError as error:
@@ -113,24 +113,6 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-def door_limits(config: Config) -> DoorLimits:
-    """Take the doors' limits from the config."""
-    limits = config.limits
-    return DoorLimits(
-        message_size=limits.message_size,
-        bytes_in_flight=limits.bytes_in_flight,
-        connections=limits.connections,
-        connections_per_address=limits.connections_per_address,
-        idle=limits.idle,
-        total=limits.total,
-        recipients=limits.recipients,
-        hops=limits.hops,
-        disk_reserve=limits.disk_reserve,
-        errors=limits.errors,
-        commands=limits.commands,
-    )
-
-
 class _Doors:
     """The process that runs the doors: `postroom run --only doors`, ended with this one."""
 
@@ -144,7 +126,7 @@ class _Doors:
     async def start(self) -> None:
         """Start it and return when it listens. PostroomError: it ended; its log says why."""
         reading, writing = os.pipe()
-        environment = {**os.environ, _PARENT: str(os.getpid()), _READY: str(writing)}
+        environment = {**os.environ, parent.VARIABLE: str(os.getpid()), _READY: str(writing)}
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -209,9 +191,10 @@ class _Worker:
             self.house.spool, self._readers, self.house.desk, on_mail=self._sender.wake
         )
         self._stop = threading.Event()
+        self._reloading = threading.Lock()
         self._threads = [
-            threading.Thread(target=self._pipeline.run, args=(self._stop,), name="pipeline"),
-            threading.Thread(target=self._sender.run, args=(self._stop,), name="sender"),
+            threading.Thread(target=self._keep, args=(self._pipeline.run,), name="pipeline"),
+            threading.Thread(target=self._keep, args=(self._sender.run,), name="sender"),
         ]
         self._clock = BackgroundScheduler(timezone=UTC)
 
@@ -243,7 +226,23 @@ class _Worker:
         )
         self._stack.close()
 
+    def _keep(self, run: Callable[[threading.Event], None]) -> None:
+        """Run a stage until told to stop, whatever happens to it."""
+        while not self._stop.is_set():
+            try:
+                run(self._stop)
+            except Unavailable as away:
+                log.warning("stage.waiting", stage=threading.current_thread().name, why=str(away))
+            except Exception:
+                # The top of a loop: what it had in hand is in the spool, or leased in the outbox.
+                log.exception("stage.failed", stage=threading.current_thread().name)
+            self._stop.wait(2.0)
+
     def _reload(self) -> None:
+        with self._reloading:  # two signals in a row: the later files win
+            self._load_anew()
+
+    def _load_anew(self) -> None:
         old = self.house.desk.policy.version
         try:
             policy = load_checked_policy(self._config)

@@ -31,10 +31,11 @@ from postroom.core.settings import (
     TrustTable,
 )
 from postroom.core.tables import Table, check_table, read_toml
-from postroom.core.units import show
+from postroom.core.units import show, write_size
 from postroom.errors import ConfigError, Problem
 
 SECRET_OCTETS = 16  # fewer can be guessed
+SIZES_OF_A_READER = 4  # a reader takes no mail larger than this share of its memory (work.readers)
 PLACES = (Path("config.toml"), Path("/etc/postroom/config.toml"))
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
@@ -60,7 +61,7 @@ class Config(Table):
     later_keys: ClassVar[Mapping[str, str]] = {
         "imap": later("IMAP"),
         "dkim": later("DKIM signing"),
-        "hooks": later("a hook by URL") + ": put an executable in rules/hooks/",
+        "hooks": "hooks come in a later version",
         "retention": later("retention"),
         "metrics": later("metrics"),
         "alerts": later("alerts"),
@@ -211,6 +212,7 @@ def _check_whole(config: Config, file: str, problems: list[Problem]) -> Iterator
 
     _check_mailboxes(config, report)
     _check_loop(config, report)
+    _check_reader_memory(config, report)
     outgoing = config.outgoing
     if (outgoing.user is None) != (outgoing.password_file is None):
         report("outgoing", "needs both user and password_file, or none of them")
@@ -259,6 +261,18 @@ def _check_loop(config: Config, report: Callable[[str, str], None]) -> None:
             )
         ):
             report("outgoing.relay", f"{show(config.outgoing.relay)} is our own [[listen]]: a loop")
+
+
+def _check_reader_memory(config: Config, report: Callable[[str, str], None]) -> None:
+    """A mail that the doors take and no reader can read would end in quarantine."""
+    size, memory = config.limits.message_size, config.limits.reader_memory
+    if memory < SIZES_OF_A_READER * size:
+        report(
+            "limits.reader_memory",
+            f"{write_size(memory)} is too little to read a mail of message_size "
+            f"({write_size(size)}): it must be at least {SIZES_OF_A_READER} times that, "
+            f"{write_size(SIZES_OF_A_READER * size)}",
+        )
 
 
 def _check_secret(

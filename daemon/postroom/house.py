@@ -11,20 +11,22 @@ from __future__ import annotations
 import fcntl
 import os
 import random
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from postroom import clock
 from postroom.config import Config, load_secrets
-from postroom.core.consistency import check_mailboxes
+from postroom.core.consistency import CONFIG, check_mailboxes
 from postroom.core.model import Policy, Site
 from postroom.core.routing import match_rule
 from postroom.errors import Busy, ConfigError, Problem
 from postroom.mail.tokens import Signer
 from postroom.policy.examples import run_examples
-from postroom.policy.loader import load_policy, policy_from_files
+from postroom.policy.loader import RULES, policy_from_files, read_policy, where_it_lies
 from postroom.render import check_templates
 from postroom.spool import Spool
 from postroom.store import reads
@@ -53,10 +55,13 @@ class House:
 
 
 @contextmanager
-def open_house(config: Config, policy: Policy | None = None) -> Iterator[House]:
+def open_house(
+    config: Config, policy: Policy | None = None, *, adopts: bool = True
+) -> Iterator[House]:
     """Open database and spool (made when absent), with a policy, which becomes the active one.
 
-    Not given, it is the running daemon's; without a daemon, the one of the files.
+    Not given, it is the running daemon's; without a daemon, the one of the files. `adopts` False
+    leaves the active policy as it is: to look, not to decide.
     """
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
@@ -69,7 +74,8 @@ def open_house(config: Config, policy: Policy | None = None) -> Iterator[House]:
             policy = _active(database)
         policy = policy or load_checked_policy(config)
         desk = Desk(database, site, signer, policy, clock.now)
-        desk.adopt(policy)
+        if adopts:
+            desk.adopt(policy)
         yield House(config, site, database, spool, desk)
 
 
@@ -84,15 +90,24 @@ def _active(database: Database) -> Policy | None:
 
 def load_checked_policy(config: Config) -> Policy:
     """Load rules and templates and check all there is to check: ConfigError with every problem."""
-    policy = load_policy(config.rules, config.templates)
-    problems: list[Problem] = [
-        *check_mailboxes(config.site(), policy),
-        *check_templates(policy.files),
-        *run_examples(policy, match_rule),
+    draft = read_policy(config.rules, config.templates)
+    problems = [
+        *draft.problems,
+        *check_mailboxes(config.site(), draft.policy, draft.names),
+        *check_templates(draft.policy.files, draft.extracted),
     ]
+    # A rule that could not be read in full would not match what it is meant to.
+    if not any(problem.file == RULES for problem in draft.problems):
+        problems += run_examples(draft.policy, match_rule)
     if problems:
-        raise ConfigError(problems)
-    return policy
+        raise ConfigError([_where_it_lies(problem, config) for problem in problems])
+    return draft.policy
+
+
+def _where_it_lies(problem: Problem, config: Config) -> Problem:
+    if problem.file == CONFIG:
+        return Problem(str(config.path), problem.key, problem.text)
+    return where_it_lies(problem, config.rules, config.templates)
 
 
 def open_readers(config: Config) -> Readers:
@@ -147,16 +162,25 @@ def hold_folder(config: Config, parts: tuple[str, ...]) -> Iterator[None]:
 @contextmanager
 def _flock(path: Path) -> Iterator[None]:
     with path.open("a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            who = file.read().strip() or "unknown"
-            raise Busy(f"{path.parent} is in use by process {who}") from error
+        _take(file, path)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _take(file: IO[str], path: Path) -> None:
+    for patience in (0.1, 0.2, 0.3, 0.0):  # somebody may just be looking who holds it
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if not patience:
+                file.seek(0)
+                who = file.read().strip() or "unknown"
+                raise Busy(f"{path.parent} is in use by process {who}") from error
+            time.sleep(patience)
+        else:
+            return
 
 
 def holder(config: Config, part: str) -> str | None:

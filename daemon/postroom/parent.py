@@ -6,6 +6,9 @@ import ctypes
 import os
 import signal
 
+# Of a child's environment: the process that it shall not outlive.
+VARIABLE = "POSTROOM_PARENT"
+
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 

@@ -2,7 +2,7 @@
 
 Promise: the subject is one line and carries the request's tag; the output is bounded; a template
 that fails in use gives way to the shipped one, with a warning.
-Used by: work.sender (render), cli (check_templates).
+Used by: work.stationery (Renderer), house (check_templates).
 Fails:   RenderError when a template that does not ship fails, or there is none of that name.
 """
 
@@ -302,7 +302,7 @@ def check_templates(
             continue
         name = path.removeprefix(FOLDER)
         faults = (_fault(library, name, sample) for sample in _samples(extracted))
-        problem = _unknown_variable(library, name) or next(filter(None, faults), None)
+        problem = _unknown_variable(library, name, extracted) or next(filter(None, faults), None)
         if problem is not None:
             problems.append(Problem(path, "", problem))
     return problems
@@ -328,22 +328,26 @@ def _fault(library: _Library, path: str, sample: Mapping[str, Any]) -> str | Non
     return None
 
 
-def _unknown_variable(library: _Library, path: str) -> str | None:
+def _unknown_variable(
+    library: _Library, path: str, extracted: Collection[str] | None
+) -> str | None:
     """Find a variable that does not exist even in a branch that no sample reaches."""
     try:
         tree = library.parse(path)
         undeclared = find_undeclared_variables(tree)
     except TemplateError:
         return None  # rendering says it better
-    known = {*SAMPLE, "body"}
+    values = {**SAMPLE, "extracted": None if extracted is None else dict.fromkeys(extracted)}
+    known = {*values, "body"}
     for name in sorted(undeclared - known):
         return f"there is no variable {show(name)}" + nearest(name, known)
     for node in tree.find_all(nodes.Getattr):
-        if not isinstance(node.node, nodes.Name) or node.node.name == "extracted":
+        if not isinstance(node.node, nodes.Name):
             continue
         of = node.node.name
-        keys = SAMPLE.get(of)
-        if isinstance(keys, dict) and node.attr not in keys:
+        keys = values.get(of)
+        is_method = hasattr(dict, node.attr)  # `extracted.items()`
+        if isinstance(keys, dict) and node.attr not in keys and not is_method:
             hint = nearest(f"{of}.{node.attr}", [f"{of}.{key}" for key in keys])
             return f"line {node.lineno}: there is no variable {of}.{node.attr}{hint}"
     return None

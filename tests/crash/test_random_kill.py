@@ -183,7 +183,9 @@ def is_drained(config: Config) -> bool:
 
 def check_audit(folder: Path) -> None:
     with looked_at(folder) as house:
-        assert [(one.kind, one.subject) for one in audit(house).findings] == []
+        assert [
+            (one.kind, one.subject) for one in audit(house.database, house.spool).findings
+        ] == []
 
 
 def test_killed_at_random_under_load(tmp_path: Path) -> None:
@@ -220,7 +222,7 @@ def check(folder: Path, clients: list[Client]) -> None:
     acknowledged = [one for client in clients for one in client.acknowledged]
     tries = sum((client.tries for client in clients), Counter[str]())
     with looked_at(folder) as house:
-        report = audit(house)
+        report = audit(house.database, house.spool)
         assert [(one.kind, one.subject) for one in report.findings] == []
         entries = rows(house, t.journal)
         print(f"{ROUNDS} kills, {len(acknowledged)} mails answered 250, {report.checked}")

@@ -218,7 +218,7 @@ def house(folder: Path) -> Iterator[House]:
 
 
 def test_a_house_with_one_of_everything_is_sound(house: House) -> None:
-    report = audit(house)
+    report = audit(house.database, house.spool)
     assert report.findings == ()
     assert report.ok
     assert outcomes(house) == [
@@ -246,7 +246,7 @@ def test_a_gap_is_named_with_its_subject(name: str, folder: Path) -> None:
     case = CASES[name]
     case.break_it(folder / "var")
     with make_house(folder) as house:
-        report = audit(house)
+        report = audit(house.database, house.spool)
     kind = name.partition(" ")[0].rstrip(",")
     found = [(finding.kind, finding.subject) for finding in report.findings]
     assert (kind, case.subject) in found
@@ -274,10 +274,10 @@ def test_mail_in_flight_is_no_finding(house: House) -> None:
     worker.start()
     assert stop_at.wait(20)
     accept(house, mail())
-    assert audit(house).findings == ()
+    assert audit(house.database, house.spool).findings == ()
     go_on.set()
     worker.join()
-    assert audit(house).findings == ()
+    assert audit(house.database, house.spool).findings == ()
 
 
 def test_audit_beside_a_busy_daemon_is_green_all_the_time(house: House) -> None:
@@ -289,12 +289,12 @@ def test_audit_beside_a_busy_daemon_is_green_all_the_time(house: House) -> None:
         for number in range(8):
             for _ in range(40):
                 accept(house, mail(f"Matter {number}", sender=f"ann{number}@example.net"))
-            assert audit(house).findings == ()
+            assert audit(house.database, house.spool).findings == ()
     finally:
         stop.set()
         worker.join()
     work(house)
-    assert audit(house).ok
+    assert audit(house.database, house.spool).ok
 
 
 def test_a_new_spool_file_begins_a_new_series_and_the_old_one_is_still_checked(
@@ -303,12 +303,12 @@ def test_a_new_spool_file_begins_a_new_series_and_the_old_one_is_still_checked(
     """Everything of the old file but the quarantined mail had been worked on."""
     with make_house(folder) as house:
         work(house)
-        assert audit(house).ok
+        assert audit(house.database, house.spool).ok
     for file in (folder / "var").glob("spool.db*"):
         file.unlink()
     with make_house(folder) as house:
         put_in(house, mail())
-        report = audit(house)
+        report = audit(house.database, house.spool)
     assert [(finding.kind, finding.subject) for finding in report.findings] == [
         ("quarantined-bytes-missing", "journal 7")
     ]
@@ -317,13 +317,13 @@ def test_a_new_spool_file_begins_a_new_series_and_the_old_one_is_still_checked(
 def test_a_hold_that_never_opens_needs_no_timer(folder: Path) -> None:
     sql("DELETE FROM timer", "UPDATE hold SET until = NULL")(folder / "var")
     with make_house(folder) as house:
-        assert audit(house).ok
+        assert audit(house.database, house.spool).ok
 
 
 def test_findings_of_one_kind_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "LIMIT", 3)
     with closing(sqlite3.connect(house.database.file)) as db, db:
         db.execute("DELETE FROM raw_mail")
-    found = [finding.subject for finding in audit(house).findings]
+    found = [finding.subject for finding in audit(house.database, house.spool).findings]
     assert found == ["journal 1", "journal 2", "journal 3"]
     assert len(rows(house, t.journal)) == 8

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.flow.cli_runs import Shop, make_shop
+from tests.flow.reader_functions import read_or_suffer
 from tests.houses import mail
+
+from postroom.work.readers import Readers
 
 JOURNAL_KEYS = (
     "id spool_id transport mailbox received_at from to subject message_id outcome request reason"
@@ -37,6 +41,18 @@ def test_journal_names_every_mail_and_its_outcome(shop: Shop) -> None:
     assert "ann@example.net" in said.out
     assert "spam" in said.out
     assert 1 == shop.run("journal", "show", 99).code
+
+
+def test_a_spool_id_leads_to_the_journal(shop: Shop) -> None:
+    first, second = shop.take_in(mail("First"), mail("The lottery"))
+    assert shop.json("journal", "show", 1) == shop.json("journal", "show", first)
+    assert "The lottery" in shop.run("journal", "show", second).out
+    assert 2 == shop.json("journal", "retry", second, "--without-rule", "spam")["request"]
+    waiting = shop.run("mail", "inject", "-", stdin=mail()).out.strip()
+    said = shop.run("journal", "show", waiting)
+    assert (1, "") == (said.code, said.out)
+    assert f"postroom spool show {waiting}" in said.err
+    assert 1 == shop.run("journal", "retry", "mx2-1-1").code
 
 
 def test_an_ignored_mail_is_taken_in_after_all(shop: Shop) -> None:
@@ -70,6 +86,21 @@ def test_a_held_mail_is_accepted_or_refused(shop: Shop) -> None:
     assert [] == shop.json("timers", "list", "--state", "armed")
 
 
+def test_what_strangers_wrote_is_read_in_a_reader(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail that its reader does not survive is shown all the same."""
+    raw = mail("A lawsuit", "Read this.\n", headers={"X-Test": "DIE"})
+    shop.take_in(raw)
+    (tmp_path / "mail.eml").write_bytes(raw)
+    readers = partial(Readers, function=read_or_suffer)
+    monkeypatch.setattr("postroom.work.readers.Readers", readers)
+    assert "Read this." not in shop.json("hold", "show", 1)["text"]
+    assert "outcome" in shop.json("mail", "explain", tmp_path / "mail.eml")
+    [defect] = shop.json("mail", "read", tmp_path / "mail.eml")["defects"]
+    assert "crash" in defect
+
+
 def test_outbox_shows_states_and_takes_wishes(shop: Shop, tmp_path: Path) -> None:
     shop.take_in(mail("First"))
     [sent] = shop.json("outbox", "list")
@@ -82,6 +113,10 @@ def test_outbox_shows_states_and_takes_wishes(shop: Shop, tmp_path: Path) -> Non
     assert [] == shop.json("outbox", "list", "--state", "failed", "--state", "waiting")
     assert 1 == shop.run("outbox", "retry", 1).code
     assert 0 == shop.run("request", "reply", 1, "--as", "eva", "--text", "Well").code
+    said = shop.run("outbox", "cancel", 2, "--as", "evva")
+    assert (1, "") == (said.code, said.out)
+    assert 'did you mean "eva"' in said.err
+    assert "waiting" == shop.json("outbox", "show", 2)["state"]
     cancelled = shop.json("outbox", "cancel", 2, "--as", "eva")
     assert ("answer", "cancelled") == (cancelled["kind"], cancelled["state"])
     assert "cancelled" in shop.run("outbox", "show", 2).out
@@ -107,6 +142,22 @@ def test_policies_of_the_past_can_be_read(shop: Shop, tmp_path: Path) -> None:
     assert second["version"] == shop.json("policy", "show")["version"]
     assert 1 == shop.run("policy", "show", "zzz").code
     assert 1 == shop.run("policy", "show", "--file", "rules/nothing.toml").code
+
+
+def test_explaining_makes_no_policy_the_active_one(shop: Shop, tmp_path: Path) -> None:
+    shop.take_in(mail("First"))
+    before = shop.json("policy", "versions")
+    routing = tmp_path / "rules" / "routing.toml"
+    routing.write_text(routing.read_text() + "# changed\n")
+    assert 0 == shop.run("mail", "explain", "-", stdin=mail("Second")).code
+    assert before == shop.json("policy", "versions")
+    assert before[0]["version"] == shop.json("policy", "show")["version"]
+
+
+def test_a_policy_that_never_was_is_1(shop: Shop) -> None:
+    said = shop.run("policy", "show")
+    assert (1, "") == (said.code, said.out)
+    assert "postroom run" in said.err
 
 
 def test_the_age_of_the_database(shop: Shop) -> None:

@@ -29,6 +29,8 @@ GROUPS = ("mail", "request", "journal", "hold", "outbox", "timers", "spool", "po
         ["request", "set", "1", "priority"],
         ["request", "open"],
         ["journal", "list", "--outcome", "lost"],
+        ["journal", "show", "first"],
+        ["journal", "retry", "mx1-27955001-x"],
         ["outbox", "retry", "first"],
         ["init"],
     ],
@@ -53,6 +55,24 @@ def test_a_slip_of_the_pen_is_told_what_was_meant(words: list[str], meant: str) 
     assert meant in command(*words).err
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["spool", "list", "--state", "quarantine"], "quarantined"),
+        (["journal", "list", "--outcome", "apended"], "appended"),
+        (["outbox", "list", "--state", "wait"], "waiting"),
+        (["timers", "list", "--state", "arm"], "armed"),
+        (["request", "list", "--phase", "close"], "closed"),
+    ],
+)
+def test_a_state_that_there_is_not_is_wrong_usage(
+    tmp_path: Path, words: list[str], meant: str
+) -> None:
+    said = make_shop(tmp_path).run(*words)
+    assert (2, "") == (said.code, said.out)
+    assert meant in said.err
+
+
 @pytest.mark.parametrize("words", [[], *([group] for group in GROUPS)])
 def test_help_names_every_command_of_the_group(words: list[str]) -> None:
     said = command(*words, "--help")
@@ -72,7 +92,7 @@ def test_every_problem_of_the_configuration_is_a_line_and_78(tmp_path: Path) -> 
         ["check"],
         ["run"],
         ["request", "list"],
-        ["mail", "inject", "-"],
+        ["mail", "inject", "mail.eml"],
         ["db", "status"],
     ):
         said = shop.run(*words)
@@ -80,6 +100,15 @@ def test_every_problem_of_the_configuration_is_a_line_and_78(tmp_path: Path) -> 
         assert 5 == len(said.err.splitlines())
         assert "4 problems in the configuration" in said.err
         assert str(shop.path) in said.err
+
+
+def test_an_mda_says_try_later_to_a_mistake_in_the_configuration(tmp_path: Path) -> None:
+    # A mail server bounces the customer's mail on 78.
+    shop = make_shop(tmp_path)
+    shop.path.write_text("nonsense = 1\n")
+    said = shop.run("mail", "inject", "-")
+    assert 75 == said.code
+    assert "nonsense" in said.err
 
 
 def test_an_absent_config_is_78(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def without_rule(name: str, folder: Path) -> Path:
 
 
 def test_the_story_is_told_in_order_and_the_folder_removed(tmp_path: Path) -> None:
-    told = run_demo(tmp_path, "--once")
+    told = run_demo(tmp_path, "--once", "--json", "--config", "ignored.toml")
     assert told.returncode == 0, told.stdout + told.stderr
     assert "✗" not in told.stdout
     assert_in_order(

@@ -226,6 +226,8 @@ def test_one_hold_that_cannot_open_does_not_keep_the_others_from_it(house: House
         assert fire(house) == 1
     assert "timer.failed" in [event["event"] for event in logged]
     assert [again(house, entry).outcome for entry in (first, second)] == ["held", "opened"]
+    assert fire(house) == 0  # not every second
+    clock_of(house).forward(minutes=11)
     assert fire(house) == 1
 
 

@@ -126,7 +126,7 @@ def kinds(house: House, request_id: int) -> list[str]:
 
 
 def check_sound(house: House) -> None:
-    assert [(one.kind, one.subject) for one in audit(house).findings] == []
+    assert [(one.kind, one.subject) for one in audit(house.database, house.spool).findings] == []
 
 
 # ---- mail against mail

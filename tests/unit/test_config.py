@@ -1,6 +1,9 @@
 """config.toml: what it may say, what is refused, and the example of every key."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +21,7 @@ from postroom.core.model import Budget, Span
 from postroom.core.settings import MailboxTable
 from postroom.core.tables import Table, keys_of
 from postroom.errors import ConfigError
+from postroom.house import load_checked_policy
 from postroom.policy.loader import policy_from_files
 from postroom.shipped import shipped_folder, shipped_texts
 
@@ -175,6 +179,18 @@ BOX = 'category = "support"'
             "limits.message_size: must be a size such as",
         ),
         (BOX, BOX + '\n[limits]\nidle = "0s"', "limits.idle: must be longer than nothing"),
+        (BOX, BOX + "\n[limits]\nbatch = 50", "limits.batch: is not a key here"),
+        (
+            BOX,
+            BOX + '\n[limits]\nmessage_size = "30MB"\nreader_memory = "119MB"',
+            "mail of message_size (30MB): it must be at least 4 times that, 120MB",
+        ),
+        (
+            BOX,
+            BOX + '\n[limits]\nmessage_size = "251MB"',
+            "limits.reader_memory: 1GB is too little",
+        ),
+        (BOX, BOX + '\n[hooks.page]\nurl = "x"', "hooks: hooks come in a later version"),
         (BOX, BOX + '\n[logs]\nformat = "yaml"', "logs.format: must be"),
     ],
 )
@@ -367,3 +383,79 @@ def test_the_example_fits_the_shipped_rules(tmp_path: Path) -> None:
     assert "support" in site.mailboxes
     assert set(MailboxTable.model_fields) >= {"from_name", "time_zone"}
     assert tomllib.loads(EXAMPLE.read_text())["instance"] == "acme"
+
+
+def test_a_mail_of_a_quarter_of_the_reader_memory_is_allowed(tmp_path: Path) -> None:
+    limits = '\n[limits]\nmessage_size = "30MB"\nreader_memory = "120MB"\n'
+    assert problems(tmp_path, SMALLEST + limits) == []
+
+
+BROKEN = {
+    "rules/routing.toml": "[[rule]]\nname = \"a\"\nextract = { order = '/(\\d+)/' }\n"
+    'then = { owner = "eav" }\n',
+    "rules/categories.toml": '[[category]]\nname = "support"\nassign = "chance"\n',
+    "templates/mail/answer.en.j2": "{% block text %}{{ extracted.odrer }}{% endblock %}",
+    "templates/mail/note.en.j2": "{% if %}",
+}
+
+
+def test_all_that_is_wrong_anywhere_is_told_at_once_by_the_files_where_it_lies(
+    tmp_path: Path,
+) -> None:
+    shop = tmp_path / "shop"
+    for path, text in {**shipped_texts(), **BROKEN}.items():
+        if not path.startswith("templates/") or path in BROKEN:
+            (shop / path).parent.mkdir(parents=True, exist_ok=True)
+            (shop / path).write_text(text)
+    sales = '[[mailbox]]\nname = "sales"\naddress = "kim@example.com"\ncategory = "salse"\n'
+    paths = '[paths]\nrules = "shop/rules"\ntemplates = "shop/templates"\n'
+    config = load_config(write(tmp_path, SMALLEST + sales + paths))
+    with pytest.raises(ConfigError) as caught:
+        load_checked_policy(config)
+    found = (str(problem).removeprefix(f"{tmp_path}/") for problem in caught.value.problems)
+    starts = [
+        'shop/rules/categories.toml: category "support".assign: must be "round-robin"',
+        'shop/rules/routing.toml: rule "a".then.owner: there is no handler "eav"; did you mean',
+        'config.toml: mailbox "sales".category: there is no category "salse"; there is: support',
+        'shop/rules/team.toml: handler "kim": "kim@example.com" is mailbox "sales": mail to it',
+        "shop/templates/mail/answer.en.j2: line 1: there is no variable extracted.odrer; did you",
+        "shop/templates/mail/note.en.j2: line 1: Expected an expression",
+    ]
+    for line, start in zip(found, starts, strict=True):
+        assert line.startswith(start)
+
+
+def test_an_example_of_a_rule_is_not_tried_while_its_file_has_other_faults(tmp_path: Path) -> None:
+    for path, text in shipped_texts().items():
+        if path.startswith("rules/"):
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).write_text(text)
+    rules = tmp_path / "rules/routing.toml"
+    rules.write_text(rules.read_text().replace('subject = "Invoice 22"', 'subject = "Bill 22"'))
+    with pytest.raises(ConfigError, match=f"{rules}: rule .* does not match"):
+        load_checked_policy(load_config(write(tmp_path)))
+    rules.write_text(rules.read_text().replace("'/\\b(invoice|faktura)/i'", "'/(invoice/i'"))
+    with pytest.raises(ConfigError) as caught:
+        load_checked_policy(load_config(write(tmp_path)))
+    assert len(caught.value.problems) == 1
+
+
+def test_time_zones_are_found_where_the_machine_has_none() -> None:
+    """A minimal Debian has no /usr/share/zoneinfo: then Python reads the package tzdata."""
+    program = (
+        "from postroom.core.units import check_time_zone\n"
+        'print(check_time_zone("Europe/Oslo"))\n'
+        'try: check_time_zone("Europe/Olso")\n'
+        "except ValueError as error: print(error)\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONTZPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.stdout.splitlines() == [
+        "Europe/Oslo",
+        'there is no time zone "Europe/Olso"; did you mean "Europe/Oslo"?',
+    ], finished.stderr

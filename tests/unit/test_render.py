@@ -220,7 +220,11 @@ def test_the_shipped_templates_pass_the_check() -> None:
         (template("{% if %}"), "line 2: "),
         ("{% block subject %}x{% endblock %}", "has no block text"),
         (template("{{ changes[0].whom }}"), "has no attribute 'whom'"),
-        (template("{{ extracted.invoice }}"), "has no attribute 'invoice'"),
+        (template("{{ extracted.invoice }}"), "line 2: there is no variable extracted.invoice"),
+        (
+            template("{% if request.id == 77 %}{{ extracted.ordr }}{% endif %}"),
+            'no variable extracted.ordr; did you mean "extracted.order"?',
+        ),
     ],
 )
 def test_check_finds_what_would_fail_in_use(text: str, expected: str) -> None:
@@ -241,3 +245,19 @@ def test_an_extracted_variable_is_known_to_the_check() -> None:
     own = {"templates/mail/answer.en.j2": template("{{ extracted.order }}")}
     assert check_templates(own, extracted=["order"]) == []
     assert check_templates(own) == []
+    own = {"templates/mail/answer.en.j2": template("{{ extracted.items() | list | length }}")}
+    assert check_templates(own, extracted=["order"]) == []
+
+
+@pytest.mark.parametrize("name", ["new", "message"])
+def test_a_notice_promises_nothing_that_a_reply_does_not_do_yet(name: str) -> None:
+    text = renderer().render(name, "en", SAMPLE).text
+    assert "`postroom request reply R-123` answers the customer." in text
+    assert "eply to this mail" not in text
+    assert "#take" not in text
+
+
+def test_what_is_passed_on_to_an_address_outside_names_no_rule() -> None:
+    text = renderer().render("forward", "en", sample(reason='rule "vip-complaints"')).text
+    assert text.startswith("From:    Kari Nordmann")
+    assert "vip-complaints" not in text

@@ -11,7 +11,7 @@ import structlog
 from tests.wire.live_door import Client, LiveDoor, Open, make_site
 
 from postroom.core.model import Site
-from postroom.intake.gate import DoorLimits
+from postroom.core.settings import LimitsTable
 from postroom.spool import Spool
 
 
@@ -49,9 +49,10 @@ def open_door(spool: Spool) -> Iterator[Open]:
         spool: Spool = spool,
         **limits: Any,
     ) -> LiveDoor:
+        assert limits.keys() <= LimitsTable.model_fields.keys()
         door = LiveDoor(
             spool,
-            DoorLimits(**{"disk_reserve": 0, **limits}),
+            LimitsTable().model_copy(update={"disk_reserve": 0, **limits}),
             site or make_site(),
             addresses or ["127.0.0.1:0"],
         )

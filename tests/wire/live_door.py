@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 from postroom.core.model import Brakes, Budget, Mailbox, Site
-from postroom.intake.gate import DoorLimits
+from postroom.core.settings import LimitsTable
 from postroom.intake.smtp import SmtpDoor
 from postroom.spool import Spool
 
@@ -97,7 +97,7 @@ class LiveDoor:
     def __init__(
         self,
         spool: Spool,
-        limits: DoorLimits,
+        limits: LimitsTable,
         site: Site,
         addresses: list[str],
     ) -> None:

@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING
 # postroom.house has it too, but takes a second to import.
 DATABASE_FILE = "postroom.db"
 
+# For `mail read`, which has no config: room for the largest file that it takes.
+_READER_DEADLINE = 20.0
+_READER_MEMORY = 2 * 2**30
+
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from postroom.config import Config
+    from postroom.core.model import Policy
     from postroom.house import House
     from postroom.spool import Spool
     from postroom.store.db import Database
@@ -45,7 +52,7 @@ def open_spool(config: Config) -> Iterator[Spool]:
 
 @contextmanager
 def open_store(config: Config) -> Iterator[Database]:
-    """Open the database for reading; make it, the data folder and the Maildir if absent."""
+    """Open the database; make it, the data folder and the Maildir if absent."""
     from postroom.store.migrate import open_database
 
     _make_folders(config)
@@ -57,31 +64,53 @@ def open_store(config: Config) -> Iterator[Database]:
 
 
 @contextmanager
-def open_desk(path: Path | None) -> Iterator[House]:
-    """Open everything that deciding needs, with the policy of the daemon, else of the files."""
+def open_desk(path: Path | None, *, adopts: bool = True) -> Iterator[House]:
+    """Open everything that deciding needs, with the policy of the daemon, else of the files.
+
+    `adopts` False: for looking only, that policy does not become the active one.
+    """
     from postroom.house import open_house
 
     config = read_config(path)
     quiet_logs()
     _make_folders(config)
-    with open_house(config) as house:
+    with open_house(config, adopts=adopts) as house:
         yield house
 
 
 @contextmanager
-def open_reader(config: Config) -> Iterator[Readers]:
-    """Start one reader process."""
+def open_reader(config: Config | None) -> Iterator[Readers]:
+    """Start one reader process; without a config one that has room for any mail."""
     from postroom.work.readers import Readers
 
-    readers = Readers(
-        1,
-        deadline=config.limits.reader_deadline.total_seconds(),
-        memory=config.limits.reader_memory,
-    )
+    if config is None:
+        deadline, memory = _READER_DEADLINE, _READER_MEMORY
+    else:
+        deadline = config.limits.reader_deadline.total_seconds()
+        memory = config.limits.reader_memory
+    readers = Readers(1, deadline=deadline, memory=memory)
     try:
         yield readers
     finally:
         readers.close()
+
+
+def current_policy(config: Config, connection: Connection) -> Policy:
+    """Return the active policy, else (none ever was) that of the files; nothing is changed."""
+    from postroom.policy.loader import load_policy, policy_from_files
+    from postroom.store import reads
+
+    version = reads.active_policy(connection)
+    if version is None:
+        return load_policy(config.rules, config.templates)
+    return policy_from_files(reads.policy_files(connection, version), version=version)
+
+
+def actor_named(policy: Policy, by: str | None) -> str:
+    """Return who acts, as --as says; NotAllowed if that is no handler."""
+    from postroom.core.commands import CLI, handler_named
+
+    return CLI if by is None else handler_named(policy, by).name
 
 
 def quiet_logs() -> None:
@@ -93,6 +122,7 @@ def quiet_logs() -> None:
 
 def _make_folders(config: Config) -> None:
     from postroom.errors import Unavailable
+    from postroom.ownership import belong_to_folder
 
     try:
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -100,5 +130,7 @@ def _make_folders(config: Config) -> None:
             from postroom.work.transport import Maildir
 
             Maildir(config.maildir, config.instance)
+            for folder in (config.maildir, *config.maildir.iterdir()):
+                belong_to_folder(folder)
     except OSError as error:
         raise Unavailable(f"{error.filename or config.data}: {error.strerror or error}") from error

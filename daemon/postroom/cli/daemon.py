@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from postroom.cli.access import open_desk, quiet_logs, read_config
+from postroom.cli.access import open_spool, open_store, quiet_logs, read_config
 from postroom.cli.options import ConfigOption, JsonOption
 from postroom.cli.tables import plain, print_json, print_table
 from postroom.errors import ConfigError
@@ -84,22 +84,34 @@ def demo(
     rules: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Your own rules instead of the shipped ones.")
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", show_default=False, help="Ignored: the demo writes a config of its own."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Ignored: the demo is a story for people.")
+    ] = False,
 ) -> None:
     """Show what Postroom does, on a throw-away folder, in a minute."""
     from postroom.cli import demo as story
 
+    del config, as_json
     raise typer.Exit(story.demo(once=once, rules=rules))
 
 
 def audit(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Prove that no mail is lost: each number given to a mail is in the spool or the journal.
 
-    Exit code 1 when something is missing or does not fit together.
+    Exit code 1 when something is missing or does not fit together. Rules are not looked at.
     """
     from postroom.work.audit import audit as look
 
-    with open_desk(config) as house:
-        report = look(house)
+    quiet_logs()
+    settings = read_config(config)
+    with open_store(settings) as database, open_spool(settings) as spool:
+        report = look(database, spool)
     if as_json:
         print_json({"ok": report.ok, "checked": report.checked, "findings": report.findings})
     else:

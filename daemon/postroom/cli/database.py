@@ -30,7 +30,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"found": found, "wanted": HEAD, "is_current": found == HEAD, "file": str(file)})
     elif found == "none":
-        print(f"{file}: not there yet; `postroom run` and every command make it")
+        print(f"{file}: not there yet; `postroom run` makes it")
     else:
         needs = f"this Postroom needs {HEAD}: `postroom db upgrade`"
         print(f"{file}: schema {found}, {'is current' if found == HEAD else needs}")

@@ -22,6 +22,7 @@ from types import FrameType
 
 from rich.console import Console
 
+from postroom import parent
 from postroom.cli import showing
 from postroom.cli.playback import Account, Playback
 from postroom.cli.story import MAILBOX, SCENES, Posting, Scene
@@ -40,8 +41,6 @@ STOP_SECONDS = 30.0
 WORK_SECONDS = 20.0  # for one mail to reach the journal
 POLL = 0.03
 IDLE_POLL = 0.3
-# app.run: end with the process that this names, also when it is killed.
-PARENT = "POSTROOM_PARENT"
 
 CONFIG = """\
 instance = "demo"
@@ -70,14 +69,6 @@ format = "json"
 
 class StoryError(PostroomError):
     """The story did not go as it must; the text says where."""
-
-
-class _Audited:
-    """Database and spool, as an audit wants them."""
-
-    def __init__(self, database: Database, spool: Spool) -> None:
-        self.database = database
-        self.spool = spool
 
 
 def demo(once: bool, rules: Path | None = None) -> int:
@@ -134,7 +125,7 @@ def _daemon(config: Path, console: Console) -> Iterator[subprocess.Popen[bytes]]
             command,
             stdout=said,
             stderr=said,
-            env={**os.environ, PARENT: str(os.getpid())},
+            env={**os.environ, parent.VARIABLE: str(os.getpid())},
             start_new_session=True,  # Ctrl-C is for us; we end it in order
         )
     try:
@@ -257,7 +248,7 @@ def _sum_up(console: Console, config: Config, database: Database) -> bool:
 
 def _audited(config: Config, database: Database) -> AuditReport:
     with Spool(config.data, config.node) as spool:
-        return audit(_Audited(database, spool))
+        return audit(database, spool)
 
 
 def _keep_running(

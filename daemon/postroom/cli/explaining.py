@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from postroom.cli.injecting import envelope_of, read_file, without_mbox_line
+from postroom.cli.access import open_reader
+from postroom.cli.injecting import check_ours, envelope_of, read_file, without_mbox_line
 from postroom.cli.tables import print_json, print_properties, print_table
 from postroom.core.effects import Decision
-from postroom.core.units import nearest
 from postroom.errors import NotFound
 from postroom.house import House
-from postroom.mail.parse import read_mail
+from postroom.work.readers import as_mail
 
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -23,16 +23,16 @@ def explain_file(
 ) -> None:
     """Decide about a mail without acting, and print all that was looked at."""
     site = house.site
-    if to is not None and site.mailbox_for(to) is None:
-        known = [mailbox.address for mailbox in site.mailboxes.values()]
-        raise NotFound(f"{to} is no address of a mailbox{nearest(to, known)}")
+    check_ours(site, to)
     try:
         raw = read_file(file)
     except OSError as error:
         raise NotFound(f"{file}: {error.strerror or error}") from error
     envelope = envelope_of(raw, site, to, sender)
-    arrival = house.desk.arrival(read_mail(without_mbox_line(raw)), envelope)
-    decision, _ = house.desk.explain(arrival)
+    raw = without_mbox_line(raw)
+    with open_reader(house.config) as readers:
+        mail = as_mail(readers.read([raw])[0], envelope, raw)
+    decision, _ = house.desk.explain(house.desk.arrival(mail, envelope))
     effects = [_HUMP.sub("-", type(effect).__name__).lower() for effect in decision.effects]
     if as_json:
         print_json(
@@ -74,7 +74,7 @@ def print_explanation(explanation: Mapping[str, Any]) -> None:
     """Print what was looked at, as the journal has it."""
     rest = dict(explanation)
     rules = rest.pop("rules", [])
-    properties = rest.pop("properties", {})
+    properties, values = rest.pop("properties", {}), rest.pop("values", {})
     passed_over = rest.pop("passed_over", {})
     print()
     print_properties(
@@ -90,7 +90,10 @@ def print_explanation(explanation: Mapping[str, Any]) -> None:
         print_properties((f"  {name}", why) for name, why in passed_over.items())
     if properties:
         print("\nproperties, and where each comes from")
-        print_properties((f"  {name}", why) for name, why in properties.items())
+        print_properties(
+            (f"  {name}", f"{values.get(name, '')}  ({why})".lstrip())
+            for name, why in properties.items()
+        )
     if rules:
         print()
         rows = [(rule["rule"], rule["matched"], rule["why"]) for rule in rules]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,7 @@ from postroom.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from postroom.core.commands import Command
+    from postroom.core.commands import Change, Command
 
 app = requests.app
 
@@ -125,7 +125,7 @@ def assign(
     """Give a request to a handler, to nobody, or to whom the category's own method names."""
     from postroom.core.commands import AssignTo
 
-    _act(request_id, [AssignTo(owner)], by, config, as_json=as_json)
+    _act(request_id, AssignTo(owner), by, config, as_json=as_json)
 
 
 @app.command()
@@ -139,7 +139,7 @@ def tag(
     """Put tags on a request."""
     from postroom.core.commands import ChangeTags
 
-    _act(request_id, [ChangeTags(add=tuple(tags))], by, config, as_json=as_json)
+    _act(request_id, ChangeTags(add=tuple(tags)), by, config, as_json=as_json)
 
 
 @app.command()
@@ -153,7 +153,7 @@ def untag(
     """Take tags off a request."""
     from postroom.core.commands import ChangeTags
 
-    _act(request_id, [ChangeTags(remove=tuple(tags))], by, config, as_json=as_json)
+    _act(request_id, ChangeTags(remove=tuple(tags)), by, config, as_json=as_json)
 
 
 @app.command("set")
@@ -176,24 +176,24 @@ def set_(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change properties and status of a request.
+    """Change properties and status of a request: all that is named, or nothing.
 
     \b
       postroom request set 12 priority=high category=support/billing
       postroom request set 12 --status reject --reason "Out of warranty."
     """
-    from postroom.core.commands import ChangeProperty, ChangeStatus
+    from postroom.core.commands import ChangeProperty, ChangeStatus, Several
 
     options = {"category": category, "type": type_, "priority": priority, "subject": subject}
     wanted = {**options, "status": status, **_pairs(pairs or [])}
-    commands: list[Command] = [
+    changes: list[Change] = [
         ChangeStatus(value, reason) if key == "status" else ChangeProperty(key, value)
         for key, value in wanted.items()
         if value is not None
     ]
-    if not commands:
+    if not changes:
         raise typer.BadParameter("say what to set, such as priority=high")
-    _act(request_id, commands, by, config, as_json=as_json)
+    _act(request_id, Several(tuple(changes)), by, config, as_json=as_json)
 
 
 @app.command()
@@ -207,7 +207,7 @@ def close(
     """Close a request; the customer is not told."""
     from postroom.core.commands import Close
 
-    _act(request_id, [Close(reason)], by, config, as_json=as_json)
+    _act(request_id, Close(reason), by, config, as_json=as_json)
 
 
 @app.command()
@@ -221,12 +221,12 @@ def reopen(
     """Reopen a closed request."""
     from postroom.core.commands import Reopen
 
-    _act(request_id, [Reopen(reason)], by, config, as_json=as_json)
+    _act(request_id, Reopen(reason), by, config, as_json=as_json)
 
 
 def _act(
     request_id: int,
-    commands: list[Any],
+    command: Command,
     by: str | None,
     config: Path | None,
     *,
@@ -235,7 +235,7 @@ def _act(
     from postroom.cli.writing import act
 
     with open_desk(config) as house:
-        act(house, request_id, commands, by, as_json=as_json)
+        act(house, request_id, command, by, as_json=as_json)
 
 
 def _write(

@@ -41,9 +41,7 @@ def inject_all(
 ) -> bool:
     """Inject every file and print its spool id; False if one could not be taken."""
     site = config.site()
-    if to is not None and site.mailbox_for(to) is None:
-        known = [mailbox.address for mailbox in site.mailboxes.values()]
-        raise NotFound(f"{to} is no address of a mailbox{nearest(to, known)}")
+    check_ours(site, to)
     is_whole = True
     waiting: deque[tuple[Path, Future[str]]] = deque()
     with _temporary(), open_spool(config) as spool:
@@ -60,6 +58,13 @@ def inject_all(
         while waiting:
             _say(waiting.popleft(), as_json=as_json)
     return is_whole
+
+
+def check_ours(site: Site, to: str | None) -> None:
+    """Raise NotFound with the nearest if `to` is no address of ours."""
+    if to is not None and site.mailbox_for(to) is None:
+        known = [mailbox.address for mailbox in site.mailboxes.values()]
+        raise NotFound(f"{to} is no address of a mailbox{nearest(to, known)}")
 
 
 def envelope_of(raw: bytes, site: Site, to: str | None, sender: str | None) -> Envelope:

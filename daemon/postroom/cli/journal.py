@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from postroom.cli.access import open_desk, open_reader, open_store, read_config
-from postroom.cli.options import AsOption, ConfigOption, JsonOption
-from postroom.cli.tables import only, plain, print_json, print_properties, print_table
+from postroom.cli.access import actor_named, open_desk, open_reader, open_store, read_config
+from postroom.cli.options import AsOption, ConfigOption, JsonOption, read_mail_name
+from postroom.cli.tables import clean, only, plain, print_json, print_properties, print_table
+from postroom.core.model import Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from postroom.config import Config
     from postroom.house import House
+    from postroom.store.journal import StoredMail
     from postroom.work.desk import Settled
 
 journal_app = typer.Typer(no_args_is_help=True, help="What became of every mail, and why.")
@@ -26,27 +28,19 @@ JOURNAL_KEYS = (
 MORE_KEYS = "origin verdict size policy_version explanation"
 HOLD_KEYS = "id journal_id request since until reason responsible state from subject"
 
-JournalId = Annotated[int, typer.Argument(metavar="ID", help="As `journal list` shows it.")]
+MailName = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", parser=read_mail_name, help="As `journal list` shows it; or a spool id."
+    ),
+]
 HoldId = Annotated[int, typer.Argument(metavar="ID", help="As `hold list` shows it.")]
-
-
-class JournalOutcome(StrEnum):
-    """What became of a mail."""
-
-    OPENED = "opened"
-    APPENDED = "appended"
-    DUPLICATE = "duplicate"
-    IGNORED = "ignored"
-    HELD = "held"
-    QUARANTINED = "quarantined"
-    BOUNCE = "bounce"
-    COMMAND = "command"
 
 
 @journal_app.command("list")
 def list_journal(
     outcome: Annotated[
-        JournalOutcome | None, typer.Option(help="Of this outcome only.", show_default=False)
+        Outcome | None, typer.Option(help="Of this outcome only.", show_default=False)
     ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -73,17 +67,20 @@ def list_journal(
 
 
 @journal_app.command("show")
-def show_journal(
-    journal_id: JournalId, config: ConfigOption = None, as_json: JsonOption = False
-) -> None:
-    """Show what became of one mail: what was looked at, every rule, later changes."""
+def show_journal(name: MailName, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what became of one mail: what was looked at, every rule, later changes.
+
+    \b
+      postroom journal show 17
+      postroom journal show mx1-27955001-17      (what the mail server's log has of it)
+    """
     with open_store(read_config(config)) as database, database.read() as connection:
-        _print_entry(connection, journal_id, as_json=as_json)
+        _print_entry(connection, _journal_id(connection, name), as_json=as_json)
 
 
 @journal_app.command("retry")
 def retry_journal(
-    journal_id: JournalId,
+    name: MailName,
     without_rule: Annotated[
         list[str] | None,
         typer.Option("--without-rule", metavar="NAME", help="Leave this rule out; repeatable."),
@@ -102,7 +99,10 @@ def retry_journal(
     with open_desk(config) as house, open_reader(house.config) as readers:
         _check_rules(house, without_rule or [])
         rules = frozenset(without_rule or ())
-        settled = review.retry(house.desk, readers, journal_id, rules, _actor(house, by))
+        with house.database.read() as connection:
+            journal_id = _journal_id(connection, name)
+        actor = actor_named(house.desk.policy, by)
+        settled = review.retry(house.desk, readers, journal_id, rules, actor)
         _print_settled(house, journal_id, settled, as_json=as_json)
 
 
@@ -132,19 +132,17 @@ def list_holds(
 @hold_app.command("show")
 def show_hold(hold_id: HoldId, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show one held mail: why it waits, for whom, and its text."""
-    from postroom.mail.parse import read_mail
     from postroom.store import journal
 
-    with open_store(read_config(config)) as database, database.read() as connection:
+    settings = read_config(config)
+    with open_store(settings) as database, database.read() as connection:
         hold = journal.hold(connection, hold_id)
         stored = journal.stored_mail(connection, hold.journal_id)
-    text = read_mail(stored.raw).text if stored is not None else ""
+    text = _text_of(settings, stored) if stored is not None else ""
     record = {**only(hold, HOLD_KEYS), "text": text}
     if as_json:
         print_json(record)
         return
-    from postroom.cli.tables import clean
-
     print_properties((key, value) for key, value in record.items() if key != "text")
     print(f"\n{clean(text).rstrip()}")
 
@@ -166,7 +164,8 @@ def accept(
     wish = Wish.OPEN if as_new else Wish.ACCEPT
     with open_desk(config) as house, open_reader(house.config) as readers:
         journal_id = _held_mail(house, hold_id)
-        settled = review.end_hold(house.desk, readers, journal_id, wish, _actor(house, by))
+        actor = actor_named(house.desk.policy, by)
+        settled = review.end_hold(house.desk, readers, journal_id, wish, actor)
         _print_settled(house, journal_id, settled, as_json=as_json)
 
 
@@ -182,7 +181,8 @@ def refuse(
 
     with open_desk(config) as house, open_reader(house.config) as readers:
         journal_id = _held_mail(house, hold_id)
-        settled = review.refuse_hold(house.desk, readers, journal_id, _actor(house, by))
+        actor = actor_named(house.desk.policy, by)
+        settled = review.refuse_hold(house.desk, readers, journal_id, actor)
         _print_settled(house, journal_id, settled, as_json=as_json)
 
 
@@ -193,10 +193,17 @@ def _held_mail(house: House, hold_id: int) -> int:
         return journal.hold(connection, hold_id).journal_id
 
 
-def _actor(house: House, by: str | None) -> str:
-    from postroom.core.commands import CLI, handler_named
+def _journal_id(connection: Connection, name: str) -> int:
+    from postroom.store import views
 
-    return CLI if by is None else handler_named(house.desk.policy, by).name
+    return int(name) if name.isdecimal() else views.journal_id(connection, name)
+
+
+def _text_of(config: Config, stored: StoredMail) -> str:
+    from postroom.work.readers import as_mail
+
+    with open_reader(config) as readers:
+        return as_mail(readers.read([stored.raw])[0], stored.envelope, stored.raw).text
 
 
 def _check_rules(house: House, names: list[str]) -> None:

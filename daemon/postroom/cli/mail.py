@@ -54,10 +54,18 @@ def inject(
 
     Needs the spool only, not the database. Exit codes: 0 all of them are on the disk, 75 try again
     later, 1 a mail is too large, unreadable, or --to is none of our addresses; 78 configuration.
+    For "-" a mistake in the configuration is 75, too: a mail server bounces the mail on 78.
     """
     from postroom.cli.injecting import inject_all
+    from postroom.errors import ConfigError, Unavailable
 
-    if not inject_all(read_config(config), files, to, sender, as_json=as_json):
+    try:
+        known = read_config(config)
+    except ConfigError as error:
+        if [str(name) for name in files] != ["-"]:
+            raise
+        raise Unavailable(f"configuration: {error}") from error
+    if not inject_all(known, files, to, sender, as_json=as_json):
         raise typer.Exit(1)
 
 
@@ -108,5 +116,5 @@ def explain(
     """
     from postroom.cli.explaining import explain_file
 
-    with open_desk(config) as house:
+    with open_desk(config, adopts=False) as house:
         explain_file(house, file, to, sender, as_json=as_json)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+# "17", or a spool id: node, epoch and number. 18 digits fit into every database.
+_MAIL_NAME = re.compile(r"\d{1,18}|\S+-\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"#?(?:[A-Za-z]{1,20}[-_/]?)?(\d{1,18})")
 
 
@@ -53,6 +56,24 @@ def read_request_id(text: str) -> int:
     if found is None:
         raise typer.BadParameter(f"{text!r} is not the number of a request, such as 12 or #12")
     return int(found[1])
+
+
+def read_mail_name(text: str) -> str:
+    """Read the id of a journal row, "17", or of the mail in the spool, "mx1-27955001-17"."""
+    name = text.strip()
+    if _MAIL_NAME.fullmatch(name) is None:
+        raise typer.BadParameter(f"{text!r} is no id, such as 17, and no spool id")
+    return name
+
+
+def one_of(option: str, value: str | None, known: Iterable[str]) -> str | None:
+    """Return the value of an option; BadParameter with the nearest if there is no such thing."""
+    names = list(known)
+    if value is not None and value not in names:
+        from postroom.core.units import nearest
+
+        raise typer.BadParameter(f"{option}: there is no {value!r}{nearest(value, names)}")
+    return value
 
 
 RequestArgument = Annotated[

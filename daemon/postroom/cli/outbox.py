@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from postroom.cli.access import open_store, quiet_logs, read_config
+from postroom.cli.access import actor_named, current_policy, open_store, quiet_logs, read_config
 from postroom.cli.options import AsOption, ConfigOption, JsonOption
 from postroom.cli.tables import only, plain, print_json, print_properties, print_table
 
@@ -142,11 +142,17 @@ def _wish(
     as_json: bool,
 ) -> None:
     from postroom import clock
+    from postroom.core.commands import CLI
     from postroom.store import queue
 
     quiet_logs()
-    with open_store(read_config(config)) as database:
-        database.write(lambda c: wish(c, delivery_id, clock.now(), by or "cli"))
+    settings = read_config(config)
+    with open_store(settings) as database:
+        actor = CLI
+        if by is not None:  # else the rules may be as they are
+            with database.read() as connection:
+                actor = actor_named(current_policy(settings, connection), by)
+        database.write(lambda c: wish(c, delivery_id, clock.now(), actor))
         with database.read() as connection:
             entry = queue.entry(connection, delivery_id)
     if as_json:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from postroom.cli.access import open_desk, open_store, read_config
+from postroom.cli.access import open_store, read_config
 from postroom.cli.options import ConfigOption, JsonOption
 from postroom.cli.tables import print_json, print_properties, print_table
 from postroom.errors import NotFound
@@ -34,10 +34,13 @@ def show(
     """
     from postroom.store import views
 
-    with open_desk(config) as house, house.database.read() as connection:
-        wanted = version or house.desk.policy.version
+    with open_store(read_config(config)) as database, database.read() as connection:
+        activations = views.policies(connection)
+        if version is None and not activations:
+            raise NotFound("no policy was ever active: `postroom run` makes one active")
+        wanted = version or activations[-1].version
         files = views.policy_texts(connection, wanted)
-        at = [item for item in views.policies(connection) if item.version.startswith(wanted)]
+        at = [item for item in activations if item.version.startswith(wanted)]
     if file is not None and file not in files:
         raise NotFound(f"the policy has no file {file}; it has {', '.join(files)}")
     if as_json:

@@ -1,7 +1,7 @@
 """`postroom mail read`: what was read of a mail, in the keys of the contract.
 
-Promise: one line for each mail, whatever it is. Paths that come by standard input are read in a
-reader process, which is cut off when a mail takes too long: one file never ends the others.
+Promise: one line for each mail, whatever it is. Mails are read in a reader process, which is cut
+off when one takes too long: one file never ends the others.
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from postroom import clock
+from postroom.cli.access import open_reader
 from postroom.cli.injecting import STDIN, read_file
 from postroom.cli.tables import cell, clean, plain, print_json_line, print_properties
 from postroom.mail.message import Address, Attachment, Envelope, ParsedMail
-from postroom.mail.parse import from_envelope, read_mail
-from postroom.work.readers import Readers, ReadFailure
+from postroom.work.readers import Readers, as_mail
 
 LARGEST = 256 * 2**20  # octets; no relay hands on such mail
-_DEADLINE = 20.0
-_MEMORY = 2 * 2**30
 _CHUNK = 64 * 1024
 _TOGETHER = 64  # paths, when so many wait already
 
@@ -53,7 +51,12 @@ def record_of(file: str, mail: ParsedMail) -> dict[str, Any]:
 
 
 def read_files(files: Sequence[Path], *, as_json: bool) -> bool:
-    """Read files here and now; False if one could not be opened."""
+    """Read files one after the other; False if one could not be opened."""
+    with open_reader(None) as readers:
+        return _read_each(readers, files, as_json=as_json)
+
+
+def _read_each(readers: Readers, files: Sequence[Path], *, as_json: bool) -> bool:
     is_whole = True
     for number, file in enumerate(files):
         try:
@@ -65,7 +68,7 @@ def read_files(files: Sequence[Path], *, as_json: bool) -> bool:
             if as_json:
                 print_json_line({"file": str(file), "error": words})
             continue
-        mail = read_mail(raw)
+        [mail] = _read(readers, [raw])
         if as_json:
             print_json_line(record_of(str(file), mail))
         else:
@@ -76,13 +79,10 @@ def read_files(files: Sequence[Path], *, as_json: bool) -> bool:
 
 def read_paths(stream: BinaryIO) -> None:
     """Answer each path of a stream with a line; those that wait together are read together."""
-    readers = Readers(1, deadline=_DEADLINE, memory=_MEMORY)
-    try:
+    with open_reader(None) as readers:
         for paths in _lines(stream):
             for start in range(0, len(paths), _TOGETHER):
                 _answer(readers, paths[start : start + _TOGETHER])
-    finally:
-        readers.close()
 
 
 def _answer(readers: Readers, paths: Sequence[str]) -> None:
@@ -93,20 +93,18 @@ def _answer(readers: Readers, paths: Sequence[str]) -> None:
             raws.append(_bytes_of(path))
         except (OSError, ValueError) as error:
             errors[number] = getattr(error, "strerror", None) or str(error)
-    answers = iter(zip(readers.read(raws), raws, strict=True))
+    mails = iter(_read(readers, raws))
     for number, path in enumerate(paths):
         if number in errors:
             print_json_line({"file": path, "error": errors[number]})
         else:
-            answer, raw = next(answers)
-            print_json_line(record_of(path, _whatever(answer, raw)))
+            print_json_line(record_of(path, next(mails)))
 
 
-def _whatever(answer: ParsedMail | ReadFailure, raw: bytes) -> ParsedMail:
-    if isinstance(answer, ParsedMail):
-        return answer
+def _read(readers: Readers, raws: Sequence[bytes]) -> list[ParsedMail]:
     envelope = Envelope("", (), "cli", "", clock.now())
-    return from_envelope(envelope, raw, f"{answer.reason}: {answer.detail}")
+    answers = zip(readers.read(raws), raws, strict=True)
+    return [as_mail(answer, envelope, raw) for answer, raw in answers]
 
 
 def _lines(stream: BinaryIO) -> Iterator[list[str]]:

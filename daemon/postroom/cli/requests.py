@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from postroom.cli.access import open_store, read_config
-from postroom.cli.options import ConfigOption, JsonOption, RequestArgument
+from postroom.cli.access import current_policy, open_store, read_config
+from postroom.cli.options import ConfigOption, JsonOption, RequestArgument, one_of
 from postroom.cli.tables import (
     cell,
     clean,
@@ -21,6 +21,10 @@ from postroom.cli.tables import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from postroom.config import Config
+    from postroom.store.search import Wanted
     from postroom.store.views import MessageView, WholeRequest
 
 app = typer.Typer(no_args_is_help=True, help="Requests: look at them and work on them.")
@@ -29,6 +33,9 @@ MESSAGE_KEYS = (
     "id direction visibility author from to subject text at mail_id attachments"
     " fresh message_id origin verdict because"
 )
+
+
+_NAMED = ("owner", "status", "category", "priority", "type")  # filters by names of the policy
 
 
 def _filter(words: str, metavar: str) -> Any:
@@ -65,9 +72,11 @@ def list_(
       postroom request list --phase active --owner none
       postroom request list --search invoice late --json
     """
+    from postroom.core.model import Phase
     from postroom.store import views
     from postroom.store.search import Wanted
 
+    one_of("--phase", phase, Phase)
     if words and not search:
         raise typer.BadParameter(f"{words[0]!r}: words are searched with --search WORDS")
     wanted = Wanted(
@@ -84,6 +93,8 @@ def list_(
     settings = read_config(config)
     with open_store(settings) as database, database.read() as connection:
         found = views.requests(connection, settings.requests.prefix, wanted)
+        if not found:
+            _check_names(connection, settings, wanted)
     if as_json:
         print_json(found)
         return
@@ -96,6 +107,30 @@ def list_(
     ]
     titles = "request|status|priority|category|owner|requester|updated|subject"
     print_table(titles, rows, empty="no requests")
+
+
+def _check_names(connection: Connection, settings: Config, wanted: Wanted) -> None:
+    """Raise BadParameter for a name that neither a request nor the policy has."""
+    from postroom.errors import ConfigError
+    from postroom.store import views
+    from postroom.store.search import Wanted
+
+    asked = {name: getattr(wanted, name) for name in _NAMED}
+    strange = {
+        name: value
+        for name, value in asked.items()
+        if value is not None and not views.is_any(connection, Wanted(**{name: value}))
+    }
+    if not strange:
+        return
+    try:
+        policy = current_policy(settings, connection)
+    except ConfigError:  # what it would know cannot be known; looking at requests goes on
+        return
+    statuses = {name for flow in policy.workflows.values() for name in flow.statuses}
+    known = (["none", *policy.handlers], statuses, policy.categories, policy.priorities)
+    for name, names in zip(_NAMED, (*known, policy.types), strict=True):
+        one_of(f"--{name}", strange.get(name), names)
 
 
 @app.command()

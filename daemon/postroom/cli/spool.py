@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from postroom.cli.access import open_spool, read_config
-from postroom.cli.options import ConfigOption, JsonOption
+from postroom.cli.options import ConfigOption, JsonOption, one_of
 from postroom.cli.tables import plain, print_json, print_properties, print_table
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List the spool. A mail leaves it when its journal row is written."""
+    from postroom.spool.model import SpoolState
+
+    one_of("--state", state, SpoolState)
     with open_spool(read_config(config)) as spool:
         entries = [item for item in spool.list() if state is None or item.state == state]
     if as_json:

@@ -15,9 +15,10 @@ from pathlib import Path
 import typer
 
 from postroom import clock
+from postroom.cli.access import actor_named
 from postroom.cli.requests import record_of
 from postroom.cli.tables import cell, print_json
-from postroom.core.commands import CLI, Command, WriteAnswer, WriteNote, handler_named
+from postroom.core.commands import Command, WriteAnswer, WriteNote, handler_named
 from postroom.core.model import Handler, Mailbox
 from postroom.core.units import nearest
 from postroom.errors import NotAllowed, NotFound
@@ -39,16 +40,12 @@ def read_text(text: str | None) -> str:
     return text
 
 
-def act(
-    house: House, request_id: int, commands: Sequence[Command], by: str | None, *, as_json: bool
-) -> None:
-    """Carry out commands, one after the other; print what changed."""
-    actor = CLI if by is None else handler_named(house.desk.policy, by).name
+def act(house: House, request_id: int, command: Command, by: str | None, *, as_json: bool) -> None:
+    """Carry out a command; print what changed."""
+    actor = actor_named(house.desk.policy, by)
     before = _changes(house, request_id)
-    has_mail = False
-    for command in commands:
-        has_mail |= house.desk.command(command, request_id, actor).has_mail
-    _print_changes(house, request_id, before, has_mail=has_mail, as_json=as_json)
+    settled = house.desk.command(command, request_id, actor)
+    _print_changes(house, request_id, before, has_mail=settled.has_mail, as_json=as_json)
 
 
 def write(
@@ -99,7 +96,7 @@ def open_request(
     as_json: bool,
 ) -> None:
     """Register a request on behalf of a customer."""
-    actor = CLI if by is None else handler_named(house.desk.policy, by).name
+    actor = actor_named(house.desk.policy, by)
     if "@" not in sender.strip("@") or any(letter.isspace() for letter in sender):
         raise typer.BadParameter(f"--from: {sender!r} is not an address")
     mailbox, now = _mailbox(house, to), clock.now()

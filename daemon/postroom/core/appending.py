@@ -51,6 +51,9 @@ def append_mail(case: Case) -> Decision:
         effects.append(EndHold("accepted"))
         if handler is None and arrival.sender and request.participant(arrival.sender) is None:
             effects.append(AddParticipant(request.id, arrival.sender, "cc", "accepted by hand"))
+    if handler is not None and is_lost and case.origin in _TOUCHES:
+        why = "your mail came without its answer address, so it is kept as an internal note"
+        effects.append(letters.letter_to_handler(arrival, handler, request, "note", why))
     if case.origin in _TOUCHES and not is_note:
         effects.extend(_touch(case, request))
     if case.origin is not Origin.AUTO_REPLY:

@@ -40,7 +40,7 @@ from postroom.core.model import (
 )
 from postroom.core.units import nearest
 from postroom.errors import NotAllowed
-from postroom.mail.message import ParsedMail
+from postroom.mail.message import Attachment, ParsedMail
 
 CLI = "cli"  # the actor when a sysadmin does not say who
 
@@ -104,9 +104,17 @@ class ChangeTags:
     remove: tuple[str, ...] = ()
 
 
-Command = (
-    WriteNote | WriteAnswer | ChangeStatus | Close | Reopen | AssignTo | ChangeProperty | ChangeTags
-)
+Change = ChangeStatus | Close | Reopen | AssignTo | ChangeProperty | ChangeTags
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Changes in this order, all of them or none; each meets what those before it have made."""
+
+    commands: tuple[Change, ...]
+
+
+Command = WriteNote | WriteAnswer | Change | Several
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +161,30 @@ def decide_command(
     is_mail = isinstance(command, WriteNote | WriteAnswer)
     return Decision(
         actor=actor,
-        reason=f"{type(command).__name__} by {actor}",
+        reason=f"{_name(command)} by {actor}",
         policy_version=policy.version,
         outcome=Outcome.APPENDED if is_mail else None,
         request=request.id,
         effects=effects,
         versions={request.id: request.version} if effects else {},
-        explanation={"command": type(command).__name__, "by": actor},
+        explanation={"command": _name(command), "by": actor},
         seen=actor if actor in policy.handlers else None,
     )
+
+
+def _name(command: Command) -> str:
+    if isinstance(command, Several):
+        return ", ".join(type(one).__name__ for one in command.commands)
+    return type(command).__name__
+
+
+def _word(command: Command | Several) -> str:
+    match command:
+        case WriteNote():
+            return "noted"
+        case WriteAnswer():
+            return "answered"
+    return "changed"
 
 
 def _check_access(task: _Task) -> None:
@@ -183,7 +206,7 @@ def _effects(command: Command, task: _Task) -> Iterable[Effect]:
         case WriteAnswer():
             return _answer(command.mail, task)
         case ChangeStatus():
-            return (_change_status(command.name, command.reason, task),)
+            return _change_status(command.name, command.reason, task)
         case Close():
             return _close(command, task)
         case Reopen():
@@ -194,7 +217,37 @@ def _effects(command: Command, task: _Task) -> Iterable[Effect]:
             return _property(command, task)
         case ChangeTags():
             return _tags(command, task)
+        case Several():
+            return _several(command.commands, task)
     assert_never(command)
+
+
+def _several(commands: Iterable[Change], task: _Task) -> Iterable[Effect]:
+    for command in commands:
+        for effect in tuple(_effects(command, task)):
+            yield effect
+            task = replace(task, request=_after(effect, task.request))
+
+
+def _after(effect: Effect, request: RequestFact) -> RequestFact:
+    """Return the request as a change leaves it, as far as the next command looks at it."""
+    match effect:
+        case SetStatus():
+            return replace(request, status=effect.to, phase=effect.phase)
+        case Assign():
+            return replace(request, owner=effect.to)
+        case SetTags():
+            kept = (tag for tag in request.tags if tag not in effect.remove)
+            return replace(request, tags=(*kept, *effect.add))
+        case SetProperty(name="priority"):
+            return replace(request, priority=effect.to)
+        case SetProperty(name="category"):
+            return replace(request, category=effect.to)
+        case SetProperty(name="type"):
+            return replace(request, type=effect.to)
+        case SetProperty(name="subject"):
+            return replace(request, subject=effect.to)
+    return request
 
 
 def _message(
@@ -233,7 +286,7 @@ def _answer(mail: ParsedMail, task: _Task) -> Iterable[Effect]:
     if request.requester is None or not request.requester.addresses:
         raise NotAllowed("the request has no requester with an address to answer to")
     yield _message(mail, task, Direction.OUT, Visibility.PUBLIC)
-    yield _letter(mail, task, handler)
+    yield _letter(task, "answer", handler, mail.text, mail.attachments)
     if request.replied_at is None:
         yield SetReplied(request.id, task.now, f"answered by {actor}")
     category, workflow = task.category, task.workflow
@@ -243,8 +296,17 @@ def _answer(mail: ParsedMail, task: _Task) -> Iterable[Effect]:
         yield lifecycle.change(request, task.policy, workflow.on_answer, "answered")
 
 
-def _letter(mail: ParsedMail, task: _Task, handler: Handler) -> QueueMail:
+def _letter(
+    task: _Task,
+    template: str,
+    handler: Handler | None,
+    text: str = "",
+    attachments: tuple[Attachment, ...] = (),
+    reason: str = "",
+) -> QueueMail:
+    """Return a mail to the requester, worded by a template."""
     request, mailbox = task.request, task.site.mailbox_named(task.request.mailbox)
+    because = f"answered by {task.actor}" if template == "answer" else task.because(reason)
     requester = request.requester
     address = requester.addresses[0] if requester is not None else ""
     parent, references = task.facts.last_in
@@ -254,7 +316,7 @@ def _letter(mail: ParsedMail, task: _Task, handler: Handler) -> QueueMail:
         kind="answer",
         mailbox=mailbox.name,
         recipients=(address,),
-        template="answer",
+        template=template,
         language=request.language,
         layout=letters.layout_of(task.policy, request.category),
         variables=letters.variables(
@@ -262,33 +324,44 @@ def _letter(mail: ParsedMail, task: _Task, handler: Handler) -> QueueMail:
             letters.of_request(request),
             {"name": name, "address": address},
             message={
-                "text": mail.text,
-                "from_name": handler.full_name,
+                "text": text,
+                "from_name": handler.full_name if handler is not None else "",
                 "subject": request.subject,
                 "at": "",
             },
             handler=handler,
+            reason=reason,
         ),
         from_name=_display_name(handler, mailbox),
-        because=f"answered by {handler.name}",
+        because=because,
         subject=request.subject,
         reply_role="c",
         reply_address=address,
         in_reply_to=parent,
         references=(*references, *((parent,) if parent is not None else ())),
-        attachments=tuple(item.part for item in mail.attachments),
+        attachments=tuple(item.part for item in attachments),
     )
 
 
-def _display_name(handler: Handler, mailbox: Mailbox) -> str:
+def _display_name(handler: Handler | None, mailbox: Mailbox) -> str:
+    if handler is None:
+        return mailbox.from_name
     if not mailbox.from_name:
         return handler.full_name
     return f"{handler.full_name} ({mailbox.from_name})"
 
 
-def _change_status(name: str, reason: str, task: _Task) -> SetStatus:
-    change = lifecycle.by_hand(task.request, task.policy, name, "handler", reason)
-    return replace(change, because=task.because(reason))
+def _change_status(name: str, reason: str, task: _Task) -> Iterable[Effect]:
+    """Change the status; a transition may have something to tell the requester (row 106)."""
+    request, policy = task.request, task.policy
+    change = lifecycle.by_hand(request, policy, name, "handler", reason)
+    yield replace(change, because=task.because(reason))
+    transition = lifecycle.transition_by(request, policy, name, "handler")
+    if transition is None or transition.mail is None:
+        return
+    if request.requester is not None and request.requester.addresses:
+        handler = policy.handlers.get(task.actor)
+        yield _letter(task, transition.mail, handler, reason=reason)
 
 
 def _close(command: Close, task: _Task) -> Iterable[Effect]:
@@ -315,7 +388,7 @@ def _reopen(command: Reopen, task: _Task) -> Iterable[Effect]:
     if request.phase is Phase.ACTIVE:
         raise NotAllowed(f"request {request.id} is open")
     if not workflow.free:
-        return (_change_status(workflow.initial, command.reason, task),)
+        return _change_status(workflow.initial, command.reason, task)
     because = task.because(command.reason)
     return (lifecycle.change(request, task.policy, workflow.initial, because),)
 

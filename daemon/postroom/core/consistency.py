@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 
 from postroom.core.model import Policy, Site
@@ -12,24 +12,37 @@ from postroom.errors import Problem
 CONFIG = "config.toml"
 
 
-def check_mailboxes(site: Site, policy: Policy) -> list[Problem]:
-    """Return what one of them names and the other does not have, and circles of mail."""
+def check_mailboxes(
+    site: Site, policy: Policy, names: Mapping[str, Collection[str]] | None = None
+) -> list[Problem]:
+    """Return what one of them names and the other does not have, and circles of mail.
+
+    `names` by kind are given with a policy that could not be read in full: what it would have; a
+    kind that is absent there is not checked.
+    """
+    if names is None:
+        names = {
+            "category": policy.categories,
+            "priority": policy.priorities,
+            "type": policy.types,
+        }
     return [
-        *_names_of_mailboxes(site, policy),
+        *_names_of_mailboxes(site, names),
         *_mailboxes_of_rules(site, policy),
         *_circles(site, policy),
     ]
 
 
-def _names_of_mailboxes(site: Site, policy: Policy) -> Iterator[Problem]:
+def _names_of_mailboxes(site: Site, names: Mapping[str, Collection[str]]) -> Iterator[Problem]:
     for mailbox in site.mailboxes.values():
-        named: tuple[tuple[str, str | None, Collection[str]], ...] = (
-            ("category", mailbox.category, policy.categories),
-            ("priority", mailbox.priority, policy.priorities),
-            ("type", mailbox.type, policy.types),
+        named = (
+            ("category", mailbox.category),
+            ("priority", mailbox.priority),
+            ("type", mailbox.type),
         )
-        for key, name, known in named:
-            if name is not None and name not in known:
+        for key, name in named:
+            known = names.get(key)
+            if name is not None and known is not None and name not in known:
                 text = f"there is no {key} {show(name)}" + nearest(name, known)
                 yield Problem(CONFIG, f"mailbox {show(mailbox.name)}.{key}", text)
 

@@ -14,7 +14,7 @@ from postroom.core.effects import Decision, Effect, EndHold, HoldMail, NoteMailb
 from postroom.core.facts import Arrival, Facts, RequestFact, SameMail, Wish
 from postroom.core.judging import Case, judge
 from postroom.core.letters import letter_to_handler
-from postroom.core.model import Outcome, Policy, Site, Verdict
+from postroom.core.model import Handler, Outcome, Policy, Site, Verdict
 from postroom.core.opening import open_request
 from postroom.core.threads import Joining, ThreadReason
 from postroom.core.worktime import due_at
@@ -40,12 +40,12 @@ def decide_mail(
         return _ignored(case, f"ignored by {case.routing.because('ignore', 'nobody')}")
     if case.origin in OPENS_NONE and arrival.wish is not Wish.TAKE_IN:
         return _automatic(case)
+    if (handler := _forged_handler(case)) is not None:
+        why = f"claims to be from {handler.name}, and is not proven to be"
+        return _hold(case, why, victim=handler)
     match case.thread.joining:
         case Joining.HOLD:
             return _hold(case, _why_held(case))
-        case Joining.JOIN if _is_forged_handler(case):
-            why = "claims to be from a handler, and is not proven to be"
-            return _hold(case, why, may_open=False)
         case Joining.JOIN:
             return append_mail(case)
         case Joining.NEW:
@@ -71,11 +71,9 @@ def refuse_mail(
 def find_same(arrival: Arrival, facts: Facts, site: Site) -> SameMail | None:
     """Return the earlier copy of a mail: same Message-ID *and* same content (DESIGN section 11)."""
     for same in facts.same:
-        if same.content_hash != arrival.mail.content_hash or same.outcome == Outcome.QUARANTINED:
+        if same.content_hash != arrival.mail.content_hash or not _is_kept(same, arrival, facts):
             continue
-        # What the rules ignored for one mailbox may be wanted in another.
-        is_shared = site.same_mail == "join" and same.outcome != Outcome.IGNORED
-        if same.mailbox != arrival.mailbox.name and not is_shared:
+        if same.mailbox != arrival.mailbox.name and site.same_mail != "join":
             continue
         if arrival.mail.message_id is not None and same.message_id == arrival.mail.message_id:
             return same
@@ -87,6 +85,23 @@ def find_same(arrival: Arrival, facts: Facts, site: Site) -> SameMail | None:
         ):
             return same
     return None
+
+
+def _is_kept(same: SameMail, arrival: Arrival, facts: Facts) -> bool:
+    """Whether what became of the earlier copy may stand for this one.
+
+    Anybody who saw a mail may send a copy first, with headers that get it ignored or held, or with
+    a reply address that leads it into a request of his own: such a copy must not swallow the mail.
+    """
+    if same.outcome == Outcome.BOUNCE:
+        return arrival.mail.origin is Origin.BOUNCE
+    if same.outcome in (Outcome.QUARANTINED, Outcome.IGNORED, Outcome.HELD):
+        return False
+    request = facts.requests.get(same.request_id or 0)
+    named = {token.object_id for token in arrival.tokens}
+    if request is None or not arrival.sender or request.id in named:
+        return True
+    return request.participant(arrival.sender) is not None
 
 
 def _duplicate(arrival: Arrival, same: SameMail, facts: Facts, policy: Policy) -> Decision:
@@ -144,28 +159,35 @@ def _why_held(case: Case) -> str:
     return f"the sender is no participant of the request ({case.thread.evidence})"
 
 
-def _is_forged_handler(case: Case) -> bool:
-    arrival = case.arrival
-    if arrival.wish is Wish.ACCEPT or case.policy.handler_by_address(arrival.sender) is None:
-        return False
-    if case.verdict is Verdict.FAIL:
-        return True
-    return case.site.handlers_verdict == "pass" and case.verdict is not Verdict.PASS
+def _forged_handler(case: Case) -> Handler | None:
+    """Return the handler whose name a mail uses without being proven to be his."""
+    handler = case.policy.handler_by_address(case.arrival.sender)
+    is_strict = case.site.handlers_verdict == "pass" and case.verdict is not Verdict.PASS
+    if handler is None or case.arrival.wish is not Wish.NONE:
+        return None
+    return handler if is_strict or case.verdict is Verdict.FAIL else None
 
 
-def _hold(case: Case, why: str, *, may_open: bool = True) -> Decision:
-    """Keep the mail for a human; tell whoever is responsible."""
+def _hold(case: Case, why: str, *, victim: Handler | None = None) -> Decision:
+    """Keep the mail for a human; tell whoever is responsible, and whose name was used.
+
+    A mail in a handler's name (`victim`) never opens by itself.
+    """
     policy = case.policy
     request = case.facts.requests.get(case.thread.request_id or 0)
     responsible = _responsible(case.arrival, request, policy)
     calendar = policy.calendars[policy.default_priority().calendar]
-    until = due_at(case.now, case.site.hold_for, calendar) if may_open else None
+    until = due_at(case.now, case.site.hold_for, calendar) if victim is None else None
     request_id = request.id if request is not None else None
     effects: list[Effect] = [HoldMail(request_id, until, why, responsible)]
     told = brake_notice(case.facts, case.now)
-    if responsible is not None and told.by is None:
-        to = policy.handlers[responsible]
-        effects.append(letter_to_handler(case.arrival, to, request, "held", why))
+    if told.by is None:
+        names = dict.fromkeys((responsible, victim.name if victim is not None else None))
+        effects.extend(
+            letter_to_handler(case.arrival, policy.handlers[name], request, "held", why)
+            for name in names
+            if name is not None
+        )
         effects.extend(told.spent)
     return case.decided(
         Outcome.HELD,

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from postroom.core.effects import QueueMail
 from postroom.core.facts import Arrival, RequestFact
 from postroom.core.model import Category, Handler, Mailbox, Policy
-from postroom.mail.message import ParsedMail
 
 # What a notice repeats of a message; the whole is in the request.
 _TEXT_LIMIT = 20_000
@@ -65,14 +65,15 @@ def of_request(request: RequestFact) -> dict[str, Any]:
     }
 
 
-def of_mail(mail: ParsedMail) -> dict[str, str]:
-    """Return a mail's variables."""
-    sender = mail.from_
+def of_mail(arrival: Arrival) -> dict[str, str]:
+    """Return a mail's variables; its moment in the time zone of the mailbox."""
+    mail, sender = arrival.mail, arrival.mail.from_
+    at = arrival.envelope.received_at.astimezone(ZoneInfo(arrival.mailbox.time_zone))
     return {
         "text": mail.fresh[:_TEXT_LIMIT],
         "from_name": (sender.name or sender.address) if sender else "",
         "subject": mail.subject,
-        "at": mail.date.isoformat() if mail.date else "",
+        "at": f"{at:%Y-%m-%d %H:%M %Z}",
     }
 
 
@@ -98,7 +99,7 @@ def letter_to_handler(
             arrival.mailbox,
             about,
             of_sender(arrival),
-            message=of_mail(arrival.mail),
+            message=of_mail(arrival),
             handler=handler,
             reason=reason,
         ),

@@ -10,78 +10,29 @@ import re
 
 from postroom.core.effects import SetStatus
 from postroom.core.facts import RequestFact
-from postroom.core.model import Category, Phase, Policy, Status
+from postroom.core.model import Category, Phase, Policy, Status, Transition
 from postroom.errors import NotAllowed
 
-_THANKS = frozenset(
-    [
-        "thanks",
-        "thank",
-        "you",
-        "very",
-        "much",
-        "many",
-        "so",
-        "a",
-        "lot",
-        "for",
-        "your",
-        "help",
-        "the",
-        "quick",
-        "reply",
-        "great",
-        "perfect",
-        "all",
-        "good",
-        "super",
-        "danke",
-        "vielen",
-        "dank",
-        "schön",
-        "besten",
-        "herzlichen",
-        "merci",
-        "beaucoup",
-        "gracias",
-        "muchas",
-        "grazie",
-        "mille",
-        "tack",
-        "tak",
-        "takk",
-        "tusen",
-        "så",
-        "mye",
-        "mycket",
-        "bedankt",
-        "hartelijk",
-        "dank",
-        "wel",
-        "dziękuję",
-        "obrigado",
-        "obrigada",
-        "kiitos",
-        "cheers",
-        "ok",
-        "okay",
-        "best",
-        "regards",
-        "kind",
-        "mvh",
-        "hilsen",
-        "grüße",
-        "mit",
-        "freundlichen",
-        "grüßen",
-    ]
+# ruff: noqa: SIM905 - words are words
+# A thank-you needs one of these …
+_GRATITUDE = frozenset(
+    "thanks thank thx danke dank merci gracias grazie tack takk bedankt dziękuję obrigado obrigada "
+    "kiitos cheers".split()
+)
+# … and may be made of these besides.
+_POLITENESS = frozenset(
+    "you very much many so a lot for your help the quick reply great perfect all good super vielen "
+    "schön besten herzlichen beaucoup muchas mille tusen så mye mycket hartelijk wel ok okay best "
+    "kind regards mvh hilsen grüße mit freundlichen grüßen".split()
 )
 
 
 def is_only_thanks(text: str) -> bool:
     """Whether a text says thank you and nothing else."""
     words = re.findall(r"\w+", text[:400].lower())
-    return 0 < len(words) <= 12 and len(text) < 200 and all(word in _THANKS for word in words)
+    is_short = len(words) <= 12 and len(text) < 200
+    is_thanks = any(word in _GRATITUDE for word in words)
+    return is_short and is_thanks and all(w in _GRATITUDE or w in _POLITENESS for w in words)
 
 
 def status_after_customer(
@@ -131,16 +82,29 @@ def by_hand(request: RequestFact, policy: Policy, wanted: str, by: str, reason: 
             raise NotAllowed(_legal(f"no status is called {wanted!r}", sorted(names)))
         status = workflow.statuses[wanted]
         return SetStatus(request.id, request.status, wanted, status.phase, because)
-    legal = [t for t in workflow.transitions if request.status in t.sources and by in t.by]
-    for transition in legal:
-        if wanted in (transition.name, transition.to):
-            missing = [need for need in transition.requires if need != "reason" or not reason]
-            if missing:
-                raise NotAllowed(f"{transition.name} needs: {', '.join(missing)}")
-            status = workflow.statuses[transition.to]
-            return SetStatus(request.id, request.status, transition.to, status.phase, because)
-    names = sorted({name for t in legal for name in (t.name, t.to)})
-    raise NotAllowed(_legal(f"{wanted!r} is not possible in status {request.status!r}", names))
+    transition = transition_by(request, policy, wanted, by)
+    if transition is None:
+        legal = _legal_transitions(request, policy, by)
+        names = sorted({name for t in legal for name in (t.name, t.to)})
+        raise NotAllowed(_legal(f"{wanted!r} is not possible in status {request.status!r}", names))
+    missing = [need for need in transition.requires if need != "reason" or not reason]
+    if missing:
+        raise NotAllowed(f"{transition.name} needs: {', '.join(missing)}")
+    status = workflow.statuses[transition.to]
+    return SetStatus(request.id, request.status, transition.to, status.phase, because)
+
+
+def transition_by(request: RequestFact, policy: Policy, wanted: str, by: str) -> Transition | None:
+    """Return the transition that a name, or its target's, means here; None in a free workflow."""
+    legal = _legal_transitions(request, policy, by)
+    return next((item for item in legal if wanted in (item.name, item.to)), None)
+
+
+def _legal_transitions(request: RequestFact, policy: Policy, by: str) -> list[Transition]:
+    workflow = policy.workflow_of(request.type)
+    if workflow.free:
+        return []
+    return [t for t in workflow.transitions if request.status in t.sources and by in t.by]
 
 
 def _legal(what: str, names: list[str]) -> str:

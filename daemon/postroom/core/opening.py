@@ -90,6 +90,7 @@ def open_request(case: Case, spent: tuple[SpendBrake, ...]) -> Decision:
         reason,
         effects,
         properties=shape.because,
+        values=about | {"type": shape.type.name, "tags": " ".join(case.actions.tags)},
         owner=choice.owner,
         owner_reason=choice.reason,
         passed_over=dict(choice.passed_over),
@@ -305,7 +306,7 @@ def _auto_reply(case: Case, shape: Shape, about: dict[str, str], reply: ReplyVer
             arrival.mailbox,
             about,
             letters.of_sender(arrival),
-            message=letters.of_mail(mail) if not reply.is_neutral else None,
+            message=letters.of_mail(arrival) if not reply.is_neutral else None,
             is_neutral=reply.is_neutral,
             extracted=case.routing.extracted,
         ),
@@ -323,40 +324,53 @@ def told_by_rules(
     case: Case, request: RequestFact | None, about: dict[str, str]
 ) -> Iterable[QueueMail]:
     """Return the mails of the actions `notify` and `forward_to`."""
-    arrival, routing = case.arrival, case.routing
-    for template, addresses, action in (
-        ("new", _resolve(routing.actions.notify, about, case.policy), "notify"),
-        ("forward", routing.actions.forward_to, "forward_to"),
-    ):
-        if not addresses:
-            continue
-        because = routing.because(action, action)
-        yield QueueMail(
-            request=request.id if request is not None else None,
-            kind="notice",
-            mailbox=arrival.mailbox.name,
-            recipients=tuple(addresses),
-            template=template,
-            language=arrival.mailbox.language,
-            variables=letters.variables(
-                arrival.mailbox,
-                about,
-                letters.of_sender(arrival),
-                message=letters.of_mail(arrival.mail),
-                reason=because,
-                extracted=routing.extracted,
-            ),
-            from_name=arrival.mailbox.from_name,
-            because=because,
-            subject=arrival.mail.subject,
-            attachments=("0",) if action == "forward_to" else (),
-        )
+    actions, ours = case.actions, case.arrival.mailbox.language
+    template = "new" if request is None else "message"
+    people = _resolve(case, actions.notify, about)
+    for language in dict.fromkeys(people.values()):
+        readers = tuple(address for address, read in people.items() if read == language)
+        yield _told(case, request, about, "notify", template, readers, language)
+    if actions.forward_to:
+        yield _told(case, request, about, "forward_to", "forward", actions.forward_to, ours)
 
 
-def _resolve(names: Iterable[str], about: dict[str, str], policy: Policy) -> tuple[str, ...]:
-    """Turn names of people inside (owner, members, group:NAME …) and addresses into addresses."""
+def _told(
+    case: Case,
+    request: RequestFact | None,
+    about: dict[str, str],
+    action: str,
+    template: str,
+    addresses: tuple[str, ...],
+    language: str,
+) -> QueueMail:
+    arrival, because = case.arrival, case.routing.because(action, action)
+    return QueueMail(
+        request=request.id if request is not None else None,
+        kind="notice",
+        mailbox=arrival.mailbox.name,
+        recipients=addresses,
+        template=template,
+        language=language,
+        variables=letters.variables(
+            arrival.mailbox,
+            about,
+            letters.of_sender(arrival),
+            message=letters.of_mail(arrival),
+            reason=because,
+            extracted=case.routing.extracted,
+        ),
+        from_name=arrival.mailbox.from_name,
+        because=because,
+        subject=arrival.mail.subject,
+        attachments=("0",) if action == "forward_to" else (),
+    )
+
+
+def _resolve(case: Case, names: Iterable[str], about: dict[str, str]) -> dict[str, str]:
+    """Turn names of people inside (owner, members, group:NAME …) and addresses into addresses,
+    each with the language of who reads there."""
+    policy, found = case.policy, dict[str, str]()
     category = policy.categories.get(about["category"])  # gone: nobody stands behind it
-    found: dict[str, None] = {}
     for name in names:
         people: tuple[str, ...] = ()
         match name:
@@ -372,8 +386,7 @@ def _resolve(names: Iterable[str], about: dict[str, str], policy: Policy) -> tup
             case _ if name in policy.handlers:
                 people = (name,)
             case _ if "@" in name:
-                found[name] = None
-        for person in people:
-            if person in policy.handlers:
-                found[policy.handlers[person].email] = None
-    return tuple(found)
+                found.setdefault(name, case.arrival.mailbox.language)
+        for handler in (policy.handlers[person] for person in people if person in policy.handlers):
+            found.setdefault(handler.email, handler.language)
+    return found

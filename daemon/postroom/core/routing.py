@@ -61,7 +61,12 @@ def route(
     """Run the rules over a mail, in their order."""
     routing = Routing()
     traces: list[RuleTrace] = []
+    ended_by = ""
     for rule in policy.rules:
+        if ended_by:
+            why = f'not looked at: "{ended_by}" has decided'
+            traces.append(RuleTrace(rule.name, matched=False, why=why))
+            continue
         if rule.name in without:
             traces.append(RuleTrace(rule.name, matched=False, why="left out by hand"))
             continue
@@ -70,7 +75,7 @@ def route(
         if trace.matched:
             routing = _added(routing, rule, mail)
             if not rule.continue_:
-                break
+                ended_by = rule.name
     return replace(routing, traces=tuple(traces))
 
 

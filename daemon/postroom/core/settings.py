@@ -74,7 +74,7 @@ AnyAddress = Annotated[str, AfterValidator(check_own_address)]
 
 
 class PathsTable(Table):
-    """[paths]: as written; `Config.data_folder` and its like are resolved."""
+    """[paths]: as written; `Config.data` and its like are resolved."""
 
     data: FilePath = "var"
     rules: FilePath = "rules"
@@ -178,20 +178,19 @@ class LimitsTable(Table):
     """[limits]: bounds of what comes from outside. Sizes in octets."""
 
     message_size: Size = 25 * 10**6
-    bytes_in_flight: Size = 64 * 10**6
+    bytes_in_flight: Size = 64 * 10**6  # received and not yet in the spool, over all connections
     connections: Count = 200
-    connections_per_address: Count = 20
-    recipients: Count = 100
-    hops: Count = 30
-    errors: Count = 20
-    commands: Count = 200
-    idle: Duration = timedelta(minutes=5)
-    total: Duration = timedelta(minutes=30)
+    connections_per_address: Count = 20  # our own relays are exempt
+    recipients: Count = 100  # of one mail
+    hops: Count = 30  # Received headers
+    errors: Count = 20  # refusals since the last mail
+    commands: Count = 200  # since the last mail, recipients not counted
+    idle: Duration = timedelta(minutes=5)  # without an octet from the peer
+    total: Duration = timedelta(minutes=30)  # from the greeting, or the last mail, to the next
     readers: Annotated[int, Field(ge=0, le=256)] = 0
     reader_deadline: Duration = timedelta(seconds=20)
     reader_memory: Size = 10**9
     disk_reserve: Annotated[int, BeforeValidator(parse_size)] = 100 * 10**6
-    batch: Count = 50
 
 
 class LogsTable(Table):

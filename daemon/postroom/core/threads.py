@@ -99,7 +99,9 @@ def _by_token(arrival: Arrival, facts: Facts) -> ThreadVerdict | None:
             continue
         evidence = f"token of role {token.role}"
         if token.role == "h":  # answers by mail come later; till then nothing goes out by them
-            return ThreadVerdict(Joining.HOLD, request.id, ThreadReason.REPLY_TOKEN, evidence)
+            held = ThreadVerdict(Joining.HOLD, request.id, ThreadReason.REPLY_TOKEN, evidence)
+            # Automatic mail is not held but kept, and then inside.
+            return replace(held, is_internal=True)
         joined = _join(request, ThreadReason.REPLY_TOKEN, evidence)
         return replace(joined, is_internal=token.role in _INTERNAL)
     for delivery in arrival.bounce_deliveries:

@@ -84,6 +84,12 @@ def parse_size(text: object) -> int:
     return octets
 
 
+def write_size(octets: int) -> str:
+    """Write a size as `parse_size` reads it, in the largest unit that says it exactly."""
+    unit = next(unit for unit in reversed(OCTETS) if octets % OCTETS[unit] == 0)
+    return f"{octets // OCTETS[unit]}{unit}"
+
+
 def parse_budget(text: object) -> Budget:
     """Read "2 per 20m"; "off" is no limit."""
     if text == "off":

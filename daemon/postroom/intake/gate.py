@@ -10,44 +10,28 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from ipaddress import ip_address
 from socket import AF_UNIX
 from typing import Self
 
 from postroom.core.model import Site
+from postroom.core.settings import LimitsTable
 from postroom.core.trust import is_relay
 from postroom.errors import Refused
 from postroom.spool import Spool
 
+FREE = 256 * 1024  # octets of each mail that no budget counts
 _DOTS = 4096  # octets of transparency dots, beyond one in 64
-
-
-@dataclass(frozen=True, slots=True)
-class DoorLimits:
-    """Bounds of what strangers may ask for. Sizes in octets."""
-
-    message_size: int = 25 * 2**20
-    bytes_in_flight: int = 100 * 2**20  # received and not yet in the spool, over all connections
-    connections: int = 100
-    connections_per_address: int = 20  # our own relays are exempt
-    idle: timedelta = timedelta(minutes=5)  # without a byte from the peer
-    total: timedelta = timedelta(minutes=30)  # from the greeting, or the last mail, to the next
-    recipients: int = 100  # of one mail
-    hops: int = 50  # Received headers
-    disk_reserve: int = 100 * 2**20
-    errors: int = 20  # refusals since the last mail
-    commands: int = 200  # since the last mail, recipients not counted
 
 
 @dataclass(slots=True)
 class Gate:
     """Who is let in, and whether there is room for what they bring."""
 
-    site: Site  # replaced as a whole when the configuration is read again
+    site: Site
     spool: Spool
     hostname: str
-    limits: DoorLimits = field(default_factory=DoorLimits)
+    limits: LimitsTable
     is_closing: bool = False
     bytes_in_flight: int = 0
     _visitors: Counter[str] = field(default_factory=Counter)
@@ -75,7 +59,7 @@ class Gate:
         limits = self.limits
         if size > limits.message_size:
             raise too_large(limits)
-        if self.bytes_in_flight + size > limits.bytes_in_flight:
+        if self.bytes_in_flight + charged(size) > limits.bytes_in_flight:
             raise Refused(452, "4.3.1", "Too much mail at this moment, try again later")
         if self.spool.free_bytes() < limits.disk_reserve + size:
             raise Refused(452, "4.3.1", "Not enough room, try again later")
@@ -99,8 +83,9 @@ class Load:
 
     def take(self, octets: int) -> None:
         """Count octets that arrived; raise Refused, and count no more, when it is too much."""
+        more = charged(self._octets + octets) - charged(self._octets)
         self._octets += octets
-        self._gate.bytes_in_flight += octets
+        self._gate.bytes_in_flight += more
         limits = self._gate.limits
         # Transparency dots do not count (RFC 1870 §5); what remains is measured exactly later.
         if self._octets > limits.message_size + limits.message_size // 64 + _DOTS:
@@ -111,11 +96,19 @@ class Load:
             raise Refused(452, "4.3.1", "Too much mail at this moment, try again later")
 
     def _let_go(self) -> None:
-        self._gate.bytes_in_flight -= self._octets
+        self._gate.bytes_in_flight -= charged(self._octets)
         self._octets = 0
 
 
-def too_large(limits: DoorLimits) -> Refused:
+def charged(octets: int) -> int:
+    """Return what a mail of so many octets takes of the budget: what is over FREE.
+
+    Few connections that hold large mails back must not keep everybody's small ones out.
+    """
+    return max(octets - FREE, 0)
+
+
+def too_large(limits: LimitsTable) -> Refused:
     """Say that a mail will never be taken."""
     return Refused(552, "5.3.4", f"Mail is larger than {limits.message_size} octets")
 

@@ -17,7 +17,8 @@ from contextlib import suppress
 import structlog
 
 from postroom.core.model import Site
-from postroom.intake.gate import DoorLimits, Gate
+from postroom.core.settings import LimitsTable
+from postroom.intake.gate import Gate
 from postroom.intake.session import SmtpSession
 from postroom.spool import Spool
 
@@ -29,17 +30,15 @@ _BACKLOG = 128
 class SmtpDoor:
     """All SMTP listeners of the daemon. `gate` holds what their connections share."""
 
-    def __init__(
-        self, site: Site, spool: Spool, hostname: str, limits: DoorLimits | None = None
-    ) -> None:
-        self.gate = Gate(site, spool, hostname, limits or DoorLimits())
+    def __init__(self, site: Site, spool: Spool, hostname: str, limits: LimitsTable) -> None:
+        self.gate = Gate(site, spool, hostname, limits)
         self.addresses: list[str] = []  # bound, with the port that a 0 became
         self._servers: list[asyncio.Server] = []
         self._sessions: set[SmtpSession] = set()
         self._is_empty = asyncio.Event()
 
     async def start(self, addresses: Sequence[str]) -> None:
-        """Listen on each of "host:port", "[v6]:port", ":port" (everywhere), "unix:/path"."""
+        """Listen on each of "host:port", "[v6]:port", or "unix:/path"."""
         # aiosmtpd tells of every command at level INFO; we have our own events.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         try:
@@ -83,7 +82,7 @@ class SmtpDoor:
             return server
         host, _, port = address.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
-        return await loop.create_server(self._session, host or None, int(port), backlog=_BACKLOG)
+        return await loop.create_server(self._session, host, int(port), backlog=_BACKLOG)
 
     def _session(self) -> SmtpSession:
         session = SmtpSession(self.gate, on_end=self._ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"?')
 _ESCAPE = re.compile(r"\\(.)")
 _ADDR_SPEC = re.compile(r'("(?:[^"\\]|\\.)*+"|[^\s"<>@]++)@([^\s"<>@]++)')
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_PLAIN = re.compile(r"[^\s\"(),:;<>@\[\\\].]++(?:\.[^\s\"(),:;<>@\[\\\].]++)*+")
 _LONGEST_ADDRESS = 320  # RFC 3696: 64 + 1 + 255
 _LONGEST_NAME = 300
 _MOST_NAME = 4_000  # characters of a name looked at, its encoded words still in
@@ -26,7 +28,17 @@ def canonical(address: str) -> str:
     if not address.startswith('"'):
         address = "".join(address.split())
     local, at, domain = address.rpartition("@")
-    return f"{local}{at}{domain.lower().rstrip('.')}"
+    if local.startswith('"') and local.endswith('"') and len(local) > 1:
+        bare = _ESCAPE.sub(r"\1", local[1:-1])
+        local = bare if _PLAIN.fullmatch(bare) else local
+    return f"{local}{at}{_domain(domain)}"
+
+
+def _domain(domain: str) -> str:
+    """Write a domain as DNS compares it (RFC 3490): full-width letters and dots are plain ones."""
+    if not domain.isascii():
+        domain = "".join(unicodedata.normalize("NFKC", domain).replace("\u3002", ".").split())
+    return domain.lower().rstrip(".")
 
 
 def key(address: str) -> str:

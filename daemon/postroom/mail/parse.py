@@ -234,7 +234,8 @@ def _attached(structure: Structure, head: _Head, limits: Limits) -> Forward | No
 def _content_hash(structure: Structure, head: _Head) -> str:
     """Hash what makes two mails the same mail, whatever way they came."""
     digest = hashlib.sha256()
-    for name in ("from", "date", "subject"):
+    # How the body reads is part of what it says: another encoding makes another text of it.
+    for name in ("from", "date", "subject", "content-type", "content-transfer-encoding"):
         digest.update(" ".join(head.first(name).split()).encode("utf-8", "replace") + b"\n")
     body = memoryview(structure.raw)[structure.root.body :]
     end = _end_of_text(structure.raw, structure.root.body)

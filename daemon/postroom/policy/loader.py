@@ -1,12 +1,12 @@
 """`rules/` and `templates/` to one frozen Policy.
 
-Promise: a Policy whose every name exists, or a ConfigError with all problems of all files at once.
-Used by: app (start, reload), cli (check, explain, backtest), also with texts of the past.
+Promise: a Policy whose every name exists, or all problems of all files at once: as a ConfigError,
+or beside what could be read of the policy (Draft), so that other checks can go on.
+Used by: house (read_policy; policy_from_files for the running policy), work.desk and cli.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -49,34 +49,62 @@ FILES: Mapping[str, type[Table]] = {
 REQUIRED = ("team", "categories", "priorities")
 # Absent, these are the shipped ones; an absent routing.toml means no rules.
 SHIPPED = ("calendars", "workflows", "types")
+RULES = "rules/routing.toml"
 
 _TEMPLATE = re.compile(
     r"templates/mail/([a-z0-9]+(?:-[a-z0-9]+)*)\.([a-z]{2,3}(?:-[A-Za-z0-9]+)*)\.j2"
 )
 
 
-def load_policy(
-    rules: Path, templates: Path | None = None, *, hooks: Collection[str] = ()
-) -> Policy:
-    """Load `rules/*.toml` and `templates/mail/*.j2`; `hooks` are names beside `rules/hooks/`.
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A policy as far as it could be read; not to be used while there are problems.
+
+    `names` are all names by kind, those of faulty entries too; a kind whose file could not be read
+    is absent. `extracted` are the variables of the rules; None when those could not be read.
+    Problems name files as `Policy.files` does: `where_it_lies` turns that into their paths.
+    """
+
+    policy: Policy
+    problems: tuple[Problem, ...]
+    names: Mapping[str, Collection[str]]
+    extracted: frozenset[str] | None
+
+
+def load_policy(rules: Path, templates: Path | None = None) -> Policy:
+    """Load `rules/*.toml` and `templates/mail/*.j2`.
 
     Raises ConfigError with every problem; files are named by the path given here.
     """
-    problems: list[Problem] = []
-    if not rules.is_dir():
-        raise ConfigError([Problem(str(rules), "", "is not a folder: `postroom init` writes one")])
-    files = dict(_texts(rules, "*.toml", "rules", problems))
+    draft = read_policy(rules, templates)
+    if draft.problems:
+        raise ConfigError([where_it_lies(item, rules, templates) for item in draft.problems])
+    return draft.policy
+
+
+def read_policy(rules: Path, templates: Path | None = None) -> Draft:
+    """Read `rules/*.toml` and `templates/mail/*.j2` as far as they can be read."""
+    unread: list[Problem] = []
+    files: dict[str, str] = {}
+    if rules.is_dir():
+        files |= _texts(rules, "*.toml", "rules", unread)
+    else:
+        unread += [Problem("rules/", "", "is not a folder: `postroom init` writes one")]
     if templates is not None and templates.is_dir():
-        files |= _texts(templates, "mail/*.j2", "templates", problems)
-    known_hooks = {*hooks, *_executables(rules / "hooks")}
-    try:
-        policy = policy_from_files(files, hooks=known_hooks)
-    except ConfigError as error:
-        unread = {problem.file for problem in problems}
-        problems += [problem for problem in error.problems if problem.file not in unread]
-    if problems:
-        raise ConfigError([_where_it_lies(item, rules, templates) for item in problems])
-    return policy
+        files |= _texts(templates, "mail/*.j2", "templates", unread)
+    # No hook yet: `run` is part of the language, and refused until it acts.
+    draft = draft_policy(files, hooks=())
+    absent = {problem.file for problem in unread}
+    return replace(
+        draft,
+        problems=(*unread, *(p for p in draft.problems if not _is_of(p.file, absent))),
+        extracted=None if _is_of(RULES, absent) else draft.extracted,
+    )
+
+
+def _is_of(path: str, files: Collection[str]) -> bool:
+    """Whether a file is among these, or in the folder "rules/" if that is among them."""
+    return path in files or (path.startswith("rules/") and "rules/" in files)
 
 
 def policy_from_files(
@@ -87,14 +115,22 @@ def policy_from_files(
     `hooks=None` does not check hooks, and `version` keeps the version under which the texts were
     stored: both for policies of the past. Raises ConfigError with every problem.
     """
+    draft = draft_policy(files, hooks=hooks)
+    if draft.problems:
+        raise ConfigError(draft.problems)
+    return replace(draft.policy, version=version) if version else draft.policy
+
+
+def draft_policy(files: Mapping[str, str], *, hooks: Collection[str] | None = None) -> Draft:
+    """Read a policy from texts as far as it goes, with what is wrong."""
     files = effective_files(files)
     problems: list[Problem] = []
     _check_file_names(files, problems)
     documents = _Documents(files, problems)
-    policy = _build(documents, _names(documents, files, hooks))
-    if problems:
-        raise ConfigError(problems)
-    return replace(policy, files=MappingProxyType(files), version=version or version_of(files))
+    names = _names(documents, files, hooks)
+    policy = _build(documents, names)
+    policy = replace(policy, files=MappingProxyType(files), version=version_of(files))
+    return Draft(policy, tuple(problems), names.of, _extracted(documents.parsed["routing"]))
 
 
 def effective_files(files: Mapping[str, str]) -> dict[str, str]:
@@ -134,16 +170,10 @@ def _texts(
             yield name, text
 
 
-def _executables(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    return [path.name for path in folder.iterdir() if path.is_file() and os.access(path, os.X_OK)]
-
-
-def _where_it_lies(problem: Problem, rules: Path, templates: Path | None) -> Problem:
-    """Name the file as the caller would open it."""
+def where_it_lies(problem: Problem, rules: Path, templates: Path | None) -> Problem:
+    """Name a file of rules/ or templates/ as the caller would open it; others as they are."""
     kind, _, rest = problem.file.partition("/")
-    folder = templates if kind == "templates" else rules
+    folder = {"rules": rules, "templates": templates}.get(kind)
     return Problem(str(folder / rest) if folder else problem.file, problem.key, problem.text)
 
 
@@ -206,6 +236,15 @@ def _names(documents: _Documents, files: Mapping[str, str], hooks: Collection[st
         "hook": hooks,
     }
     return Names({kind: names for kind, names in kinds.items() if names is not None})
+
+
+def _extracted(routing: dict[str, Any] | None) -> frozenset[str] | None:
+    """Collect what the rules extract, those of faulty rules too; None when there is no telling."""
+    if routing is None:
+        return None
+    rules = routing.get("rule", [])
+    tables = [rule.get("extract") for rule in rules if isinstance(rule, dict)]
+    return frozenset(name for table in tables if isinstance(table, dict) for name in table)
 
 
 def _build(documents: _Documents, names: Names) -> Policy:

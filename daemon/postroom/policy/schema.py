@@ -27,6 +27,8 @@ from postroom.core.units import (
 RESERVED = frozenset(
     {"owner", "contact", "members", "administrator", "category", "none", "auto", "me"}
 )
+# Who acts without being a handler: the history names them as it names handlers.
+ACTORS = frozenset({"cli", "timer", "system"})
 # Words for whom a notice goes to, beside handlers, groups and addresses.
 ROLES = ("owner", "contact", "administrator", "members")
 
@@ -52,6 +54,13 @@ def check_name(name: str) -> str:
     if name in RESERVED:
         raise ValueError(f'"{name}" is a reserved word: choose another name')
     return check_word(name)
+
+
+def check_handler_name(name: str) -> str:
+    """Accept a name that cannot be taken for one of those who act beside the handlers."""
+    if name in ACTORS:
+        raise ValueError(f'"{name}" is a reserved word: choose another name')
+    return check_name(name)
 
 
 def check_word(name: str) -> str:
@@ -81,6 +90,13 @@ def known(kind: str) -> AfterValidator:
         return name
 
     return AfterValidator(check)
+
+
+def _hook(name: str, info: ValidationInfo) -> str:
+    names = info.context
+    if isinstance(names, Names) and names.problem("hook", name) is not None:
+        raise ValueError("hooks come in a later version: leave this out until then")
+    return name
 
 
 def _recipient(text: str, info: ValidationInfo) -> str:
@@ -168,7 +184,7 @@ WorkflowName = Annotated[str, known("workflow")]
 TypeName = Annotated[str, known("type")]
 StatusName = Annotated[str, known("status")]
 TemplateName = Annotated[str, known("template")]
-HookName = Annotated[str, known("hook")]
+HookName = Annotated[str, AfterValidator(_hook)]
 Recipient = Annotated[str, AfterValidator(_recipient)]
 Assignee = Annotated[str, AfterValidator(_assignee)]
 Owner = Annotated[str, AfterValidator(_owner)]

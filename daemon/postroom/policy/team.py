@@ -18,6 +18,7 @@ from postroom.policy.schema import (
     Name,
     Text,
     TimeZone,
+    check_handler_name,
     unique,
 )
 
@@ -28,7 +29,7 @@ ALL_NOTICES: tuple[Notice, ...] = ("new", "message", "escalated", "activated", "
 class HandlerTable(Table):
     """[[handler]]"""
 
-    name: Name
+    name: Annotated[str, AfterValidator(check_handler_name)]
     full_name: Text
     email: MailAddress
     aliases: list[MailAddress] = Field(default=[])

@@ -23,7 +23,7 @@ from postroom.policy.schema import (
     unique,
 )
 
-# In every workflow, of themselves: only Postroom sets them (#delete, #merge).
+# In every workflow, of themselves. To "merged" only merging leads.
 FIXED = (
     Status("deleted", Phase.DELETED, {"en": "Deleted"}),
     Status("merged", Phase.MERGED, {"en": "Merged"}),

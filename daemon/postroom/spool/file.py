@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from postroom import clock
 from postroom.errors import Unavailable
+from postroom.ownership import belong_to_folder
 from postroom.spool.model import DamagedSpoolError, DiskFull
 
 _APPLICATION = 0x506F7374  # "Post"
@@ -134,7 +135,7 @@ def _make(path: Path, node: str) -> None:
             db.execute("INSERT INTO counter VALUES (?, ?, 1)", (_node(node), epoch))
         finally:
             db.close()
-        _belong_to_folder(half)
+        belong_to_folder(half)
         # Another process may make it in the same moment: the first link wins.
         with suppress(FileExistsError):
             os.link(half, path)
@@ -186,7 +187,7 @@ def _next_epoch(folder: Path) -> int:
         file.write(f"{epoch}\n")
         file.flush()
         os.fsync(file.fileno())
-    _belong_to_folder(half)
+    belong_to_folder(half)
     half.replace(path)
     _sync_folder(folder)
     return epoch
@@ -195,13 +196,6 @@ def _next_epoch(folder: Path) -> int:
 def _node(node: str) -> str:
     """Return the node's name in the characters that a spool id may have."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", node) or "node"
-
-
-def _belong_to_folder(path: Path) -> None:
-    """Let a file that root makes with the command line belong to whom the daemon runs as."""
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _sync_folder(folder: Path) -> None:

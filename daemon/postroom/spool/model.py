@@ -9,6 +9,8 @@ from enum import StrEnum
 from postroom.errors import PostroomError, Unavailable
 from postroom.mail.message import Envelope
 
+MAX_FAILURES = 3  # of a mail's own: then it is quarantined
+
 
 class DiskFull(Unavailable):
     """There is no room for a mail: the door says 452 4.3.1, and 451 4.3.0 to the rest."""

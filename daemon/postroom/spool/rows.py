@@ -14,9 +14,14 @@ from typing import Any
 from postroom import failpoints
 from postroom.errors import NotFound
 from postroom.mail.message import Envelope
-from postroom.spool.model import Cursor, SpooledMail, SpoolEntry, SpoolNumbers, SpoolState
-
-MAX_FAILURES = 3  # of a mail's own: then it is quarantined
+from postroom.spool.model import (
+    MAX_FAILURES,
+    Cursor,
+    SpooledMail,
+    SpoolEntry,
+    SpoolNumbers,
+    SpoolState,
+)
 
 _ENTRY = "SELECT number, state, due_at, attempts, why, size, envelope FROM mail"
 

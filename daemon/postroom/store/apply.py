@@ -94,6 +94,11 @@ def activate_policy(
         s.POLICY_ACTIVATION.run(connection, {"version": version, "at": at})
 
 
+def postpone_timer(connection: Connection, timer_id: int, due_at: datetime) -> None:
+    """Let a timer that could not fire be tried again later, after those that are due meanwhile."""
+    s.POSTPONE_TIMER.run(connection, {"b_id": timer_id, "b_due_at": due_at})
+
+
 def _check(work: Writing) -> None:
     """Refuse a decision that was made under another policy, or about another state."""
     if reads.active_policy(work.connection) != work.decision.policy_version:

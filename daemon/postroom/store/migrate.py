@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from postroom.errors import StaleSchema
+from postroom.ownership import belong_to_folder
 from postroom.store.db import Database
 
 # The newest migration; a test compares it with the folder. (Importing Alembic takes 0.3 s.)
@@ -20,6 +21,8 @@ HEAD = "0001"
 def open_database(file: Path, *, busy_timeout: float = 10.0) -> Database:
     """Open the database; make it when there is none. StaleSchema: it is of another age."""
     is_new = not file.exists()
+    if is_new:
+        file.touch(mode=0o600)  # mail is nobody else's business; SQLite's other files follow
     database = Database(file, busy_timeout=busy_timeout)
     try:
         if is_new:
@@ -28,6 +31,8 @@ def open_database(file: Path, *, busy_timeout: float = 10.0) -> Database:
         if found == "none":  # made by somebody else, or a first start that was cut short
             upgrade(database)
         _refuse_other(found)
+        for suffix in ("", "-wal", "-shm"):
+            belong_to_folder(file.with_name(file.name + suffix))
     except BaseException:
         database.close()
         raise

@@ -24,18 +24,22 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """SQL with positional parameters: (name, value when not given, conversion) each."""
+    """SQL and its parameters: (name, value when not given, conversion) each."""
 
     sql: str
+    is_positional: bool
     binds: tuple[tuple[str, Any, Processor | None], ...]
     results: tuple[tuple[int, Processor], ...]  # columns that need converting
 
-    def values(self, given: Parameters) -> list[Any]:
-        return [
+    def values(self, given: Parameters) -> list[Any] | dict[str, Any]:
+        converted = [
             value if convert is None else convert(value)
             for name, default, convert in self.binds
             for value in (given.get(name, default),)
         ]
+        if self.is_positional:
+            return converted
+        return {bind[0]: value for bind, value in zip(self.binds, converted, strict=True)}
 
     def row(self, raw: Row) -> Row:
         if not self.results:
@@ -93,11 +97,10 @@ def _cursor(connection: Connection) -> Any:
 
 def _compile(statement: Any, dialect: Dialect, columns: list[str] | None) -> _Compiled:
     compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=columns)
-    names = compiled.positiontup
-    if names is None:
-        raise ValueError(f"{dialect.name} does not take positional parameters")
+    # Where the driver takes parameters by position (SQLite: "?"), each place; else each name.
+    names = compiled.positiontup if compiled.positional else list(compiled.binds)
     binds = []
-    for name in names:
+    for name in names or ():
         bind = compiled.binds[name]
         if bind.expanding:
             raise ValueError(f"an expanding list cannot be prepared: {name}")
@@ -107,7 +110,7 @@ def _compile(statement: Any, dialect: Dialect, columns: list[str] | None) -> _Co
         convert = _impl(column.type, dialect).result_processor(dialect, None)
         if convert is not None:
             results.append((index, convert))
-    return _Compiled(str(compiled), tuple(binds), tuple(results))
+    return _Compiled(str(compiled), compiled.positional, tuple(binds), tuple(results))
 
 
 def _impl(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:

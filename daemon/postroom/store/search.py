@@ -1,6 +1,6 @@
 """Which requests a list shows: properties, and words that occur in them.
 
-Used by: store.views.
+Used by: store.views; cli.requests (Wanted).
 """
 
 from __future__ import annotations

@@ -115,6 +115,11 @@ CANCEL_HOLD_TIMER = Prepared(
     .where(t.timer.c.hold_id == bindparam("b_hold_id"), t.timer.c.state == "armed")
     .values(state=bindparam("b_state"))
 )
+POSTPONE_TIMER = Prepared(
+    update(t.timer)
+    .where(t.timer.c.id == bindparam("b_id"), t.timer.c.state == "armed")
+    .values(due_at=bindparam("b_due_at", type_=t.timer.c.due_at.type))
+)
 BOUNCED = Prepared(
     update(t.delivery)
     .where(t.delivery.c.id == bindparam("b_id"))

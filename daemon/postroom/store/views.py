@@ -3,7 +3,7 @@
 Promise: only reads; each function is one consistent view when given one connection. The fields of
 `RequestView`, `MessageView` and `ChangeView` are the keys of the JSON contract, in its order.
 Used by: cli.
-Fails:   NotFound for a request, message, attachment or policy that is not there.
+Fails:   NotFound for a request, message, attachment, mail or policy that is not there.
 """
 
 from __future__ import annotations
@@ -195,6 +195,12 @@ def requests(
     return [_request(row, prefix, tags.get(row.id, ())) for row in rows]
 
 
+def is_any(connection: Connection, wanted: Wanted) -> bool:
+    """Say whether there is such a request."""
+    query = select(t.request.c.id).where(*conditions(wanted)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def whole_request(connection: Connection, prefix: str, request_id: int) -> WholeRequest:
     """Return one request with everything; NotFound if there is none."""
     row = connection.execute(_REQUESTS.where(t.request.c.id == request_id)).first()
@@ -242,6 +248,22 @@ def attachment(
     if row.journal_id is None or not 1 <= n <= len(found):
         raise NotFound(f"message {message_id} has {len(found)} attachments, none numbered {n}")
     return row.journal_id, found[n - 1]
+
+
+def journal_id(connection: Connection, spool_id: str) -> int:
+    """Return the journal row of a mail by its spool id; NotFound if it has none."""
+    name, _, number = spool_id.rpartition("-")
+    found: int | None = connection.execute(
+        select(t.journal.c.id).where(
+            t.journal.c.spool_name == name, t.journal.c.spool_number == int(number)
+        )
+    ).scalar()
+    if found is None:
+        raise NotFound(
+            f"no mail {spool_id} was worked on yet: `postroom spool show {spool_id}` says whether "
+            "it waits"
+        )
+    return found
 
 
 def timers(connection: Connection, state: str | None = None) -> list[TimerView]:

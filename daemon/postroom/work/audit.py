@@ -3,7 +3,7 @@
 Promise: reads only, and works beside a running daemon: a mail in flight is no finding. What is
 reported was missing in one consistent view of the database, and, where the spool is concerned, in
 two looks, one after the other.
-Used by: cli (`postroom audit`), app (nightly).
+Used by: cli (`postroom audit`, `postroom demo`).
 Fails:   Unavailable when spool or database cannot be read.
 
 What can be proved. Numbers are given away in order and without gaps, and a mail leaves the spool
@@ -20,7 +20,6 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -72,40 +71,26 @@ class AuditReport:
         return not self.findings
 
 
-class AuditedHouse(Protocol):
-    """What an audit looks at; `house.House` is one."""
-
-    @property
-    def database(self) -> Database:
-        """The database."""
-        ...
-
-    @property
-    def spool(self) -> Spool:
-        """The spool."""
-        ...
-
-
-def audit(house: AuditedHouse) -> AuditReport:
+def audit(database: Database, spool: Spool) -> AuditReport:
     """Look for every gap there can be. Takes as long as reading the whole database once."""
-    numbers = house.spool.numbers()
-    with house.database.read() as connection:
+    numbers = spool.numbers()
+    with database.read() as connection:
         damaged = store.damage(connection)
         if damaged:  # nothing else that it says can be believed
             return AuditReport({}, tuple(damaged))
         checked = {"spool": numbers.next - 1, **store.counts(connection)}
         doubts = _compare(numbers, connection)
         found = [*store.broken_references(connection), *store.findings(connection)]
-    return AuditReport(checked, (*_confirmed(house, doubts), *found))
+    return AuditReport(checked, (*_confirmed(database, spool, doubts), *found))
 
 
-def _confirmed(house: AuditedHouse, doubts: Sequence[Finding]) -> list[Finding]:
+def _confirmed(database: Database, spool: Spool, doubts: Sequence[Finding]) -> list[Finding]:
     """Look again for what may only have been between two places; what is still missing is."""
     if not doubts:
         return []
     time.sleep(SECOND_LOOK)
-    numbers = house.spool.numbers()
-    with house.database.read() as connection:
+    numbers = spool.numbers()
+    with database.read() as connection:
         again = {(finding.kind, finding.subject) for finding in _compare(numbers, connection)}
     return [finding for finding in doubts if (finding.kind, finding.subject) in again]
 

@@ -22,7 +22,7 @@ from postroom.core.effects import Decision
 from postroom.core.facts import Arrival, Facts, Wish
 from postroom.core.intake import decide_mail, refuse_mail
 from postroom.core.model import Outcome, Policy, Site
-from postroom.errors import Conflict, NotAllowed
+from postroom.errors import ConfigError, Conflict, NotAllowed, Unavailable
 from postroom.mail.message import Envelope, ParsedMail
 from postroom.mail.tokens import Signer
 from postroom.policy.loader import policy_from_files
@@ -243,7 +243,10 @@ class Desk:
             if active is None or active == self.policy.version:
                 return
             files = reads.policy_files(connection, active)
-        self.policy = policy_from_files(files, version=active)
+        try:
+            self.policy = policy_from_files(files, version=active)
+        except ConfigError as error:
+            raise Unavailable(f"the active policy cannot be read here: {error}") from error
 
 
 def _check_wish(wish: Wish, facts: Facts) -> None:

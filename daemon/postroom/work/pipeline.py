@@ -20,23 +20,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from postroom import failpoints
 from postroom.core.facts import Arrival
 from postroom.errors import Conflict, Unavailable
 from postroom.mail.message import ParsedMail
-from postroom.mail.parse import from_envelope
 from postroom.spool import Spool
-from postroom.spool.model import SpooledMail
+from postroom.spool.model import MAX_FAILURES, SpooledMail
 from postroom.work.desk import Desk, Settled
-from postroom.work.readers import Readers, ReadFailure
+from postroom.work.readers import Readers, ReadFailure, as_mail
 
 log = structlog.get_logger()
 
 BATCH = 32
 BATCH_BYTES = 16 * 1024 * 1024
 IN_FLIGHT = 3  # batches with the readers
-TRIES = 3  # failures of its own that quarantine a mail
 RETRY_IN = timedelta(seconds=30)
 AWAY = 2.0  # seconds to wait for a database that is away
 
@@ -122,7 +121,8 @@ class Pipeline:
         has_mail, away = False, None
         for mail, arrival, future in zip(batch.mails, arrivals, futures, strict=True):
             try:
-                settled = self._settled(mail, arrival, future)
+                with bound_contextvars(spool_id=mail.id):
+                    settled = self._settled(mail, arrival, future)
             except Unavailable as error:
                 self._spool.unclaim([mail.id])
                 away = error
@@ -141,11 +141,12 @@ class Pipeline:
 
     def _arrival(self, mail: SpooledMail, answer: ParsedMail | ReadFailure) -> Arrival:
         if isinstance(answer, ReadFailure):
-            why = f"{answer.reason}: {answer.detail}"
-            log.warning("mail.unreadable", spool_id=mail.id, why=why)
-            answer = from_envelope(mail.envelope, mail.raw, why)
+            log.warning(
+                "mail.unreadable", spool_id=mail.id, why=f"{answer.reason}: {answer.detail}"
+            )
         name, _, number = mail.id.rpartition("-")
-        return self._desk.arrival(answer, mail.envelope, name, int(number))
+        parsed = as_mail(answer, mail.envelope, mail.raw)
+        return self._desk.arrival(parsed, mail.envelope, name, int(number))
 
     def _settled(
         self, mail: SpooledMail, arrival: Arrival, future: Future[Settled]
@@ -159,12 +160,11 @@ class Pipeline:
         except Unavailable:
             raise
         except Exception as error:
-            log.exception("mail.failed", spool_id=mail.id, attempt=mail.attempts + 1)
+            log.exception("mail.failed", attempt=mail.attempts + 1)
             self._failed(mail, arrival, f"{type(error).__name__}: {error}"[:500])
             return None
         log.info(
             "mail.worked",
-            spool_id=mail.id,
             journal=settled.journal_id,
             outcome=settled.outcome,
             request=settled.request_id,
@@ -174,16 +174,16 @@ class Pipeline:
 
     def _failed(self, mail: SpooledMail, arrival: Arrival, why: str) -> None:
         """Count a failure of a mail's own; the third sets it aside, journalled first."""
-        if mail.attempts + 1 >= TRIES:
-            self._set_aside(mail, arrival, why)
+        if mail.attempts + 1 >= MAX_FAILURES:
+            self._set_aside(arrival, why)
         due_at: datetime = self._desk.clock() + RETRY_IN * (mail.attempts + 1)
         self._spool.defer(mail.id, why, due_at, counted=True)
 
-    def _set_aside(self, mail: SpooledMail, arrival: Arrival, why: str) -> None:
+    def _set_aside(self, arrival: Arrival, why: str) -> None:
         try:
             self._desk.set_aside(arrival, why)
         except Unavailable:
             raise
         except Exception:
             # What fails may be the journal row itself: the spool still knows the mail, and why.
-            log.exception("mail.unjournalled", spool_id=mail.id)
+            log.exception("mail.unjournalled")

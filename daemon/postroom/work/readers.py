@@ -26,10 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import pebble
+import structlog
 
 from postroom.errors import Unavailable
-from postroom.mail.message import ParsedMail
-from postroom.mail.parse import read_mail
+from postroom.mail.message import Envelope, ParsedMail
+from postroom.mail.parse import from_envelope, read_mail
+
+log = structlog.get_logger()
 
 _BATCH_MAILS = 16
 _BATCH_BYTES = 512 * 1024
@@ -37,7 +40,7 @@ _BATCH_BYTES = 512 * 1024
 # leaves half of it there for the next, and nobody answers any more. So no mail is handed over that
 # receiving alone (two copies of it) could bring near the limit, and silence has an end.
 _SHARE_OF_MEMORY = 4
-_SILENCE = 10  # deadlines that an answer may take, with all that is queued before it
+_SILENCE = 3  # deadlines that an answer may take, with all that is queued before it
 # Readers ignore SIGTERM (below), so waiting for it only holds up the others.
 _TERM_TIMEOUT = 0.05
 
@@ -61,6 +64,13 @@ class ReadFailure:
 
 
 Answer = ParsedMail | ReadFailure
+
+
+def as_mail(answer: Answer, envelope: Envelope, raw: bytes) -> ParsedMail:
+    """Return what was read; of a mail that could not be, what its envelope says."""
+    if isinstance(answer, ReadFailure):
+        return from_envelope(envelope, raw, f"{answer.reason}: {answer.detail}")
+    return answer
 
 
 class Readers:
@@ -198,6 +208,7 @@ class Readers:
         with self._lock:
             if self._is_closed:
                 raise Unavailable("the readers are stopped") from error
+            log.warning("readers.renewed", why=f"{type(error).__name__}: {error}")
             self._renew(pool)
 
     def _prove_alive(self) -> None:

@@ -14,6 +14,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import IO
 from urllib.parse import urlsplit
 
 from postroom.work.reply import Reply
@@ -21,6 +22,8 @@ from postroom.work.reply import Reply
 # RFC 5321 4.5.3.2.6: ten minutes for the reply to the final dot; less makes duplicates.
 FINAL_TIMEOUT = 600.0
 MAX_RESPONSE = 500
+MAX_REPLY_LINES = 200
+MAX_REPLY_LINE = 8_192
 PIECE = 65_536
 # RFC 4954 6: what these refuse is our log-in, not this mail.
 LOGIN_CODES = frozenset({530, 534, 535, 538})
@@ -35,6 +38,41 @@ class _Refused(Exception):
     def __init__(self, code: int, text: bytes) -> None:
         super().__init__(code)
         self.reply = _reply(code, text)
+
+
+class _Bounded(smtplib.SMTP):
+    """smtplib's client, whose replies end: a server must not fill our memory with `250-`."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Read one reply (RFC 5321 4.2.1), at most MAX_REPLY_LINES lines of it."""
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected("not connected")
+        file = self.file = self.file or self.sock.makefile("rb")
+        said = []
+        for _ in range(MAX_REPLY_LINES):
+            line = self._line(file)
+            said.append(line[4:].strip(b" \t\r\n"))
+            if not line[:3].isdigit():
+                return -1, b"\n".join(said)
+            if line[3:4] != b"-":
+                return int(line[:3]), b"\n".join(said)
+        self.close()
+        raise smtplib.SMTPServerDisconnected("the reply does not end")
+
+    def _line(self, file: IO[bytes]) -> bytes:
+        try:
+            line = file.readline(MAX_REPLY_LINE)
+        except OSError as error:
+            self.close()
+            raise smtplib.SMTPServerDisconnected(f"no reply: {error}") from error
+        if not line:
+            self.close()
+            raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+        return line
+
+
+class _BoundedTls(_Bounded, smtplib.SMTP_SSL):
+    """The same over TLS from the start."""
 
 
 class SmtpRelay:
@@ -126,11 +164,9 @@ class SmtpRelay:
         address, name = (self._host, self._port), self._own_name
         if self._is_tls:
             context = ssl.create_default_context()
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                *address, name, timeout=self._timeout, context=context
-            )
+            smtp: smtplib.SMTP = _BoundedTls(*address, name, timeout=self._timeout, context=context)
         else:
-            smtp = smtplib.SMTP(*address, name, timeout=self._timeout)
+            smtp = _Bounded(*address, name, timeout=self._timeout)
         self._own_name = smtp.local_hostname  # looked up once: DNS may be slow
         try:
             self._greet(smtp)

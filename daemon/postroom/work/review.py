@@ -10,10 +10,9 @@ from dataclasses import replace
 
 from postroom.core.facts import Arrival, Wish
 from postroom.errors import NotFound
-from postroom.mail.parse import from_envelope
 from postroom.store import journal
 from postroom.work.desk import Desk, Settled
-from postroom.work.readers import Readers, ReadFailure
+from postroom.work.readers import Readers, as_mail
 
 
 def end_hold(desk: Desk, readers: Readers, journal_id: int, wish: Wish, by: str) -> Settled:
@@ -45,6 +44,4 @@ def _load(desk: Desk, readers: Readers, journal_id: int) -> Arrival:
     if stored is None:
         raise NotFound(f"the bytes of journal {journal_id} are not in the database")
     answer = readers.read([stored.raw])[0]
-    if isinstance(answer, ReadFailure):
-        answer = from_envelope(stored.envelope, stored.raw, f"{answer.reason}: {answer.detail}")
-    return desk.arrival(answer, stored.envelope)
+    return desk.arrival(as_mail(answer, stored.envelope, stored.raw), stored.envelope)

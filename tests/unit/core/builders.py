@@ -85,7 +85,7 @@ INQUIRY = Workflow(
     transitions=(
         Transition("review", ("pending",), "in-review"),
         Transition("approve", ("in-review",), "approved"),
-        Transition("reject", ("in-review",), "rejected", requires=("reason",)),
+        Transition("reject", ("in-review",), "rejected", requires=("reason",), mail="rejected"),
         Transition("cancel", ("pending",), "rejected", by=("customer",)),
     ),
 )

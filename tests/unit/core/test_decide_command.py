@@ -135,7 +135,8 @@ def refused(*args: Any, **more: Any) -> str:
 )
 def test_a_legal_command(effect: object, command: Command, about: RequestFact) -> None:
     decision = decide(command, about)
-    assert (effect,) == decision.effects
+    letters = tuple(item for item in decision.effects if isinstance(item, QueueMail))
+    assert (effect, *letters) == decision.effects
     assert dict(decision.versions) == {7: 3}
     assert (decision.outcome, decision.request, decision.actor) == (None, 7, "omar")
 
@@ -332,3 +333,15 @@ def test_auto_without_anybody_there_says_so_and_keeps_the_owner() -> None:
     assert "nobody available" in refused(AssignTo("auto"), known=facts(request(), handlers=away))
     rules = policy(categories=(category(assign=AssignMethod.NONE),))
     assert "the category assigns nobody" in refused(AssignTo("auto"), rules=rules)
+
+
+def test_a_transition_tells_the_requester_with_the_reason() -> None:
+    effects = decide(ChangeStatus("reject", "too old"), REVIEWED).effects
+    [letter] = [effect for effect in effects if isinstance(effect, QueueMail)]
+    assert ("rejected", (ANN,)) == (letter.template, letter.recipients)
+    assert "too old" == letter.variables["reason"]
+
+
+def test_a_transition_without_a_mail_tells_nobody() -> None:
+    effects = decide(ChangeStatus("review"), CLAIM).effects
+    assert not any(isinstance(effect, QueueMail) for effect in effects)

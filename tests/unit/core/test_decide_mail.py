@@ -19,6 +19,8 @@ from tests.unit.core.builders import (
     closed,
     contact,
     facts,
+    mail,
+    participant,
     policy,
     request,
     rule,
@@ -224,7 +226,10 @@ def same(**changes: Any) -> SameMail:
         (True, same(), arrival(), site(same_mail="separate")),
         # What another mailbox's rules ignored, this one has not seen yet.
         (False, same(outcome="ignored", request_id=None), arrival(SALES), site()),
-        (True, same(outcome="ignored", request_id=None), arrival(), site()),
+        # Anybody may send a copy first, so that it is ignored or held: it swallows nothing.
+        (False, same(outcome="ignored", request_id=None), arrival(), site()),
+        (False, same(outcome="held"), arrival(), site()),
+        (False, same(outcome="bounce", request_id=None), arrival(), site()),
         # Without Message-ID: content and envelope sender, within the hour, either way.
         (True, same(message_id=None), arrival(message_id=None), site()),
         (
@@ -254,6 +259,14 @@ def test_copy(is_copy: bool, was: SameMail, came: Arrival, at: Site) -> None:
     assert is_copy is (find_same(came, facts(same=(was,)), at) is not None)
 
 
+def test_a_copy_in_a_strangers_request_swallows_nothing() -> None:
+    # Bob sent Ann's mail first, to the reply address of a request of his own.
+    of_bob = request(participants=(participant(BOB),))
+    known = facts(of_bob, same=(same(outcome="appended"),))
+    assert find_same(arrival(), known, site()) is None
+    assert find_same(arrival(tokens=(token(7),)), known, site()) is not None
+
+
 def test_a_copy_is_a_copy_of_the_first() -> None:
     decision = decide(
         arrival(), facts(request(), same=(same(), same(journal_id=4, outcome="duplicate")))
@@ -277,8 +290,6 @@ def test_a_copy_for_another_mailbox_is_noted_on_the_request() -> None:
     [
         (same(), request(mailboxes=("sales",))),
         (same(), request(mailbox="sales")),
-        # Held: whether it belongs to that request, a human has yet to say.
-        (same(outcome="held"), request()),
     ],
 )
 def test_a_copy_for_another_mailbox_is_noted_once_and_only_where_it_belongs(
@@ -360,7 +371,29 @@ def test_a_forged_handler_is_held_and_never_opens_by_himself(came: Arrival) -> N
     decision = decide(came, KNOWN, at=OURS)
     [hold] = only(decision, HoldMail)
     assert (Outcome.HELD, 7, None) == (decision.outcome, hold.request, hold.until)
-    assert decision.reason == "claims to be from a handler, and is not proven to be"
+    assert decision.reason == "claims to be from eva, and is not proven to be"
+
+
+def test_a_forged_handlers_new_mail_is_held_and_the_handler_told() -> None:
+    decision = decide(forged(subject="Transfer the money"), at=OURS)
+    [hold] = only(decision, HoldMail)
+    assert (Outcome.HELD, None) == (decision.outcome, hold.until)
+    told = {address for letter in only(decision, QueueMail) for address in letter.recipients}
+    assert "eva@example.com" in told
+
+
+def test_a_handler_whose_token_got_lost_is_told() -> None:
+    decision = decide(forged("pass", references=("ours@example.com",)), KNOWN, at=OURS)
+    [message] = only(decision, AppendMessage)
+    assert Direction.NOTE is message.direction
+    [letter] = only(decision, QueueMail)
+    assert ("note", ("eva@example.com",)) == (letter.template, letter.recipients)
+
+
+def test_an_out_of_office_to_a_handlers_address_stays_inside() -> None:
+    came = arrival(tokens=(token(7, "h"),), mail=mail(origin=Origin.AUTO_REPLY))
+    [message] = only(decide(came, KNOWN), AppendMessage)
+    assert Visibility.INTERNAL is message.visibility
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,11 @@ def test_an_explanation_is_plain_json_and_names_every_rule() -> None:
     )
     explanation = judge(arrival(), facts(), rules, site(), NOW).explanation(more="yes")
     assert explanation == json.loads(json.dumps(explanation))
-    assert [(r["rule"], r["matched"]) for r in explanation["rules"]] == [("a", False), ("b", True)]
+    assert [(r["rule"], r["matched"]) for r in explanation["rules"]] == [
+        ("a", False),
+        ("b", True),
+        ("c", False),
+    ]
     assert explanation["extracted"] == {"what": "How"}
     assert (
         explanation["origin"],

@@ -80,6 +80,9 @@ def test_mere_thanks_reopen_by_default() -> None:
         (False, "ok " * 13),
         (False, "thanks" + "." * 200),
         (False, "It does not work"),
+        (False, "Help!"),
+        (False, "so good"),
+        (False, "Kind regards"),
     ],
 )
 def test_only_thanks(expected: bool, text: str) -> None:

@@ -118,7 +118,12 @@ def test_the_first_rule_that_matches_acts_alone() -> None:
         rule("second", category="sales"),
     )
     assert Actions(priority="high") == routing.actions
-    assert [(t.rule, t.matched) for t in routing.traces] == [("other", False), ("first", True)]
+    assert [(t.rule, t.matched) for t in routing.traces] == [
+        ("other", False),
+        ("first", True),
+        ("second", False),
+    ]
+    assert routing.traces[-1].why == 'not looked at: "first" has decided'
     assert routing.because("priority", "the default") == 'rule "first"'
     assert routing.because("category", "the mailbox") == "the mailbox"
 

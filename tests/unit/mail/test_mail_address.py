@@ -52,3 +52,21 @@ def test_spellings() -> None:
     assert "ann@b.example" == key("Ann@B.EXAMPLE")
     assert "b.example" == domain_of("Ann@B.example")
     assert "" == domain_of("ann")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '"ann"@example.net',
+        '"a\\nn"@example.net',
+        "ann@ｅｘａｍｐｌｅ.net",
+        "ann@example。net",
+        "ann@Example.NET.",
+    ],
+)
+def test_one_address_has_one_spelling(written: str) -> None:
+    assert "ann@example.net" == canonical(written)
+
+
+def test_quotes_that_are_needed_stay() -> None:
+    assert '"a b"@example.net' == canonical('"a b"@example.net')

@@ -8,7 +8,7 @@ from tests.unit.policy.files import SMALLEST, load, problems
 
 from postroom.core.model import AssignMethod, Counts, Member, Phase, Span
 from postroom.errors import ConfigError
-from postroom.policy.loader import load_policy, policy_from_files
+from postroom.policy.loader import load_policy, policy_from_files, read_policy
 from postroom.shipped import shipped_folder, shipped_texts
 
 
@@ -162,21 +162,42 @@ def test_a_stored_policy_loads_from_its_own_files_and_keeps_its_version() -> Non
     assert policy_from_files(policy.files).version == policy.version
 
 
-def test_hooks_are_the_executables_of_the_folder_and_those_of_the_config(tmp_path: Path) -> None:
-    rules = tmp_path / "rules"
-    (rules / "hooks").mkdir(parents=True)
+def test_a_rule_that_would_run_a_hook_is_refused_until_hooks_are_there(tmp_path: Path) -> None:
+    (tmp_path / "rules/hooks").mkdir(parents=True)
     for path, text in SMALLEST.items():
         (tmp_path / path).write_text(text)
-    for name, mode in (("page", 0o755), ("notes", 0o644)):
-        (rules / "hooks" / name).touch()
-        (rules / "hooks" / name).chmod(mode)
-    rule = '[[rule]]\nname = "{0}"\nthen = {{ run = "{0}" }}\n'
-    names = ("page", "shop", "notes")
-    (rules / "routing.toml").write_text("".join(rule.format(name) for name in names))
+    (tmp_path / "rules/hooks/page").touch(0o755)
+    rule = '[[rule]]\nname = "p"\nthen = { run = "page" }\n'
+    (tmp_path / "rules/routing.toml").write_text(rule)
     with pytest.raises(ConfigError) as caught:
-        load_policy(rules, tmp_path / "templates", hooks=["shop"])
-    words = 'there is no hook "notes"; there is: page, shop'
-    assert str(caught.value) == f'{rules}/routing.toml: rule "notes".then.run: {words}'
+        load_policy(tmp_path / "rules")
+    words = "hooks come in a later version: leave this out until then"
+    assert str(caught.value) == f'{tmp_path}/rules/routing.toml: rule "p".then.run: {words}'
+
+
+def test_a_draft_holds_what_could_be_read_beside_what_is_wrong(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    for path, text in SMALLEST.items():
+        (tmp_path / path).write_text(text)
+    rule = "[[rule]]\nname = 'a'\nextract = { order = '/(\\d+)/', other = '/(/' }\n"
+    (rules / "routing.toml").write_text(rule + "then = { x = 1 }\n")
+    (rules / "categories.toml").write_text('[[category]]\nname = "support"\nassign = "chance"\n')
+    draft = read_policy(rules)
+    assert [problem.file for problem in draft.problems] == [
+        "rules/categories.toml",
+        "rules/routing.toml",
+    ]
+    assert draft.extracted == {"order", "other"}
+    assert (set(draft.names["category"]), set(draft.policy.categories)) == ({"support"}, set())
+    (rules / "routing.toml").write_bytes(b"# \xe6\n")
+    assert read_policy(rules).extracted is None
+    nothing = read_policy(tmp_path / "none")
+    assert [str(problem) for problem in nothing.problems] == [
+        "rules/: is not a folder: `postroom init` writes one"
+    ]
+    assert nothing.extracted is None
+    assert "category" not in nothing.names
 
 
 def test_a_folder_that_is_not_there_and_a_file_that_cannot_be_read(tmp_path: Path) -> None:

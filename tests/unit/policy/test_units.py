@@ -13,6 +13,7 @@ from postroom.core.units import (
     parse_size,
     parse_span,
     show,
+    write_size,
 )
 
 
@@ -59,6 +60,11 @@ def test_a_day_is_working_time_only_where_the_calendar_never_closes() -> None:
 )
 def test_size(octets: int, text: str) -> None:
     assert octets == parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["25MB", "1GB", "1500KB", "7B"])
+def test_a_size_is_written_as_it_is_read(text: str) -> None:
+    assert text == write_size(parse_size(text))
 
 
 @pytest.mark.parametrize("text", ["25", "MB", "1.5MB", "25MiB", "-1MB", 25, "999999999999999GB"])
