@@ -18,6 +18,7 @@ from postroom.mail.message import Address, ParsedMail
 # Expressions see at most this much of a text; RE2 is linear, but linear in what?
 _TEXT_LIMIT = 200_000
 
+_ACTIONS = fields(Actions)
 _COMPARE: Mapping[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -108,7 +109,7 @@ def _added(routing: Routing, rule: Rule, mail: ParsedMail) -> Routing:
             extracted.setdefault(item.name, value)
     merged: dict[str, Any] = {}
     by = dict(routing.by)
-    for slot in fields(Actions):
+    for slot in _ACTIONS:
         new, old = getattr(rule.then, slot.name), getattr(routing.actions, slot.name)
         if isinstance(new, tuple):
             added = tuple(item for item in new if item not in old)

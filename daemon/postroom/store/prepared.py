@@ -55,7 +55,8 @@ class Prepared:
 
     def __init__(self, statement: Select[Any] | Insert | Update | Delete) -> None:
         self._statement = statement
-        self._compiled: dict[tuple[str, frozenset[str]], _Compiled] = {}
+        self._is_insert = isinstance(statement, Insert)
+        self._compiled: dict[tuple[str, ...], _Compiled] = {}
 
     def first(self, connection: Connection, given: Parameters) -> Row | None:
         """Return the first row, or None."""
@@ -81,11 +82,11 @@ class Prepared:
         _cursor(connection).executemany(compiled.sql, [compiled.values(given) for given in many])
 
     def _for(self, connection: Connection, given: Parameters) -> _Compiled:
-        is_insert = isinstance(self._statement, Insert)
-        key = (connection.dialect.name, frozenset(given) if is_insert else frozenset())
+        name = connection.dialect.name
+        key = (name, *given) if self._is_insert else (name,)
         compiled = self._compiled.get(key)
         if compiled is None:
-            columns = list(given) if is_insert else None
+            columns = list(given) if self._is_insert else None
             compiled = _compile(self._statement, connection.dialect, columns)
             self._compiled[key] = compiled
         return compiled
