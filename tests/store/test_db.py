@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta, timezone
@@ -277,3 +278,16 @@ def test_a_naive_instant_is_refused(database: Database) -> None:
     row = {"name": "x", "created_at": NOON.replace(tzinfo=None)}
     with pytest.raises(Exception, match="naive datetime"):
         database.write(lambda c: c.execute(insert(schema.contact), row))
+
+
+def test_the_log_is_copied_into_the_file_beside_the_writer(tmp_path: Path) -> None:
+    database = Database(tmp_path / "db")
+    database.write(schema.metadata.create_all)
+    small = database.file.stat().st_size
+    row = {"name": "x" * 20_000, "created_at": datetime(2026, 11, 20, tzinfo=UTC)}
+    end = time.monotonic() + 20
+    while database.file.stat().st_size <= small + 400_000:
+        assert time.monotonic() < end
+        for _ in range(64):
+            database.write(lambda c: c.execute(insert(schema.contact), row))
+    database.close()

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +31,11 @@ Work = Callable[[Connection], T]
 # A write transaction holds up every other writer: nothing joins one that is this old or this long.
 TRANSACTION_SECONDS = 0.015
 TRANSACTION_WORKS = 64
+
+# SQLite's log is copied into the file beside the writer, at every so many commits; only a log that
+# outgrows this many pages (80 MB) makes the writer do it himself.
+_COMMITS_PER_COPY = 64
+_LARGEST_LOG = 20_000
 
 # A Prepared statement runs in the driver, whose errors nobody wraps.
 _DATABASE_ERRORS = (DBAPIError, sqlite3.Error)
@@ -53,6 +58,8 @@ class Database:
         self.engine = _sqlite_engine(file, busy_timeout)
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
+        self._copier: threading.Thread | None = None
+        self._may_copy = threading.Event()
         self._starting = threading.Lock()
         self._is_closed = False
 
@@ -82,10 +89,13 @@ class Database:
         """Finish what was submitted, then let go of the file."""
         with self._starting:
             self._is_closed = True
-            writer = self._writer
+            writer, copier = self._writer, self._copier
         if writer is not None:
             self._waiting.put(None)
             writer.join()
+        if copier is not None:
+            self._may_copy.set()
+            copier.join()
         self.engine.dispose()
 
     def _start(self) -> None:
@@ -93,7 +103,9 @@ class Database:
             raise Unavailable("database: closed")
         if self._writer is None:
             self._writer = threading.Thread(target=self._run, name="database", daemon=True)
+            self._copier = threading.Thread(target=self._copy_log, name="checkpoint", daemon=True)
             self._writer.start()
+            self._copier.start()
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:
@@ -131,6 +143,15 @@ class Database:
             connection.invalidate()
             raise
         self.commits += 1
+        if self.commits % _COMMITS_PER_COPY == 0:
+            self._may_copy.set()
+
+    def _copy_log(self) -> None:
+        """Move what is committed from SQLite's log into the file, so that the writer need not."""
+        while self._may_copy.wait() and not self._is_closed:
+            self._may_copy.clear()
+            with suppress(*_DATABASE_ERRORS), self.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _next(self, done: list[_Waiting], until: float) -> _Waiting | None:
         if len(done) >= TRANSACTION_WORKS or time.monotonic() >= until:
@@ -168,7 +189,7 @@ def _sqlite_engine(file: Path, busy_timeout: float) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "wal_autocheckpoint=4000",
+            f"wal_autocheckpoint={_LARGEST_LOG}",
             "cache_size=-32000",
         ):
             dbapi.execute(f"PRAGMA {pragma}")
