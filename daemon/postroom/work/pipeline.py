@@ -7,15 +7,16 @@ Used by: app (run), tests and bench (run_once).
 Fails:   never by what a mail contains; Unavailable is waited out.
 
     claimed → readers (other processes) → desk (the writer's transaction) → spool.finish
-    Several batches are with the readers while one is at the desk.
+    Several batches are with the readers, and two at the desk, at a time.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 BATCH = 32
 BATCH_BYTES = 16 * 1024 * 1024
 IN_FLIGHT = 3  # batches with the readers
+AT_THE_DESK = 2  # batches with the database's writer
 RETRY_IN = timedelta(seconds=30)
 AWAY = 2.0  # seconds to wait for a database that is away
 
@@ -44,6 +46,13 @@ AWAY = 2.0  # seconds to wait for a database that is away
 class _Batch:
     mails: Sequence[SpooledMail]
     answers: Future[list[ParsedMail | ReadFailure]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    mails: Sequence[SpooledMail]
+    arrivals: Sequence[Arrival]
+    futures: Sequence[Future[Settled]]
 
 
 class Pipeline:
@@ -62,6 +71,7 @@ class Pipeline:
         self._desk = desk
         self._on_mail = on_mail  # told when there is something in the outbox
         self._reading: deque[_Batch] = deque()
+        self._deciding: deque[_Decided] = deque()
         self.state = "starting"
         self.worked = 0
 
@@ -87,14 +97,13 @@ class Pipeline:
     def run_once(self) -> int:
         """Take in what is due and work one batch; return how many mails were worked on."""
         self._claim()
-        if not self._reading:
+        while self._reading and len(self._deciding) < AT_THE_DESK:
+            self._decide(self._reading.popleft())
+        if not self._deciding:
             return 0
-        batch = self._reading.popleft()
-        try:
-            self._work(batch)
-        except BaseException:
-            self._spool.unclaim(mail.id for mail in batch.mails)
-            raise
+        batch = self._deciding.popleft()
+        with self._given_back(batch.mails):
+            self._finish(batch)
         return len(batch.mails)
 
     def _claim(self) -> None:
@@ -104,22 +113,38 @@ class Pipeline:
                 return
             self._reading.append(_Batch(mails, self._readers.submit([m.raw for m in mails])))
 
+    def _decide(self, batch: _Batch) -> None:
+        """Hand a batch to the desk, whose writer need not wait for us between two batches."""
+        with self._given_back(batch.mails):
+            answers = batch.answers.result()
+            arrivals = [self._arrival(*pair) for pair in zip(batch.mails, answers, strict=True)]
+            futures = [
+                self._desk.submit_mail(arrival, mail.raw)
+                for mail, arrival in zip(batch.mails, arrivals, strict=True)
+            ]
+            self._deciding.append(_Decided(batch.mails, arrivals, futures))
+
+    @contextmanager
+    def _given_back(self, mails: Sequence[SpooledMail]) -> Iterator[None]:
+        """Let go of claimed mails when something goes wrong with them."""
+        try:
+            yield
+        except BaseException:
+            self._spool.unclaim(mail.id for mail in mails)
+            raise
+
     def _give_back(self) -> None:
         while self._reading:
             self._spool.unclaim(mail.id for mail in self._reading.popleft().mails)
+        while self._deciding:  # these are applied, or about to be
+            with suppress(Unavailable):
+                self._finish(self._deciding.popleft())
 
-    def _work(self, batch: _Batch) -> None:
-        answers = batch.answers.result()
-        arrivals = [
-            self._arrival(mail, answer) for mail, answer in zip(batch.mails, answers, strict=True)
-        ]
-        futures = [
-            self._desk.submit_mail(arrival, mail.raw)
-            for mail, arrival in zip(batch.mails, arrivals, strict=True)
-        ]
+    def _finish(self, batch: _Decided) -> None:
+        """See what became of each mail, and let the spool forget those that are applied."""
         done: list[str] = []
         has_mail, away = False, None
-        for mail, arrival, future in zip(batch.mails, arrivals, futures, strict=True):
+        for mail, arrival, future in zip(batch.mails, batch.arrivals, batch.futures, strict=True):
             try:
                 with bound_contextvars(spool_id=mail.id):
                     settled = self._settled(mail, arrival, future)
