@@ -16,7 +16,6 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field, PrivateAttr
 
 from postroom.core.endpoints import check_instance, check_node, later
-from postroom.core.model import Brakes, Mailbox, Site
 from postroom.core.settings import (
     BrakesTable,
     DatabaseTable,
@@ -30,6 +29,7 @@ from postroom.core.settings import (
     RequestsTable,
     TrustTable,
 )
+from postroom.core.site import Brakes, Mailbox, Site
 from postroom.core.tables import Table, check_table, read_toml
 from postroom.core.units import show, write_size
 from postroom.errors import ConfigError, Problem

@@ -21,8 +21,9 @@ from typing import IO
 from postroom import clock
 from postroom.config import Config, load_secrets
 from postroom.core.consistency import CONFIG, check_mailboxes
-from postroom.core.model import Policy, Site
+from postroom.core.model import Policy
 from postroom.core.routing import match_rule
+from postroom.core.site import Site
 from postroom.errors import Busy, ConfigError, Problem
 from postroom.mail.tokens import Signer
 from postroom.policy.examples import run_examples

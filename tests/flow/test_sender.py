@@ -19,7 +19,7 @@ from sqlalchemy import insert, update
 from tests.fakes.relay import Act, FakeRelay
 
 from postroom import failpoints
-from postroom.core.model import Brakes, Budget, Mailbox, Site
+from postroom.core.site import Brakes, Budget, Mailbox, Site
 from postroom.errors import Unavailable
 from postroom.mail.tokens import Signer, Token
 from postroom.store import queue, schema

@@ -17,8 +17,9 @@ from pydantic import BaseModel
 from postroom.config import Config, find_config, load_config, load_secrets
 from postroom.core.consistency import check_mailboxes
 from postroom.core.endpoints import Endpoint
-from postroom.core.model import Budget, Span
+from postroom.core.model import Span
 from postroom.core.settings import MailboxTable
+from postroom.core.site import Budget
 from postroom.core.tables import Table, keys_of
 from postroom.errors import ConfigError
 from postroom.house import load_checked_policy

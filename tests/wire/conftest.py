@@ -10,8 +10,8 @@ import pytest
 import structlog
 from tests.wire.live_door import Client, LiveDoor, Open, make_site
 
-from postroom.core.model import Site
 from postroom.core.settings import LimitsTable
+from postroom.core.site import Site
 from postroom.spool import Spool
 
 

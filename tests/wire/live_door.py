@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Self
 
-from postroom.core.model import Brakes, Budget, Mailbox, Site
 from postroom.core.settings import LimitsTable
+from postroom.core.site import Brakes, Budget, Mailbox, Site
 from postroom.intake.smtp import SmtpDoor
 from postroom.spool import Spool
 

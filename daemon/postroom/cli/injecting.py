@@ -18,7 +18,7 @@ from postroom import clock
 from postroom.cli.access import open_spool
 from postroom.cli.tables import print_json_line
 from postroom.config import Config
-from postroom.core.model import Site
+from postroom.core.site import Site
 from postroom.core.units import nearest
 from postroom.errors import NotFound, Unavailable
 from postroom.mail.address import parse_addresses

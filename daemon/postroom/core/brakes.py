@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from postroom.core.effects import SpendBrake
 from postroom.core.facts import Facts
-from postroom.core.model import Brakes, Budget
+from postroom.core.site import Brakes, Budget
 from postroom.mail.address import domain_of
 
 # A token that is due now must not wait because a fraction was rounded.

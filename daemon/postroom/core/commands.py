@@ -30,14 +30,13 @@ from postroom.core.model import (
     Category,
     Direction,
     Handler,
-    Mailbox,
     Outcome,
     Phase,
     Policy,
-    Site,
     Visibility,
     Workflow,
 )
+from postroom.core.site import Mailbox, Site
 from postroom.core.units import nearest
 from postroom.errors import NotAllowed
 from postroom.mail.message import Attachment, ParsedMail

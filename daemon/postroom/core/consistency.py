@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 
-from postroom.core.model import Policy, Site
+from postroom.core.model import Policy
+from postroom.core.site import Site
 from postroom.core.units import nearest, show
 from postroom.errors import Problem
 

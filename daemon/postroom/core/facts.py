@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from postroom.core.model import Mailbox, Phase
+from postroom.core.model import Phase
+from postroom.core.site import Mailbox
 from postroom.mail.message import Envelope, ParsedMail
 from postroom.mail.tokens import Token
 

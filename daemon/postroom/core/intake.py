@@ -14,8 +14,9 @@ from postroom.core.effects import Decision, Effect, EndHold, HoldMail, NoteMailb
 from postroom.core.facts import Arrival, Facts, RequestFact, SameMail, Wish
 from postroom.core.judging import Case, judge
 from postroom.core.letters import letter_to_handler
-from postroom.core.model import Handler, Outcome, Policy, Site, Verdict
+from postroom.core.model import Handler, Outcome, Policy, Verdict
 from postroom.core.opening import open_request
+from postroom.core.site import Site
 from postroom.core.threads import Joining, ThreadReason
 from postroom.core.worktime import due_at
 from postroom.mail.message import Origin

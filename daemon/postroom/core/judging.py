@@ -9,8 +9,9 @@ from typing import Any
 
 from postroom.core.effects import Decision, Effect
 from postroom.core.facts import Arrival, Facts, RequestFact
-from postroom.core.model import Actions, Outcome, Policy, Site, Verdict
+from postroom.core.model import Actions, Outcome, Policy, Verdict
 from postroom.core.routing import Routing, route
+from postroom.core.site import Site
 from postroom.core.threads import ThreadVerdict, choose_thread
 from postroom.core.trust import SenderVerdict, judge_sender
 from postroom.mail.message import Origin

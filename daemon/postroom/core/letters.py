@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from postroom.core.effects import QueueMail
 from postroom.core.facts import Arrival, RequestFact
-from postroom.core.model import Category, Handler, Mailbox, Policy
+from postroom.core.model import Category, Handler, Policy
+from postroom.core.site import Mailbox
 
 # What a notice repeats of a message; the whole is in the request.
 _TEXT_LIMIT = 20_000

@@ -1,7 +1,7 @@
 """What core knows by name: the policy as frozen values, and the words for states.
 
-Made by: policy.loader (from rules/*.toml) and config (Site). All names are checked before they
-get here: whatever a value names exists. Frozen, compared by value.
+Made by: policy.loader, from rules/*.toml (what config.toml adds is in core.site). All names are
+checked before they get here: whatever a value names exists. Frozen, compared by value.
 """
 
 from __future__ import annotations
@@ -398,82 +398,4 @@ class Policy:
                 item.lower() for item in handler.aliases
             ):
                 return handler
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    """An address that customers write to, of config.toml."""
-
-    name: str
-    address: str
-    reply_address: str  # with {token}
-    category: str
-    aliases: tuple[str, ...] = ()
-    priority: str | None = None
-    type: str | None = None
-    auto_reply: bool = True
-    auto_reply_needs: str = "not-fail"  # or "pass"
-    from_name: str = ""
-    language: str = "en"
-    time_zone: str = "UTC"
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """A token bucket: `count` per `period`; count 0 is "off" (no limit)."""
-
-    count: int
-    period: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Brakes:
-    """The brakes of config.toml."""
-
-    answers_per_address: Budget
-    answers_per_domain: Budget
-    answers_in_all: Budget
-    requests_per_address: Budget
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What config.toml says that decisions need."""
-
-    instance: str
-    mailboxes: Mapping[str, Mailbox]
-    brakes: Brakes
-    prefix: str = ""  # of references, such as "R-"
-    same_mail: str = "join"  # or "separate"
-    relays: tuple[str, ...] = ("127.0.0.0/8", "unix")
-    authserv_ids: tuple[str, ...] = ()
-    hold_for: Span = Span(seconds=4 * 3600)
-    handlers_verdict: str = "not-fail"  # or "pass"
-
-    def mailbox_named(self, name: str) -> Mailbox:
-        """Return a mailbox; the first stands in for one that is gone from the config."""
-        return self.mailboxes.get(name) or next(iter(self.mailboxes.values()))
-
-    def is_ours(self, address: str) -> bool:
-        """Whether mail to that address would come back to us."""
-        return self.mailbox_for(address) is not None
-
-    def mailbox_for(self, address: str) -> Mailbox | None:
-        """Return the mailbox that an address belongs to: its own, an alias, any sub-address of
-        them, or any local part in the form of its `reply_address` (DESIGN section 4.1)."""
-        local, _, domain = address.lower().rpartition("@")
-        if not local or not domain:
-            return None
-        for mailbox in self.mailboxes.values():
-            for known in (mailbox.address, *mailbox.aliases):
-                known_local, _, known_domain = known.lower().rpartition("@")
-                if domain == known_domain and local.partition("+")[0] == known_local:
-                    return mailbox
-        for mailbox in self.mailboxes.values():
-            head, _, tail = mailbox.reply_address.lower().partition("{token}")
-            if address.lower().startswith(head) and address.lower().endswith(tail):
-                middle = address.lower()[len(head) : len(address) - len(tail)]
-                if "@" not in middle and middle:
-                    return mailbox
         return None

@@ -25,7 +25,8 @@ from postroom.core.endpoints import (
     later,
     read_endpoint,
 )
-from postroom.core.model import Budget, Span
+from postroom.core.model import Span
+from postroom.core.site import Budget
 from postroom.core.tables import Table
 from postroom.core.units import (
     check_language,

@@ -12,7 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from postroom.core.facts import Arrival, Facts, KnownId, RequestFact, Wish
-from postroom.core.model import Phase, Policy, Site
+from postroom.core.model import Phase, Policy
+from postroom.core.site import Site
 from postroom.mail.refs import find_tags
 
 # Of several tokens in one mail the most internal wins.

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from postroom.core.facts import Arrival
-from postroom.core.model import Site, Verdict
+from postroom.core.model import Verdict
+from postroom.core.site import Site
 from postroom.mail.address import domain_of
 from postroom.mail.auth import read_verdict
 

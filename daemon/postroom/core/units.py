@@ -12,7 +12,8 @@ from datetime import timedelta
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
 
-from postroom.core.model import Budget, Span
+from postroom.core.model import Span
+from postroom.core.site import Budget
 
 SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 OCTETS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}

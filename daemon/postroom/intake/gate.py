@@ -14,8 +14,8 @@ from ipaddress import ip_address
 from socket import AF_UNIX
 from typing import Self
 
-from postroom.core.model import Site
 from postroom.core.settings import LimitsTable
+from postroom.core.site import Site
 from postroom.core.trust import is_relay
 from postroom.errors import Refused
 from postroom.spool import Spool

@@ -16,8 +16,8 @@ from contextlib import suppress
 
 import structlog
 
-from postroom.core.model import Site
 from postroom.core.settings import LimitsTable
+from postroom.core.site import Site
 from postroom.intake.gate import Gate
 from postroom.intake.session import SmtpSession
 from postroom.spool import Spool

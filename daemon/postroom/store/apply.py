@@ -38,7 +38,8 @@ from postroom.core.effects import (
     TakeTurn,
 )
 from postroom.core.facts import Arrival
-from postroom.core.model import Phase, Site
+from postroom.core.model import Phase
+from postroom.core.site import Site
 from postroom.errors import Conflict
 from postroom.mail.tokens import Signer
 from postroom.store import reads, write_mail, write_request

@@ -27,7 +27,8 @@ from postroom.core.facts import (
     TurnFact,
 )
 from postroom.core.intake import SAME_WITHIN
-from postroom.core.model import Phase, Site
+from postroom.core.model import Phase
+from postroom.core.site import Site
 from postroom.core.threads import referenced_ids
 from postroom.errors import NotFound
 from postroom.mail.address import domain_of

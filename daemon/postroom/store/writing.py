@@ -11,7 +11,8 @@ from sqlalchemy import Connection, bindparam, select
 
 from postroom.core.effects import Decision
 from postroom.core.facts import Arrival
-from postroom.core.model import Phase, Site
+from postroom.core.model import Phase
+from postroom.core.site import Site
 from postroom.mail.tokens import Signer
 from postroom.store import schema as t
 from postroom.store.prepared import Prepared

@@ -21,7 +21,8 @@ from postroom.core.commands import Command, WriteAnswer, WriteNote, decide_comma
 from postroom.core.effects import Decision
 from postroom.core.facts import Arrival, Facts, Wish
 from postroom.core.intake import decide_mail, refuse_mail
-from postroom.core.model import Outcome, Policy, Site
+from postroom.core.model import Outcome, Policy
+from postroom.core.site import Site
 from postroom.errors import ConfigError, Conflict, NotAllowed, Unavailable
 from postroom.mail.message import Envelope, ParsedMail
 from postroom.mail.tokens import Signer

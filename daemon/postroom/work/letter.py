@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from postroom.core.model import Mailbox
+from postroom.core.site import Mailbox
 from postroom.mail.compose import Letter
 from postroom.mail.message import Address
 from postroom.mail.tokens import Signer, Token

@@ -24,8 +24,8 @@ import structlog
 from sqlalchemy import Connection
 
 from postroom import failpoints
-from postroom.core.model import Site
 from postroom.core.retry import next_attempt
+from postroom.core.site import Site
 from postroom.errors import Conflict, Unavailable
 from postroom.mail.compose import Letter, addr_spec, compose, is_address
 from postroom.mail.parse import read_part

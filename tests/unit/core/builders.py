@@ -15,25 +15,22 @@ from postroom.core.facts import Arrival, ContactFact, Facts, KnownId, Participan
 from postroom.core.model import (
     Actions,
     AssignMethod,
-    Brakes,
-    Budget,
     Calendar,
     Category,
     Condition,
     Extract,
     Handler,
-    Mailbox,
     Member,
     Phase,
     Policy,
     Priority,
     RequestType,
     Rule,
-    Site,
     Status,
     Transition,
     Workflow,
 )
+from postroom.core.site import Brakes, Budget, Mailbox, Site
 from postroom.mail.message import Address, Envelope, ParsedMail
 from postroom.mail.tokens import Token
 from postroom.policy.patterns import read_expression, read_size_test, read_text_test

@@ -12,7 +12,7 @@ from tests.unit.core.builders import ANN, NOW, OFF, facts
 from postroom.core.brakes import answer_keys, brake_answer, brake_request, request_key
 from postroom.core.effects import SpendBrake
 from postroom.core.facts import BrakeFact, Facts
-from postroom.core.model import Brakes, Budget
+from postroom.core.site import Brakes, Budget
 
 MINUTE = timedelta(minutes=1)
 TWO = Brakes(OFF, OFF, OFF, Budget(2, 20 * MINUTE))

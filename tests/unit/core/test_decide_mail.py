@@ -50,18 +50,8 @@ from postroom.core.effects import (
 )
 from postroom.core.facts import Arrival, BrakeFact, Facts, HandlerFact, KnownId, SameMail, Wish
 from postroom.core.intake import SAME_WITHIN, decide_mail, find_same
-from postroom.core.model import (
-    Brakes,
-    Budget,
-    Calendar,
-    Direction,
-    Outcome,
-    Phase,
-    Policy,
-    Site,
-    Span,
-    Visibility,
-)
+from postroom.core.model import Calendar, Direction, Outcome, Phase, Policy, Span, Visibility
+from postroom.core.site import Brakes, Budget, Site
 from postroom.mail.message import Bounce, FailedRecipient, Origin
 
 HOUR = timedelta(hours=1)

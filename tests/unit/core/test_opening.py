@@ -25,7 +25,8 @@ from tests.unit.core.builders import (
 from postroom.core.effects import OpenRequest, QueueMail, SpendBrake, TakeTurn
 from postroom.core.facts import Arrival, BrakeFact, CompanyFact, Facts
 from postroom.core.intake import decide_mail
-from postroom.core.model import Brakes, Budget, Policy, RequestType, Rule, Site
+from postroom.core.model import Policy, RequestType, Rule
+from postroom.core.site import Brakes, Budget, Site
 
 
 def effects(

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.core.builders import arrival, sender, site
 
 from postroom.core.facts import Arrival
-from postroom.core.model import Site
+from postroom.core.site import Site
 from postroom.core.trust import is_relay, judge_sender
 
 OURS = site(

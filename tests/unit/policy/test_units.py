@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from postroom.core.model import Budget, Span
+from postroom.core.model import Span
+from postroom.core.site import Budget
 from postroom.core.units import (
     nearest,
     parse_address,
