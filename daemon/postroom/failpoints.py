@@ -22,7 +22,7 @@ NAMES = frozenset(
         "desk.decided",  # decided on facts of a moment ago, the transaction not begun
         "apply.begun",  # the transaction is open, nothing written
         "apply.journal",  # the journal row is written
-        "apply.request",  # request, message, history are written
+        "apply.request",  # the row of a new request is written, nothing that belongs to it
         "apply.outbox",  # outbox and deliveries are written
         "apply.written",  # everything written, not committed
         "apply.committed",  # committed, the spool still has the mail
@@ -60,7 +60,7 @@ def disarm() -> None:
 
 
 def arm_from_environment() -> None:
-    """Arm the place that POSTROOM_FAILPOINT names, for crash tests of a whole daemon."""
+    """Arm the place that POSTROOM_FAILPOINT names; called by the crash tests' child processes."""
     spec = os.environ.get("POSTROOM_FAILPOINT", "")
     if not spec:
         return

@@ -41,7 +41,6 @@ from postroom.work.stationery import Stationery
 
 DATABASE_FILE = "postroom.db"
 DOORS, WORK = "doors", "work"
-PARTS = (DOORS, WORK)
 
 
 @dataclass(frozen=True, slots=True)

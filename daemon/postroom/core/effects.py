@@ -233,15 +233,6 @@ class RecordBounce:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A line of history that changes nothing else."""
-
-    request: int | None
-    kind: str
-    text: str
-
-
 Effect = (
     LearnContact
     | OpenRequest
@@ -261,7 +252,6 @@ Effect = (
     | HoldMail
     | EndHold
     | RecordBounce
-    | Note
 )
 
 

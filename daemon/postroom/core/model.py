@@ -265,7 +265,7 @@ class Workflow:
     on_customer: str | None = None
 
     def first_in(self, phase: Phase) -> str | None:
-        """Return the first status of a phase: what `#close` and `#reopen` mean."""
+        """Return the first status of a phase: what `#close` means."""
         return next(
             (status.name for status in self.statuses.values() if status.phase is phase), None
         )

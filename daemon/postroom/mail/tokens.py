@@ -2,7 +2,7 @@
 
 Promise: a token that verifies was made here, for this instance, by one of our keys, and has
 exactly one spelling (but for case). Anything else is None, never an error. Pure.
-Used by: work (signs), core and intake (verify).
+Used by: store and work (sign), work.desk (verifies).
 
 A token reads `<role><n><object><participant><mac>`: the role's letter, the number of digits of the
 object id, both ids (32 digits of RFC 4648 each, lower case, no leading zero, 0 is no digit at

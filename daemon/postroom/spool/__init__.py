@@ -2,7 +2,7 @@
 
 Promise: a mail whose put() is done survives a power cut; numbers have no gaps and are never used
 twice, not even after somebody deleted the file; a claimed mail is not claimed again.
-Used by: intake (put), work.pipeline (claim, finish, defer, quarantine), cli (list, show, retry).
+Used by: intake (put), work.pipeline (claim, finish, defer), cli (list, show, export, retry).
 Fails:   DiskFull or another Unavailable when it cannot write, and then nothing of that put is
          kept; DamagedSpoolError when the file is not a sound spool: it is never overwritten.
 

@@ -25,7 +25,6 @@ from postroom.core.effects import (
     KnowIds,
     LearnContact,
     LinkRequests,
-    Note,
     NoteMailbox,
     OpenRequest,
     QueueMail,
@@ -161,8 +160,6 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
             if work.decision.request is not None:
                 text = f"delivery {effect.delivery}: {effect.diagnostic}"
                 work.note(work.decision.request, "bounced", None, text, effect.because)
-        case Note():
-            work.note(effect.request, effect.kind, None, effect.text, work.decision.reason)
         case _:
             assert_never(effect)
 

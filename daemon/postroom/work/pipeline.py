@@ -97,7 +97,7 @@ class Pipeline:
     def run_once(self) -> int:
         """Take in what is due and work one batch; return how many mails were worked on."""
         self._claim()
-        while self._reading and len(self._deciding) < AT_THE_DESK:
+        while self._may_decide():
             self._decide(self._reading.popleft())
         if not self._deciding:
             return 0
@@ -105,6 +105,15 @@ class Pipeline:
         with self._given_back(batch.mails):
             self._finish(batch)
         return len(batch.mails)
+
+    def _may_decide(self) -> bool:
+        """Whether to hand on a batch before looking at the next one's outcome.
+
+        With something at the desk nobody waits for a reader: it may be hanging.
+        """
+        if not self._reading or len(self._deciding) >= AT_THE_DESK:
+            return False
+        return not self._deciding or self._reading[0].answers.done()
 
     def _claim(self) -> None:
         while len(self._reading) < IN_FLIGHT:
