@@ -3,6 +3,7 @@
 #   make demo     see it work: starts the daemon, plays a short story, keeps running
 #   make test     install what the tests need (Debian packages by apt), run them all
 #   make check    ruff, mypy, import contracts
+#   make soak     live through 10,000 random histories of mail: does anybody read what is not for him?
 #   make bench    measure, print a table
 #   make lock     choose new versions of the libraries (uv.lock)
 #   make wheel    build dist/*.whl
@@ -16,7 +17,7 @@ APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout
 PACKAGES := tests/debian-packages
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock wheel packages clean
+.PHONY: help demo test check soak bench lock wheel packages clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -32,6 +33,11 @@ check: $(READY)
 	$(BIN)/ruff format --check daemon tests bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Others each time; the output names the seed, and POSTROOM_SEED=… lives through the same again.
+soak: $(READY)
+	POSTROOM_HISTORIES=$${POSTROOM_HISTORIES:-10000} POSTROOM_SEED=$${POSTROOM_SEED:-$$(date +%s)} \
+		$(BIN)/pytest tests/fuzz/test_visibility.py -n 2 -v -rP -k nobody $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python -m bench.run $(ARGS)

@@ -55,6 +55,9 @@ relay = "maildir:sent"
 [brakes]
 answers_per_address = "off"
 answers_per_domain = "off"
+answers_per_day = "off"
+answers_alike = "off"
+notices_in_all = "off"
 answers_in_all = "off"
 requests_per_address = "off"
 [limits]

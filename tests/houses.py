@@ -43,6 +43,7 @@ from postroom.work.readers import Readers
 from postroom.work.sender import Sender
 from postroom.work.stationery import Stationery
 from postroom.work.transport import Transport, from_url
+from postroom.work.vouching import Voucher
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday; offices in Oslo close at 14:00 UTC
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
@@ -72,7 +73,7 @@ readers = 1
 disk_reserve = "1MB"
 """
 
-TEAM = """
+LOUD = """
 [[handler]]
 name = "eva"
 full_name = "Eva Berg"
@@ -89,6 +90,8 @@ name = "kim"
 full_name = "Kim Lund"
 email = "kim@example.com"
 """
+# Most tests are about customers: here nobody inside wants to hear of anything.
+TEAM = LOUD.replace("email =", "notify = []\nemail =")
 CATEGORIES = """
 [[category]]
 name = "support"
@@ -287,7 +290,11 @@ def bounce_of(sent: EmailMessage, status: str = "5.1.1") -> bytes:
 
 
 def envelope(
-    house: House, raw: bytes, sender: str | None = None, recipient: str | None = None
+    house: House,
+    raw: bytes,
+    sender: str | None = None,
+    recipient: str | None = None,
+    peer: str = "127.0.0.1",
 ) -> Envelope:
     """Return the envelope of a mail; by default its headers say from whom to whom."""
     parsed = email.message_from_bytes(raw, policy=email.policy.default)
@@ -299,15 +306,19 @@ def envelope(
         transport="smtp",
         mailbox=_mailbox_of(house, to),
         received_at=house.desk.clock(),
-        peer="127.0.0.1",
+        peer=peer,
     )
 
 
 def accept(
-    house: House, raw: bytes, sender: str | None = None, recipient: str | None = None
+    house: House,
+    raw: bytes,
+    sender: str | None = None,
+    recipient: str | None = None,
+    peer: str = "127.0.0.1",
 ) -> str:
     """Spool one mail, as the door would; return its spool id."""
-    return house.spool.put(envelope(house, raw, sender, recipient), raw).result(20)
+    return house.spool.put(envelope(house, raw, sender, recipient, peer), raw).result(20)
 
 
 def _address(header: Any) -> str:
@@ -336,9 +347,9 @@ def shared_readers() -> Readers:
     return readers
 
 
-def work(house: House) -> int:
+def work(house: House, voucher: Voucher | None = None) -> int:
     """Work on spooled mail until nothing is due; return how many mails left the spool."""
-    pipeline = Pipeline(house.spool, shared_readers(), house.desk)
+    pipeline = Pipeline(house.spool, shared_readers(), house.desk, voucher=voucher)
     while pipeline.run_once():
         pass
     _until_written(house)

@@ -27,6 +27,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from postroom import logs, parent
 from postroom.config import Config
+from postroom.dns import Resolver
 from postroom.errors import ConfigError, PostroomError, Unavailable
 from postroom.house import (
     DOORS,
@@ -41,6 +42,7 @@ from postroom.intake.smtp import SmtpDoor
 from postroom.spool import Spool
 from postroom.work import ticker
 from postroom.work.pipeline import Pipeline
+from postroom.work.vouching import Voucher
 
 log = structlog.get_logger()
 
@@ -176,6 +178,16 @@ class _Doors:
             await process.wait()
 
 
+def _open_voucher(config: Config) -> Voucher:
+    table = config.dns
+    resolver = Resolver(
+        table.addresses,
+        query_seconds=table.timeout.total_seconds(),
+        mail_seconds=table.total.total_seconds(),
+    )
+    return Voucher(resolver)
+
+
 class _Worker:
     """Pipeline, sender and ticker, each in a thread of its own."""
 
@@ -187,8 +199,14 @@ class _Worker:
         self._readers = open_readers(config)
         self._stack.callback(self._readers.close)
         self._sender = open_sender(self.house)
+        voucher = _open_voucher(config)
+        self._stack.callback(voucher.close)
         self._pipeline = Pipeline(
-            self.house.spool, self._readers, self.house.desk, on_mail=self._sender.wake
+            self.house.spool,
+            self._readers,
+            self.house.desk,
+            on_mail=self._sender.wake,
+            voucher=voucher,
         )
         self._stop = threading.Event()
         self._reloading = threading.Lock()

@@ -19,6 +19,7 @@ from postroom.core.endpoints import check_instance, check_node, later
 from postroom.core.settings import (
     BrakesTable,
     DatabaseTable,
+    DnsTable,
     FilePath,
     LimitsTable,
     ListenTable,
@@ -53,6 +54,7 @@ class Config(Table):
     listen: list[ListenTable] = Field(default=[])
     outgoing: OutgoingTable = OutgoingTable()
     trust: TrustTable = TrustTable()
+    dns: DnsTable = DnsTable()
     brakes: BrakesTable = BrakesTable()
     requests: RequestsTable = RequestsTable()
     limits: LimitsTable = LimitsTable()
@@ -129,6 +131,9 @@ class Config(Table):
                 answers_per_domain=self.brakes.answers_per_domain,
                 answers_in_all=self.brakes.answers_in_all,
                 requests_per_address=self.brakes.requests_per_address,
+                answers_per_day=self.brakes.answers_per_day,
+                answers_alike=self.brakes.answers_alike,
+                notices_in_all=self.brakes.notices_in_all,
             ),
             prefix=self.requests.prefix,
             same_mail=self.requests.same_mail,
@@ -136,6 +141,7 @@ class Config(Table):
             authserv_ids=tuple(self.trust.authserv_id),
             hold_for=self.trust.hold_for,
             handlers_verdict=self.trust.handlers,
+            notice_size=self.limits.notice_size,
         )
 
 
@@ -152,6 +158,7 @@ def _mailbox(table: MailboxTable) -> Mailbox:
         auto_reply=table.auto_reply,
         auto_reply_needs=table.auto_reply_needs,
         from_name=table.from_name,
+        handler_name=table.handler_name,
         language=table.language,
         time_zone=table.time_zone,
     )

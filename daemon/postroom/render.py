@@ -19,7 +19,7 @@ from jinja2.environment import Template
 from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from postroom.core.units import nearest, show
 from postroom.core.variables import EMPTY, SAMPLE
@@ -29,12 +29,16 @@ from postroom.shipped import shipped_texts
 OUTPUT_CHARS = 1_000_000
 SUBJECT_CHARS = 900  # RFC 5322 §2.1.1 allows 998 octets of a line; compose folds
 REPEAT_CHARS = 100_000  # the longest text that `"-" * n` makes
+QUOTED_LINES = 200
+LINE_CHARS = 200  # of a name, an address, a reason in a mail
 
 FOLDER = "templates/mail/"
 
 _PATH = re.compile(re.escape(FOLDER) + r"([^./]+)\.([A-Za-z0-9-]+)\.j2")
 # C0, DEL, C1, line and paragraph separators: nothing that could end a header line or hide in it.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# They turn text around them, too, and make a name look like another.
+_DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _REPLIES = re.compile(r"^(?:(?:re|sv|aw|antw|vs)\s*(?:\[\d+\])?:\s*){2,}", re.IGNORECASE)
 
 
@@ -75,6 +79,32 @@ class _Extracted(dict[str, Any]):
         return ""
 
 
+# ---- filters
+
+
+def one_line(value: object, most: int = LINE_CHARS) -> str:
+    """Make a value one line of bounded length, so that a name cannot pretend to be our words."""
+    line = " ".join(_CONTROL.sub(" ", _DIRECTIONS.sub("", str(value))).split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def quote(value: object, mark: str = "> ", most: int = QUOTED_LINES) -> str:
+    """Put a mark before each line; what is more than `most` lines becomes "[…]"."""
+    # splitlines() knows every line end that some mail client knows: no line goes unmarked.
+    lines = str(value).strip("\r\n").rstrip().splitlines()
+    if len(lines) > most:
+        lines = [*lines[:most], "[…]"]
+    return "\n".join((mark + line).rstrip() for line in lines)
+
+
+def lines(value: object) -> Markup:
+    """Escape a text for HTML and keep its line breaks and runs of spaces."""
+    text = value if isinstance(value, str) else str(value)  # Markup stays what it is
+    escaped = [str(escape(line.expandtabs(4))) for line in text.splitlines()]
+    spaced = (re.sub("^ |(?<= ) ", "&nbsp;", line) for line in escaped)
+    return Markup("<br>\n".join(spaced))  # noqa: S704 - escaped above
+
+
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     """One template, compiled twice: autoescape holds for a whole file, but text is not HTML."""
@@ -94,9 +124,22 @@ class _Compiled:
             return None
         context = template.new_context(dict(variables))
         if self.needs_root:
+            context.blocks = _Closed(context.blocks)
             _joined(template.root_render_func(context))
+            context.blocks = dict(context.blocks.items())
         chain = context.blocks.get(name)
         return _joined(chain[0](context)) if chain else None
+
+
+class _Closed(dict[str, Any]):
+    """Blocks that say nothing: a file is run for its names and parents, not yet for its words."""
+
+    def __getitem__(self, name: str) -> Any:
+        return [_silent]
+
+
+def _silent(_context: Context) -> Iterator[str]:
+    yield from ()
 
 
 def _joined(pieces: Iterator[str]) -> str:
@@ -187,7 +230,7 @@ class _Library:
 
 
 def _environment(texts: Mapping[str, str], *, autoescape: bool) -> _Environment:
-    return _Environment(
+    environment = _Environment(
         loader=FunctionLoader(texts.get),
         undefined=StrictUndefined,
         autoescape=autoescape,
@@ -196,6 +239,8 @@ def _environment(texts: Mapping[str, str], *, autoescape: bool) -> _Environment:
         auto_reload=False,
         cache_size=-1,
     )
+    environment.filters |= {"line": one_line, "quote": quote, "lines": lines}
+    return environment
 
 
 def _completed(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -279,8 +324,12 @@ def _text(text: str) -> str:
 
 
 def _subject(text: str, tag: str) -> str:
-    """Make one line: no control characters, "Re:" once, the tag there whatever was cut."""
-    line = " ".join(_CONTROL.sub(" ", text).split())
+    """Make one line: no control characters, "Re:" once, the tag once and whatever was cut."""
+    line = _CONTROL.sub(" ", text)
+    if tag and line.count(tag) > 1:  # the customer's own subject had it
+        head, _, tail = line.rpartition(tag)
+        line = f"{head.replace(tag, ' ')} {tag}{tail}"
+    line = " ".join(line.split())
     line = _REPLIES.sub("Re: ", line)
     if tag and (tag not in line or line.index(tag) > SUBJECT_CHARS):
         line = f"{line[:SUBJECT_CHARS]} {tag}".strip()
@@ -328,6 +377,19 @@ def _fault(library: _Library, path: str, sample: Mapping[str, Any]) -> str | Non
     return None
 
 
+def _own_names(tree: nodes.Template) -> Iterator[str]:
+    """Yield the names that a template gives itself: `set`, macros, imports."""
+    for name in tree.find_all(nodes.Name):
+        if name.ctx == "store":
+            yield name.name
+    for macro in tree.find_all(nodes.Macro):
+        yield macro.name
+    for imported in tree.find_all(nodes.Import):
+        yield imported.target
+    for chosen in tree.find_all(nodes.FromImport):
+        yield from (name if isinstance(name, str) else name[1] for name in chosen.names)
+
+
 def _unknown_variable(
     library: _Library, path: str, extracted: Collection[str] | None
 ) -> str | None:
@@ -338,7 +400,7 @@ def _unknown_variable(
     except TemplateError:
         return None  # rendering says it better
     values = {**SAMPLE, "extracted": None if extracted is None else dict.fromkeys(extracted)}
-    known = {*values, "body"}
+    known = {*values, *_own_names(tree), "body"}
     for name in sorted(undeclared - known):
         return f"there is no variable {show(name)}" + nearest(name, known)
     for node in tree.find_all(nodes.Getattr):

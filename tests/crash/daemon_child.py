@@ -29,7 +29,7 @@ from tests.houses import RULES, envelope
 
 from postroom import failpoints
 from postroom.config import load_config
-from postroom.core.commands import Close
+from postroom.core.changes import Close
 from postroom.errors import NotAllowed
 from postroom.house import House, open_house, open_sender
 from postroom.mail.parse import read_mail

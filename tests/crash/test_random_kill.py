@@ -37,6 +37,8 @@ NO_BRAKES = """
 [brakes]
 answers_per_address = "off"
 answers_per_domain = "off"
+answers_per_day = "off"
+answers_alike = "off"
 answers_in_all = "off"
 requests_per_address = "off"
 """

@@ -11,12 +11,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.houses import (
+    NOON,
     accept,
     bounce_of,
+    clock_of,
+    fire,
     mail,
     make_house,
     outcomes,
@@ -29,7 +33,7 @@ from tests.houses import (
     work,
 )
 
-from postroom.core.commands import ChangeTags
+from postroom.core.changes import Change, ChangeStatus, ChangeTags, Close, Postpone
 from postroom.house import House
 from postroom.store import audit as store
 from postroom.store import schema as t
@@ -69,8 +73,18 @@ def damage(data: Path) -> None:
         opened.write(b"\xff" * size)
 
 
+def armed(kind: str, **subject: int) -> str:
+    """Return the SQL that arms a timer; it is the third of the house of `furnish`."""
+    names, values = ", ".join(subject), ", ".join(map(str, subject.values()))
+    return (
+        f"INSERT INTO timer (kind, state, due_at, {names}) "
+        f"VALUES ('{kind}', 'armed', '2026-11-20 12:00:00.000000', {values})"
+    )
+
+
 # The house of `furnish`: journal 1 opened request 1, 2 appended, 3 duplicate, 4 ignored, 5 held
-# (hold 1), 6 bounce, 7 quarantined, 8 opened request 2 by a machine, without an automatic reply.
+# (hold 1, timer 1), 6 bounce, 7 quarantined, 8 opened request 2 by a machine, without an automatic
+# reply; it is postponed (timer 2).
 CASES: dict[str, Case] = {
     "outcome-unknown": Case(
         "journal 4", sql("UPDATE journal SET outcome = 'forgotten' WHERE id = 4")
@@ -110,8 +124,38 @@ CASES: dict[str, Case] = {
         "hold 1", sql("UPDATE journal SET outcome = 'ignored' WHERE outcome = 'held'")
     ),
     "hold-nobodys": Case("hold 1", sql("UPDATE hold SET responsible = NULL")),
-    "hold-without-timer": Case("hold 1", sql("UPDATE timer SET state = 'cancelled'")),
+    "hold-without-timer": Case(
+        "hold 1", sql("UPDATE timer SET state = 'cancelled' WHERE kind = 'hold'")
+    ),
+    "hold-without-timer, but one that a command armed": Case(
+        "hold 1", sql("UPDATE timer SET kind = 'refuse' WHERE kind = 'hold'")
+    ),
     "timer-stray": Case("timer 1", sql("UPDATE hold SET state = 'refused'")),
+    **{
+        f"timer-stray, to {kind}": Case(
+            "timer 3",
+            sql(armed(kind, hold_id=1), "UPDATE hold SET state = 'opened'"),
+        )
+        for kind in ("accept", "refuse")
+    },
+    "postponed-without-timer": Case(
+        "request 2", sql("UPDATE timer SET state = 'fired' WHERE kind = 'activate'")
+    ),
+    "postponed-without-timer, but without a moment": Case(
+        "request 2", sql("UPDATE timer SET due_at = NULL WHERE kind = 'activate'")
+    ),
+    "activate-stray": Case("timer 2", sql("UPDATE request SET phase = 'closed' WHERE id = 2")),
+    "activate-stray, of another request": Case("timer 3", sql(armed("activate", request_id=1))),
+    "activate-stray, without a moment": Case(
+        "timer 2", sql("UPDATE request SET postponed_until = NULL WHERE id = 2")
+    ),
+    "timer-aimless": Case("timer 3", sql(armed("escalate", request_id=1))),
+    "timer-aimless, for no hold": Case("timer 3", sql(armed("accept", request_id=1))),
+    "timer-aimless, for no request": Case("timer 3", sql(armed("activate", hold_id=1))),
+    "timer-aimless, for no delivery": Case(
+        "timer 3", sql(armed("undelivered", request_id=1, delivery_id=99))
+    ),
+    "timer-aimless, at no moment": Case("timer 1", sql("UPDATE timer SET due_at = NULL")),
     "message-id-stray": Case(
         "message-id first@example.net",
         sql("UPDATE message_ref SET request_id = 99 WHERE message_id = 'first@example.net'"),
@@ -188,6 +232,7 @@ def furnish(house: House) -> None:
     quarantine(house, mail("Cursed"))
     put_in(house, mail("Disk full", headers={"Auto-Submitted": "auto-generated"}))
     house.desk.command(ChangeTags(add=("billing",)), 1, "eva")
+    house.desk.command(Postpone(NOON + timedelta(days=2)), 2, "eva")
     send(house)
     accept(house, mail("Not yet worked on"))
 
@@ -237,7 +282,7 @@ def test_a_house_with_one_of_everything_is_sound(house: House) -> None:
         "journal": 8,
         "request": 2,
         "hold": 1,
-        "timer": 1,
+        "timer": 2,
     }
 
 
@@ -315,9 +360,44 @@ def test_a_new_spool_file_begins_a_new_series_and_the_old_one_is_still_checked(
 
 
 def test_a_hold_that_never_opens_needs_no_timer(folder: Path) -> None:
-    sql("DELETE FROM timer", "UPDATE hold SET until = NULL")(folder / "var")
+    sql("DELETE FROM timer WHERE kind = 'hold'", "UPDATE hold SET until = NULL")(folder / "var")
     with make_house(folder) as house:
         assert audit(house.database, house.spool).ok
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE timer SET due_at = '2027-01-01 00:00:00.000000'",
+        armed("accept", hold_id=1),
+        armed("refuse", hold_id=1),
+        armed("undelivered", request_id=1, delivery_id=1),
+    ],
+)
+def test_an_armed_timer_of_any_kind_is_no_finding(statement: str, folder: Path) -> None:
+    sql(statement)(folder / "var")
+    with make_house(folder) as house:
+        kinds = {timer.kind for timer in rows(house, t.timer, state="armed")}
+        assert kinds >= {"hold", "activate"}
+        assert audit(house.database, house.spool).findings == ()
+
+
+def test_a_request_that_is_postponed_without_a_moment_needs_no_timer(house: House) -> None:
+    house.desk.command(ChangeStatus("postponed"), 1, "eva")
+    assert rows(house, t.request, id=1, phase="postponed", postponed_until=None)
+    assert audit(house.database, house.spool).findings == ()
+
+
+@pytest.mark.parametrize("change", [Close(), Postpone(None), Postpone(NOON + timedelta(days=3))])
+def test_whatever_becomes_of_a_postponed_request_is_no_finding(
+    change: Change, house: House
+) -> None:
+    house.desk.command(change, 2, "eva")
+    assert audit(house.database, house.spool).findings == ()
+    clock_of(house).forward(days=4)
+    fire(house)
+    assert [] == rows(house, t.timer, state="armed")
+    assert audit(house.database, house.spool).findings == ()
 
 
 def test_findings_of_one_kind_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,8 +27,9 @@ def test_what_init_writes_passes_check_and_takes_mail_in(tmp_path: Path) -> None
     assert checked["found"]["templates rendered"]
     shop.take_in(mail())
     assert ["opened"] == [entry["outcome"] for entry in shop.json("journal", "list")]
-    assert ["sent"] == [entry["state"] for entry in shop.json("outbox", "list")]
-    assert 1 == len(list((folder / "var" / "sent" / "new").iterdir()))
+    sent = [(entry["kind"], entry["state"]) for entry in shop.json("outbox", "list")]
+    assert [("auto-reply", "sent"), ("notice", "sent")] == sent
+    assert 2 == len(list((folder / "var" / "sent" / "new").iterdir()))
 
 
 def test_the_key_and_the_data_are_for_nobody_else(tmp_path: Path) -> None:

@@ -78,8 +78,10 @@ def test_a_stranger_is_held_and_the_owner_is_told(house: House) -> None:
     assert row(house, t.timer).due_at == hold.until
     assert len(rows(house, t.message)) == 1
     told = [reply for reply in send(house) if reply["To"] == "eva@example.com"]
-    assert [f"Held: Re: Hello {'[acme #1]'}"] == [notice["Subject"] for notice in told]
-    assert "What did she say?" in told[0].get_content()
+    assert {"Re: How do I pay? [acme #1]"} == {notice["Subject"] for notice in told}
+    bodies = [body.get_content() for notice in told if (body := notice.get_body(("plain",)))]
+    [asked] = [body for body in bodies if body.startswith("A mail waits for your decision: ")]
+    assert "\n    What did she say?" in asked
     [line] = rows(house, t.history, kind="hold")
     assert (line.to_value, line.because) == ("waiting", entry.reason)
 

@@ -28,7 +28,7 @@ from tests.houses import (
 )
 
 from postroom import failpoints
-from postroom.core.commands import ChangeTags
+from postroom.core.changes import ChangeTags
 from postroom.errors import Unavailable
 from postroom.house import House
 from postroom.spool.model import SpoolState
@@ -315,8 +315,11 @@ def test_a_rule_tells_people(tmp_path: Path) -> None:
         notices = [notice for notice in send(house) if notice["Auto-Submitted"] != "auto-replied"]
         assert [notice["To"] for notice in notices] == ["eva@example.com", "x@example.org"]
         assert all("Please pay." in notice.as_string() for notice in notices)
-        told = ("notice to eva@example.com, x@example.org", 'rule "invoices"')
-        assert told in history(house, "mail")
+        assert [f"notice to {address}" for address in ("eva@example.com", "x@example.org")] == [
+            said for said, why in history(house, "mail") if why == 'rule "invoices"'
+        ]
+        # A handler answers the customer; who is no handler is heard inside only.
+        assert [outbox.reply_role for outbox in rows(house, t.outbox, kind="notice")] == ["h", "s"]
 
 
 def test_a_rule_passes_the_mail_on_as_it_came(tmp_path: Path) -> None:

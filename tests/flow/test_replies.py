@@ -24,7 +24,8 @@ from tests.houses import (
     shared_readers,
 )
 
-from postroom.core.commands import ChangeStatus, Close, WriteAnswer
+from postroom.core.changes import ChangeStatus, Close
+from postroom.core.commands import WriteAnswer
 from postroom.house import House
 from postroom.mail.tokens import Token
 from postroom.store import schema as t

@@ -53,6 +53,8 @@ def render(
         raise ValueError("no such variable")
     if template == "away":
         raise Unavailable("database: away")
+    if template == "reply":
+        return Words("Re: x", f"{variables['reply']['note']}\n{variables['reply']['answer']}\n")
     return Words(f"Re: {variables['subject']}", f"{template} {language} {version} {layout}\n.\n")
 
 
@@ -239,6 +241,30 @@ def test_only_an_answer_is_not_automatic(
     assert mail["x-auto-response-suppress"] == suppress
     assert mail["x-postroom-loop"] == "acme"
     assert mail["reply-to"] == "support@example.com"
+
+
+@pytest.mark.parametrize(("roles", "role"), [("nh", "h"), ("n", "n"), ("", "c")])
+def test_a_template_knows_where_its_reader_may_write(
+    post: Post, relay: FakeRelay, roles: str, role: str
+) -> None:
+    post.add(template="reply", kind="notice", reply_role=role, reply_object=3)
+    post.sender.run_once()
+    words = parsed(relay.mails[0].raw).get_content().split()
+    expected = tuple(Token(given, 3, 7) for given in roles)
+    assert expected == SIGNER.find(words, [SUPPORT.reply_address])
+
+
+def test_everybody_on_an_answer_sees_the_same_to_and_cc(post: Post, relay: FakeRelay) -> None:
+    shown = {"to_addresses": [["Eva", "eva@example.net"]], "cc_addresses": [["", "ola@x.no"]]}
+    post.add("ola@x.no", kind="answer", thread_index="AQ" * 15 + "==", **shown)
+    post.sender.run_once()
+    [taken] = relay.mails
+    mail = parsed(taken.raw)
+    assert (taken.recipient, mail["to"], mail["cc"]) == (
+        *("ola@x.no", "Eva <eva@example.net>", "ola@x.no"),
+    )
+    assert mail["thread-topic"] == "Printer"
+    assert mail["thread-index"].startswith("AQ" * 14)
 
 
 def test_attachments_are_cut_from_the_received_mail(post: Post, relay: FakeRelay) -> None:

@@ -38,10 +38,14 @@ def test_a_mail_sent_with_swaks_is_answered_into_the_maildir(tmp_path: Path) -> 
             text=True,
         ).stdout
         assert "queued as" in said
-        [raw] = _wait_for_mail(desk / "var" / "sent" / "new")
+        raws = _wait_for_mail(desk / "var" / "sent" / "new", 2)
         [request] = json.loads(_postroom("request", "list", "--json", *config))
     assert ("The printer burns", "open") == (request["subject"], request["status"])
-    reply = email.message_from_bytes(raw, policy=email.policy.default)
+    mails = [email.message_from_bytes(raw, policy=email.policy.default) for raw in raws]
+    # The customer's automatic reply, and the notice to whoever got the request.
+    [reply] = [mail for mail in mails if mail["Auto-Submitted"] == "auto-replied"]
+    [notice] = [mail for mail in mails if mail is not reply]
+    assert "Help." in notice.as_string()
     assert "auto-replied" == reply["Auto-Submitted"]
     assert "kari@customer.example" == reply["To"]
     # swaks has no Message-ID of its own unless asked; what it sent is what is answered.
@@ -86,8 +90,8 @@ def _daemon(folder: Path, config: list[str]) -> Iterator[None]:
         assert 0 == daemon.wait(30), log.read_text()
 
 
-def _wait_for_mail(folder: Path) -> list[bytes]:
-    _until(lambda: any(folder.iterdir()), folder)
+def _wait_for_mail(folder: Path, count: int) -> list[bytes]:
+    _until(lambda: len(list(folder.iterdir())) >= count, folder)
     return [path.read_bytes() for path in folder.iterdir()]
 
 

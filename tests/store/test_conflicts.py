@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.houses import (
+    NOON,
     ROUTING,
     accept_hold,
     another_desk,
@@ -35,7 +37,7 @@ from tests.houses import (
 )
 
 from postroom import failpoints
-from postroom.core.commands import ChangeTags, Close
+from postroom.core.changes import Change, ChangeTags, Close, Postpone
 from postroom.core.facts import Wish
 from postroom.errors import Conflict, NotAllowed
 from postroom.house import House
@@ -50,9 +52,12 @@ ANN, BOB = "Ann Berg <ann@example.net>", "Bob Dahl <bob@example.org>"
 NO_BRAKES = """
 [brakes]
 answers_per_address = "off"
+answers_per_day = "off"
 answers_per_domain = "off"
+answers_alike = "off"
 answers_in_all = "off"
 requests_per_address = "off"
+notices_in_all = "off"
 """
 
 
@@ -263,6 +268,7 @@ def test_two_mails_at_once_take_two_tokens_of_one_bucket(
     assert buckets == {
         "request-address:ann@example.net": (17.0, 3),
         "answer-address:ann@example.net": (0.0, 2),
+        "answer-day:ann@example.net": (1.0, 2),
         "answer-domain:example.net": (98.0, 2),
         "answer-all": (998.0, 2),
     }
@@ -420,6 +426,30 @@ def test_a_hold_ends_in_one_way_only(
     assert (row(house, t.hold).state, row(house, t.timer).state) == (wins, timer)
     assert len(rows(house, t.journal_history)) == 1
     assert len(rows(house, t.message)) == (2 if wins == "refused" else 3)
+    check_sound(house)
+
+
+@pytest.mark.parametrize(
+    ("change", "phase"),
+    [
+        (Postpone(NOON + timedelta(hours=9)), "postponed"),
+        (Postpone(None), "active"),
+        (Close(), "closed"),
+    ],
+)
+def test_a_timer_that_was_cancelled_just_then_wakes_nothing_in_silence(
+    house: House, slow: WatchedDesk, fast: WatchedDesk, change: Change, phase: str
+) -> None:
+    put_in(house, mail())
+    house.desk.command(Postpone(NOON + timedelta(hours=1)), 1, "eva")
+    clock_of(house).forward(hours=2)
+    meanwhile(lambda: fast.command(change, 1, "eva"))
+    with capture_logs() as logged:
+        assert ticker.fire_due(slow, shared_readers()) == 0
+    assert ["timer.obsolete"] == [event["event"] for event in logged]
+    assert slow.conflicts == ["request 1 has changed"]
+    assert row(house, t.request).phase == phase
+    assert rows(house, t.timer)[0].state == "cancelled"
     check_sound(house)
 
 

@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command, op
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Column, Connection
+from tests.houses import (
+    LOUD,
+    NOON,
+    clock_of,
+    fire,
+    mail,
+    make_house,
+    put_in,
+    reply_to,
+    row,
+    rows,
+    send,
+)
 
 from postroom import store
+from postroom.core.changes import Postpone
 from postroom.errors import StaleSchema, Unavailable
 from postroom.store import migrate
+from postroom.store import schema as t
 from postroom.store.db import Database
 from postroom.store.migrate import HEAD, current, open_database, upgrade
 from postroom.store.schema import metadata
+from postroom.work.audit import audit
 
 
 @pytest.fixture
@@ -106,16 +126,131 @@ def test_somebody_elses_database_is_left_alone(file: Path) -> None:
     assert tables(file) == {"ticket"}
 
 
-def test_an_older_database_is_upgraded_when_told(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # There is one migration only: an empty database is the older one.
+def made_by(revision: str, file: Path) -> None:
+    """Make a database as it was when this migration was the newest."""
+
+    def make(connection: Connection) -> None:
+        config = Config()
+        folder = Path(str(store.__file__)).parent / "migrations"
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
     file.touch()
     database = Database(file)
-    assert upgrade(database) == "none"
+    database.write(make)
+    assert current(database) == revision
+    database.close()
+
+
+def columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def aged(revision: str, file: Path) -> dict[str, int]:
+    """Make a database anew as of this migration, with what its tables hold; return the counts."""
+    newer = file.with_suffix(".newer")
+    file.rename(newer)
+    made_by(revision, file)
+    counts = {}
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute(f"ATTACH '{newer}' AS newer")
+        for name in sorted(tables(file) & set(metadata.tables)):
+            known = ", ".join(f'"{column}"' for column in columns(db, name))
+            db.execute(f"INSERT INTO {name} ({known}) SELECT {known} FROM newer.{name}")
+            counts[name] = db.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+    return counts
+
+
+@pytest.mark.parametrize("revision", ["none", "0001"])
+def test_an_older_database_is_upgraded_when_told(file: Path, revision: str) -> None:
+    if revision == "none":
+        file.touch()
+    else:
+        made_by(revision, file)
+        with pytest.raises(StaleSchema, match="postroom db upgrade"):
+            open_database(file)
+    database = Database(file)
+    assert upgrade(database) == revision
     assert upgrade(database) == HEAD  # again: where it stood, and nothing to do
     assert current(database) == HEAD
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
     database.close()
+    fresh = file.with_name("fresh.db")
+    open_database(fresh).close()
+    assert _indexes(file) == _indexes(fresh)
+
+
+def test_a_house_of_the_first_schema_works_on_after_its_upgrade(tmp_path: Path) -> None:
+    with make_house(tmp_path, rules={"team": LOUD}) as house:
+        put_in(house, mail("How do I pay?"))
+        put_in(house, mail("A lawsuit"))
+        file = house.database.file
+    counts = aged("0001", file)
+    # What the first version wrote into the outbox led to no addresses of people inside.
+    run(
+        file,
+        "UPDATE outbox SET reply_role = NULL, reply_participant = NULL WHERE kind <> 'auto-reply'",
+    )
+    assert (1, 2, 1, 1) == tuple(counts[name] for name in ("request", "journal", "hold", "timer"))
+    with pytest.raises(StaleSchema):
+        open_database(file)
+    database = Database(file)
+    assert upgrade(database) == "0001"
+    database.close()
+    with make_house(tmp_path, rules={"team": LOUD}) as house:
+        for name, count in counts.items():
+            assert count == len(rows(house, metadata.tables[name])), name
+        assert audit(house.database, house.spool).findings == ()
+        request = row(house, t.request)
+        assert (request.generations, request.status) == ({}, "open")
+        assert [False] == [message.is_draft for message in rows(house, t.message)]
+        assert ["timer"] == [timer.actor for timer in rows(house, t.timer)]
+        # What waited is sent, its answer finds the request, its owner hears of it.
+        [reply] = [one for one in send(house) if "ann@example.net" in one["To"]]
+        assert put_in(house, reply_to(reply)).request_id == 1
+        [notice] = [one for one in send(house) if one["To"] == "eva@example.com"]
+        answer = mail(
+            *("Re: it", "By card.\n"), sender="Eva Berg <eva@example.com>", to=notice["Reply-To"]
+        )
+        assert (put_in(house, answer).outcome, row(house, t.request).replied_at) == (
+            *("appended", clock_of(house)()),
+        )
+        house.desk.command(Postpone(NOON + timedelta(hours=3)), 1, "eva")
+        clock_of(house).forward(hours=4)
+        assert fire(house) == 2  # the hold opens, the request is awake
+        assert [("active",), ("active",)] == [(one.phase,) for one in rows(house, t.request)]
+        assert audit(house.database, house.spool).findings == ()
+
+
+def test_an_upgrade_of_an_older_database_that_fails_leaves_it_as_it_was(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_column = op.add_column
+
+    def cut_short(table: str, column: Column[Any]) -> None:
+        if table == "outbox":
+            raise ZeroDivisionError
+        add_column(table, column)
+
+    made_by("0001", file)
+    before = [columns_of(file, name) for name in sorted(tables(file))]
+    database = Database(file)
+    with monkeypatch.context() as patched:
+        patched.setattr("alembic.op.add_column", cut_short)
+        with pytest.raises(ZeroDivisionError):
+            upgrade(database)
+    assert current(database) == "0001"
+    assert before == [columns_of(file, name) for name in sorted(tables(file))]
+    assert upgrade(database) == "0001"
+    database.close()
+
+
+def columns_of(file: Path, table: str) -> list[str]:
+    with closing(sqlite3.connect(file)) as connection:
+        return columns(connection, table)
 
 
 def test_a_first_start_that_was_cut_short_is_made_good(file: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from postroom.core.consistency import check_mailboxes
 from postroom.core.endpoints import Endpoint
 from postroom.core.model import Span
 from postroom.core.settings import MailboxTable
-from postroom.core.site import Budget
+from postroom.core.site import Brakes, Budget, Mailbox, Site
 from postroom.core.tables import Table, keys_of
 from postroom.errors import ConfigError
 from postroom.house import load_checked_policy
@@ -71,9 +72,42 @@ def test_the_site_that_decisions_see(tmp_path: Path) -> None:
     assert mailbox.reply_address == "support+{token}@example.com"
     assert (mailbox.priority, mailbox.type, mailbox.auto_reply) == (None, None, True)
     assert site.brakes.answers_per_address == Budget(2, timedelta(minutes=20))
+    assert site.brakes.answers_per_day == Budget(3, timedelta(days=1))
+    assert site.brakes.notices_in_all == Budget(300, timedelta(minutes=10))
+    assert site.notice_size == 10_000_000
+    assert mailbox.handler_name == "{first_name} at {from_name}"
     assert site.hold_for == Span(seconds=14_400)
     assert site.relays == ("127.0.0.0/8", "unix")
     assert site.handlers_verdict == "not-fail"
+
+
+def test_what_decisions_see_without_a_config_is_what_a_config_says_by_default(
+    tmp_path: Path,
+) -> None:
+    site = load_config(write(tmp_path)).site()
+    plain = Site(site.instance, {}, site.brakes)
+    for field in fields(Site):
+        if field.name not in ("mailboxes", "signer"):
+            assert getattr(plain, field.name) == getattr(site, field.name), field.name
+    [mailbox] = site.mailboxes.values()
+    assert mailbox == Mailbox(
+        mailbox.name, mailbox.address, mailbox.reply_address, mailbox.category
+    )
+    shorter = Brakes(*(getattr(site.brakes, field.name) for field in fields(Brakes)[:4]))
+    assert shorter == site.brakes
+
+
+def test_what_is_set_reaches_the_decisions(tmp_path: Path) -> None:
+    text = SMALLEST + (
+        'from_name = "Acme"\nhandler_name = "{full_name}"\n'
+        '[brakes]\nanswers_per_day = "7 per 1d"\nnotices_in_all = "off"\n'
+        '[limits]\nnotice_size = "1MB"\n'
+    )
+    site = load_config(write(tmp_path, text)).site()
+    assert site.mailboxes["support"].handler_name == "{full_name}"
+    assert site.brakes.answers_per_day == Budget(7, timedelta(days=1))
+    assert site.brakes.notices_in_all.count == 0
+    assert site.notice_size == 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -108,6 +142,30 @@ def test_a_maildir_instead_of_a_relay(tmp_path: Path) -> None:
     assert load_config(write(tmp_path, text)).maildir == tmp_path / "var/sent"
 
 
+@pytest.mark.parametrize(
+    ("expected", "server"),
+    [
+        (("192.0.2.1", 53), "192.0.2.1"),
+        (("192.0.2.1", 5353), "192.0.2.1:5353"),
+        (("2001:db8::1", 53), "2001:db8::1"),
+        (("2001:db8::1", 53), "[2001:db8::1]"),
+        (("2001:db8::1", 5353), "[2001:db8::1]:5353"),
+    ],
+)
+def test_name_server(tmp_path: Path, expected: tuple[str, int], server: str) -> None:
+    text = f'{SMALLEST}\n[dns]\nservers = ["{server}"]\n'
+    assert [expected] == load_config(write(tmp_path, text)).dns.addresses
+
+
+@pytest.mark.parametrize(
+    "server",
+    ["", "localhost", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:²", "[::1]x:53x"],
+)
+def test_no_name_server(tmp_path: Path, server: str) -> None:
+    [problem] = problems(tmp_path, f'{SMALLEST}\n[dns]\nservers = ["{server}"]\n')
+    assert problem.startswith("dns.servers[1]: must be an IP address such as")
+
+
 TOP = 'instance = "acme"'
 BOX = 'category = "support"'
 
@@ -129,6 +187,8 @@ BOX = 'category = "support"'
         (BOX, BOX + '\naliases = ["support@example.com"]', 'mailbox "support": "support@example'),
         (BOX, BOX + '\naliases = ["s+x@example.com"]', 'mailbox "support".aliases[1]: "s+x@exa'),
         (BOX, BOX + '\nreply_address = "s@example.com"', "must hold {token} once"),
+        (BOX, BOX + '\nhandler_name = "{name}"', "there is no {name}; possible: first_name, full_"),
+        (BOX, BOX + '\nhandler_name = " "', "must not be empty, write such as"),
         (BOX, BOX + '\nreply_address = "s@{token}.example.com"', "must hold {token} once"),
         (BOX, BOX + f'\nreply_address = "{"s" * 40}+{{token}}@e.no"', "would have 73 octets"),
         (BOX, BOX + '\nlanguage = "english"', "language: must be a language code"),

@@ -3,15 +3,24 @@
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from postroom.core.variables import EMPTY, SAMPLE
-from postroom.render import OUTPUT_CHARS, Renderer, RenderError, check_templates
+from postroom.render import (
+    OUTPUT_CHARS,
+    Renderer,
+    RenderError,
+    check_templates,
+    lines,
+    one_line,
+    quote,
+)
 from postroom.shipped import shipped_texts
 
 NAMES = [
     *("auto-reply", "answer", "new", "message", "note", "ask", "alert", "escalation", "activated"),
     *("taken-over", "approved", "rejected", "canceled", "command-result", "command-error"),
-    *("held", "digest", "letterhead", "forward"),
+    *("held", "held-answer", "lost", "digest", "letterhead", "forward", "undelivered", "notice"),
 ]
 
 
@@ -190,6 +199,74 @@ def test_a_template_may_extend_another() -> None:
     assert rendered.text.startswith("Hello Kari")
 
 
+def test_the_check_knows_the_names_that_a_template_gives_itself() -> None:
+    own = "{% set one = 1 %}{% macro hi(x) %}{{ x }}{% endmacro %}" + template("{{ hi(one) }}")
+    assert check_templates({"templates/mail/answer.en.j2": own}) == []
+
+
+def test_a_template_may_change_a_part_of_the_frame() -> None:
+    own = (
+        "{% extends 'notice.en.j2' %}{% set view = [('A', 'b')] %}{% block news %}Hi{% endblock %}"
+    )
+    rendered = renderer(new_en=own).render("new", "en", SAMPLE)
+    assert rendered.warning is None
+    assert rendered.text.startswith("Hi\n\nA:          b\n")
+    assert "<p>Hi</p>" in (rendered.html or "")
+
+
+def test_a_tag_that_the_subject_has_already_stands_there_once() -> None:
+    request = {**SAMPLE["request"], "subject": "Re: Fire [acme #123] again [acme #123]"}
+    subject = renderer().render("new", "en", sample(request=request)).subject
+    assert subject == "Re: Fire again [acme #123]"
+
+
+# ---- filters
+
+
+@pytest.mark.parametrize(
+    ("expected", "given"),
+    [
+        ("> a\n>\n> > b", "a\n\n> b\n"),
+        ("> a\n> b\n> c\n> d", "a\r\nb\rc\u2028d\r\n\r\n"),
+        (">   indented", "\n  indented  "),
+        ("", ""),
+        ("\n".join(["> x"] * 200 + ["> […]"]), "x\n" * 201),
+        ("\n".join(["> x"] * 200), "x\n" * 200),
+    ],
+)
+def test_quote_marks_every_line(expected: str, given: str) -> None:
+    assert expected == quote(given)
+
+
+@pytest.mark.parametrize(
+    ("expected", "given"),
+    [
+        ("a<br>\nb", "a\r\nb"),
+        ("&nbsp;&nbsp;x &nbsp;y", "  x  y"),
+        ("&nbsp;&nbsp;&nbsp;&nbsp;x", "\tx"),
+        ("&lt;b&gt; &amp; &#34;", '<b> & "'),
+        ("<b>mine</b><br>\n&lt;", Markup("<b>mine</b>\n&lt;")),
+        ("", ""),
+    ],
+)
+def test_lines_escapes_and_keeps_breaks_and_spaces(expected: str, given: str) -> None:
+    assert expected == lines(given)
+
+
+@pytest.mark.parametrize(
+    ("expected", "given"),
+    [
+        ("Eva Bcc: x", "Eva\r\nBcc:\tx"),
+        ("gpj.exe", "\u202egpj.exe\u202c"),
+        ("سلام", "سلام"),
+        ("a" * 199 + "…", "a" * 5_000),
+        ("7", 7),
+    ],
+)
+def test_line_makes_one_line_that_reads_one_way(expected: str, given: object) -> None:
+    assert expected == one_line(given)
+
+
 def test_what_a_mail_does_not_know_is_empty() -> None:
     own = template("[{{ company }}][{{ handler.full_name }}][{{ extracted.order }}]")
     rendered = renderer(answer_en=own).render("answer", "en", {"handler": None, "company": None})
@@ -247,14 +324,6 @@ def test_an_extracted_variable_is_known_to_the_check() -> None:
     assert check_templates(own) == []
     own = {"templates/mail/answer.en.j2": template("{{ extracted.items() | list | length }}")}
     assert check_templates(own, extracted=["order"]) == []
-
-
-@pytest.mark.parametrize("name", ["new", "message"])
-def test_a_notice_promises_nothing_that_a_reply_does_not_do_yet(name: str) -> None:
-    text = renderer().render(name, "en", SAMPLE).text
-    assert "`postroom request reply R-123` answers the customer." in text
-    assert "eply to this mail" not in text
-    assert "#take" not in text
 
 
 def test_what_is_passed_on_to_an_address_outside_names_no_rule() -> None:

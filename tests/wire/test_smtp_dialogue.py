@@ -154,6 +154,13 @@ def test_an_accepted_mail_is_in_the_spool_as_it_came(client: Client, spool: Spoo
     assert mail.envelope == expected
 
 
+def test_an_endless_helo_name_is_kept_up_to_255_characters(client: Client, spool: Spool) -> None:
+    client.say("HELO " + "x" * 900)
+    client.give(MAIL)
+    (mail,) = spool.claim(10, 10**6)
+    assert mail.envelope.options == {"HELO": "x" * 255}
+
+
 def test_mails_follow_each_other_on_one_connection(client: Client, spool: Spool) -> None:
     answers = [client.give(MAIL) for _ in range(3)]
     assert [answer.rpartition("-")[2] for answer in answers] == ["1", "2", "3"]

@@ -108,7 +108,7 @@ def current_policy(config: Config, connection: Connection) -> Policy:
 
 def actor_named(policy: Policy, by: str | None) -> str:
     """Return who acts, as --as says; NotAllowed if that is no handler."""
-    from postroom.core.commands import CLI, handler_named
+    from postroom.core.tasks import CLI, handler_named
 
     return CLI if by is None else handler_named(policy, by).name
 

@@ -18,7 +18,8 @@ from postroom.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from postroom.core.commands import Change, Command
+    from postroom.core.changes import Change
+    from postroom.core.commands import Command
 
 app = requests.app
 
@@ -123,7 +124,7 @@ def assign(
     as_json: JsonOption = False,
 ) -> None:
     """Give a request to a handler, to nobody, or to whom the category's own method names."""
-    from postroom.core.commands import AssignTo
+    from postroom.core.changes import AssignTo
 
     _act(request_id, AssignTo(owner), by, config, as_json=as_json)
 
@@ -137,7 +138,7 @@ def tag(
     as_json: JsonOption = False,
 ) -> None:
     """Put tags on a request."""
-    from postroom.core.commands import ChangeTags
+    from postroom.core.changes import ChangeTags
 
     _act(request_id, ChangeTags(add=tuple(tags)), by, config, as_json=as_json)
 
@@ -151,7 +152,7 @@ def untag(
     as_json: JsonOption = False,
 ) -> None:
     """Take tags off a request."""
-    from postroom.core.commands import ChangeTags
+    from postroom.core.changes import ChangeTags
 
     _act(request_id, ChangeTags(remove=tuple(tags)), by, config, as_json=as_json)
 
@@ -182,7 +183,8 @@ def set_(
       postroom request set 12 priority=high category=support/billing
       postroom request set 12 --status reject --reason "Out of warranty."
     """
-    from postroom.core.commands import ChangeProperty, ChangeStatus, Several
+    from postroom.core.changes import ChangeProperty, ChangeStatus
+    from postroom.core.commands import Several
 
     options = {"category": category, "type": type_, "priority": priority, "subject": subject}
     wanted = {**options, "status": status, **_pairs(pairs or [])}
@@ -205,7 +207,7 @@ def close(
     as_json: JsonOption = False,
 ) -> None:
     """Close a request; the customer is not told."""
-    from postroom.core.commands import Close
+    from postroom.core.changes import Close
 
     _act(request_id, Close(reason), by, config, as_json=as_json)
 
@@ -219,7 +221,7 @@ def reopen(
     as_json: JsonOption = False,
 ) -> None:
     """Reopen a closed request."""
-    from postroom.core.commands import Reopen
+    from postroom.core.changes import Reopen
 
     _act(request_id, Reopen(reason), by, config, as_json=as_json)
 

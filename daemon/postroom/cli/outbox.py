@@ -142,7 +142,7 @@ def _wish(
     as_json: bool,
 ) -> None:
     from postroom import clock
-    from postroom.core.commands import CLI
+    from postroom.core.tasks import CLI
     from postroom.store import queue
 
     quiet_logs()

@@ -18,9 +18,10 @@ from postroom import clock
 from postroom.cli.access import actor_named
 from postroom.cli.requests import record_of
 from postroom.cli.tables import cell, print_json
-from postroom.core.commands import Command, WriteAnswer, WriteNote, handler_named
+from postroom.core.commands import Command, WriteAnswer, WriteNote
 from postroom.core.model import Handler
 from postroom.core.site import Mailbox
+from postroom.core.tasks import handler_named
 from postroom.core.units import nearest
 from postroom.errors import NotAllowed, NotFound
 from postroom.house import WORK, House, holder

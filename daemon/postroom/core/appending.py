@@ -6,66 +6,150 @@ Rows 5, 32, 61-67, 77. Automatic mail is kept and touches nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from postroom.core import letters
+from postroom.core import letters, notices, participants
 from postroom.core.assignment import choose_owner, is_present
+from postroom.core.brakes import brake_lost
 from postroom.core.effects import (
     AddParticipant,
+    AppendMessage,
     Assign,
     Decision,
     Effect,
     EndHold,
     KnowIds,
+    QueueMail,
     RecordBounce,
+    Reply,
     SetTags,
 )
+from postroom.core.exposure import exposed
 from postroom.core.facts import RequestFact
 from postroom.core.judging import Case
 from postroom.core.lifecycle import status_after_customer
-from postroom.core.model import Direction, Outcome, Phase, Visibility
-from postroom.core.opening import ids_of, learn_sender, message_of, told_by_rules
-from postroom.core.threads import Joining, ThreadReason
+from postroom.core.model import Direction, Handler, Outcome, Phase, Visibility
+from postroom.core.notices import Scene
+from postroom.core.opening import forwarded, ids_of, learn_sender, message_of, telling_of_mail
+from postroom.core.tasks import Task
+from postroom.core.threads import Joining
 from postroom.mail.message import Origin
 
 # Only these may change a request; a list passes on what a person wrote.
 _TOUCHES = frozenset({Origin.PERSON, Origin.LIST})
+# Deliveries of these kinds go outside.
+_TO_CUSTOMERS = frozenset({"answer", "auto-reply"})
 
 
 def append_mail(case: Case) -> Decision:
-    """Append a mail to the request that its thread verdict names."""
-    arrival, facts = case.arrival, case.facts
+    """Append a mail to the request that its thread verdict names.
+
+    What a handler sends here counts as a note: his answers and commands are core.handling's.
+    """
+    arrival, facts, handler = case.arrival, case.facts, case.handler
     request = facts.requests[case.thread.request_id or 0]
-    handler = case.policy.handler_by_address(arrival.sender)
-    # A handler who answers without a token: nobody knows for whom it was meant, so it stays inside.
-    is_lost = handler is not None and case.thread.reason is not ThreadReason.REPLY_TOKEN
-    is_note = is_lost or case.thread.is_internal
-    visibility = Visibility.INTERNAL if is_note else Visibility.PUBLIC
-    direction = Direction.NOTE if is_note else Direction.IN
-    name = handler.name if handler is not None else None
+    is_person = case.origin in _TOUCHES
+    # A handler who writes to no address of his own: nobody knows for whom that was meant.
+    is_lost = handler is not None and is_person and case.thread.role != "s"
+    is_internal = handler is not None or case.thread.is_inside or _answers_notice(case)
+    visibility = Visibility.INTERNAL if is_internal else Visibility.PUBLIC
+    direction = Direction.NOTE if is_internal and is_person else Direction.IN
+    message = message_of(
+        case, request, visibility, direction, handler.name if handler is not None else None
+    )
     effects: list[Effect] = [
         *(learn_sender(arrival, facts) if handler is None else ()),
-        message_of(case, request, visibility, direction, name),
+        message,
         KnowIds(request.id, ids_of(arrival, facts, request.id)),
     ]
     if case.is_held:
         effects.append(EndHold("accepted"))
         if handler is None and arrival.sender and request.participant(arrival.sender) is None:
             effects.append(AddParticipant(request.id, arrival.sender, "cc", "accepted by hand"))
-    if handler is not None and is_lost and case.origin in _TOUCHES:
-        why = "your mail came without its answer address, so it is kept as an internal note"
-        effects.append(letters.letter_to_handler(arrival, handler, request, "note", why))
-    if case.origin in _TOUCHES and not is_note:
+    if is_person and case.thread.is_inside:
+        effects.extend(exposed(case))
+    if is_person and not is_internal:
         effects.extend(_touch(case, request))
-    if case.origin is not Origin.AUTO_REPLY:
+        effects.extend(participants.from_mail(case, request))
+    if case.origin is not Origin.AUTO_REPLY and not case.thread.is_inside:
         effects.extend(_ruled(case, request))
+    if is_person:
+        effects.extend(_told(case, request, message, effects, is_lost=is_lost))
+    else:
+        effects.extend(_came_back(case, request))
     return case.decided(
         Outcome.APPENDED,
         f"{case.thread.reason.value}: {case.thread.evidence}".rstrip(": "),
         effects,
         request=request,
-        actor=arrival.by or name or "",
+        actor=arrival.by or message.author.handler or "",
         visibility=visibility.value,
     )
+
+
+def _answers_notice(case: Case) -> bool:
+    """Whether a machine answers, perhaps with all of it, what only people inside were sent.
+
+    Their mail may be passed on to an address that we know nothing of.
+    """
+    known = (case.facts.deliveries.get(number) for number in case.arrival.bounce_deliveries)
+    return any(one is not None and one.kind not in _TO_CUSTOMERS for one in known)
+
+
+def _told(
+    case: Case,
+    request: RequestFact,
+    message: AppendMessage,
+    effects: Iterable[Effect],
+    *,
+    is_lost: bool,
+) -> Iterable[Effect]:
+    """Tell people inside: of a customer's words, of a note; its author if he may have erred."""
+    handler = case.handler
+    task = Task(request, case.facts, case.policy, case.site, case.now, case.arrival.actor)
+    owners = list(notices.of_owners(task, effects))
+    for effect in effects:
+        task = task.after(effect)
+    scene = notices.scene_of_case(case, task.request, letters.of_request(task.request))
+    if task.request.requester is not None:  # who writes may be a handler, or somebody else
+        scene = replace(scene, contact=letters.of_requester(task.request))
+    if message.visibility is Visibility.PUBLIC:
+        news = telling_of_mail(case, scene, "message")
+        yield from forwarded(case, scene)
+    else:
+        news = notices.of_note(scene, message)
+    yield from notices.tell([*owners, news])
+    if handler is not None and is_lost:
+        braked = brake_lost(case.arrival.sender, case.facts, case.now)
+        yield from braked.spent
+        if braked.by is None:
+            yield _lost(case, scene, handler, message)
+
+
+def _came_back(case: Case, request: RequestFact) -> Iterable[Effect]:
+    """A machine wrote back to an answer, in words that we do not know: it may not have arrived."""
+    arrival, mail = case.arrival, case.arrival.mail
+    is_answer_known = mail.origin in (Origin.AUTO_REPLY, Origin.REPORT)
+    if is_answer_known or arrival.envelope.sender:
+        return
+    task = Task(request, case.facts, case.policy, case.site, case.now, arrival.actor)
+    why = f"a mail server wrote back, and this cannot be read as a notice: {mail.subject[:200]}"
+    known = (case.facts.deliveries.get(number) for number in arrival.bounce_deliveries)
+    news = (notices.of_undelivered(task, one, why) for one in known if one is not None)
+    yield from notices.tell(one for one in news if one is not None)
+
+
+def _lost(case: Case, scene: Scene, handler: Handler, message: AppendMessage) -> QueueMail:
+    """Tell a handler that his mail went to no address of his own."""
+    why = {
+        "h": "The answer address that you wrote to was replaced, because others have seen it",
+        "n": "The address that you wrote to was replaced, because others have seen it",
+        "c": "It came to a customer's answer address",
+    }.get(case.thread.role, "It came without its answer address")
+    reason = f"{why}, so it is kept as an internal note."
+    said = {"text": message.fresh, "from_name": handler.full_name}
+    news = notices.News("lost", Reply.NOTE, reason, lambda _: said, reason=reason)
+    return notices.notice(scene, news, handler)
 
 
 def record_bounce(case: Case) -> Decision:
@@ -79,15 +163,19 @@ def record_bounce(case: Case) -> Decision:
     reason = (diagnostic or "no recipient named")[:500]
     # RFC 3464 §2.3.3: "delayed" is a warning, the relay still tries.
     has_failed = bounce is None or any(item.action != "delayed" for item in recipients)
-    effects: list[Effect] = [
-        RecordBounce(delivery, reason, "bounce")
+    failed = [
+        facts.deliveries[delivery]
         for delivery in arrival.bounce_deliveries
         if delivery in facts.deliveries and has_failed
     ]
+    effects: list[Effect] = [RecordBounce(delivery.id, reason, "bounce") for delivery in failed]
     request = facts.requests.get(_bounced_request(case) or 0)
     if request is not None:
         effects.append(message_of(case, request, Visibility.INTERNAL, Direction.IN))
         effects.append(KnowIds(request.id, ids_of(arrival, facts, request.id)))
+        task = Task(request, facts, case.policy, case.site, case.now, arrival.actor)
+        news = (notices.of_undelivered(task, one, reason) for one in failed)
+        effects.extend(notices.tell(one for one in news if one is not None))
     return case.decided(Outcome.BOUNCE, reason, effects, request=request, bounce=diagnostic)
 
 
@@ -125,8 +213,7 @@ def _touch(case: Case, request: RequestFact) -> Iterable[Effect]:
 
 
 def _ruled(case: Case, request: RequestFact) -> Iterable[Effect]:
-    """What rules do to a mail that joins a request: tags, notices, a copy elsewhere."""
+    """What rules do to a mail that joins a request; their notices are told with the others."""
     added = tuple(tag for tag in case.actions.tags if tag not in request.tags)
     if added:
         yield SetTags(request.id, added, (), case.routing.because("tags", ""))
-    yield from told_by_rules(case, request, letters.of_request(request))

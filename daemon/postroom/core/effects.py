@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from postroom.core.model import Direction, Outcome, Phase, Visibility
-from postroom.mail.message import Attachment
+from postroom.mail.message import Address, Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class LearnContact:
     name: str
     company_id: int | None = None
     language: str | None = None
+    may_exist: bool = False  # nobody looked: one that is there is as good
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class AppendMessage:
     verdict: str
     because: str
     attachments: tuple[Attachment, ...] = ()
+    is_draft: bool = False  # words for the customer that were not sent: nothing internal
+    thread_index: str = ""  # Outlook's
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,25 @@ class AddParticipant:
     request: int | None
     address: str
     role: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveParticipant:
+    """Somebody outside hears no more of a request."""
+
+    request: int
+    address: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceAddresses:
+    """A handler's reply addresses for a request were seen by others: the next ones differ."""
+
+    request: int
+    handler: str
+    generation: int  # the new one
     because: str
 
 
@@ -166,6 +189,32 @@ class SetReplied:
 
 
 @dataclass(frozen=True, slots=True)
+class SetPostponed:
+    """A request sleeps until then (`until` None: it is awake), with the timer that wakes it."""
+
+    request: int
+    until: datetime | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHold:
+    """Another mail's hold is to be ended, at once and in a transaction of its own, by a timer."""
+
+    hold: int
+    wish: str  # "accept" or "refuse"
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndTimer:
+    """The timer that made this decision has fired."""
+
+    timer: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class TakeTurn:
     """The state of a category's assignment after a turn; `version` is that of the facts."""
 
@@ -185,6 +234,16 @@ class SpendBrake:
     version: int
 
 
+class Reply(StrEnum):
+    """Whose address the Reply-To of a mail is: the role of its token, and whom it names."""
+
+    CUSTOMER = "c"
+    ANSWER = "h"  # a handler's: what he writes there goes to the customer
+    NOTE = "n"  # a handler's: what he writes there is internal
+    SIDE = "s"  # of somebody inside who is no handler
+    HOLD = "n-hold"  # a handler's: commands about the mail that this decision holds
+
+
 @dataclass(frozen=True, slots=True)
 class QueueMail:
     """A mail to be sent: the recipe, one delivery for each recipient."""
@@ -200,8 +259,15 @@ class QueueMail:
     because: str
     subject: str = ""  # for lists, until it is composed
     layout: str | None = None
-    reply_role: str | None = None
-    reply_address: str | None = None  # whose participant the token names
+    reply: Reply | None = None
+    # Whom the token names: a participant's address, or a handler with the generation of his.
+    reply_to: str | None = None
+    reply_generation: int = 0
+    to: tuple[Address, ...] = ()  # as shown to every recipient; empty: each sees only himself
+    cc: tuple[Address, ...] = ()
+    is_inside: bool = False  # joins the handlers' own thread about the request
+    is_about_request: bool = True  # False: about the whole site
+    thread_index: str = ""
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
     attachments: tuple[str, ...] = ()  # parts of the mail being decided
@@ -238,6 +304,8 @@ Effect = (
     | OpenRequest
     | AppendMessage
     | AddParticipant
+    | RemoveParticipant
+    | ReplaceAddresses
     | KnowIds
     | NoteMailbox
     | LinkRequests
@@ -246,6 +314,9 @@ Effect = (
     | SetProperty
     | SetTags
     | SetReplied
+    | SetPostponed
+    | AnswerHold
+    | EndTimer
     | TakeTurn
     | SpendBrake
     | QueueMail

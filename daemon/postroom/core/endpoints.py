@@ -58,6 +58,29 @@ def check_endpoint(text: str) -> str:
     return text
 
 
+def read_name_server(text: str) -> tuple[str, int]:
+    """Read "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353"."""
+    host, port = text, "53"
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") if rest else port
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    try:
+        address = str(ipaddress.ip_address(host))
+    except ValueError:
+        address = ""
+    if not address or not (port.isascii() and port.isdigit()) or int(port) not in _PORT:
+        raise ValueError(f'must be an IP address such as "192.0.2.1:53", not {show(text)}')
+    return address, int(port)
+
+
+def check_name_server(text: str) -> str:
+    """Check the address of a name server; return it as written."""
+    read_name_server(text)
+    return text
+
+
 def check_file_path(text: str) -> str:
     """Accept what can be the path of a file."""
     if not text or "\x00" in text:
@@ -135,4 +158,15 @@ def check_prefix(text: str) -> str:
     """Accept what stands before the number of a reference."""
     if len(text) > 16 or re.fullmatch(r"[\w.-]*", text) is None:
         raise ValueError(f'must be a few letters such as "R-", not {show(text)}')
+    return text
+
+
+def check_handler_name(text: str) -> str:
+    """Check the wording of a handler's name in From: known {words} only."""
+    known = ("first_name", "full_name", "from_name")
+    for word in re.findall(r"\{([^{}]*)\}", text):
+        if word not in known:
+            raise ValueError(f"there is no {{{word}}}; possible: {', '.join(known)}")
+    if not text.strip():
+        raise ValueError('must not be empty, write such as "{first_name} at {from_name}"')
     return text

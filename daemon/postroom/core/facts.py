@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from postroom.core.model import Phase
+from postroom.core.model import Direction, Phase, SenderVerdict, Verdict, Visibility
 from postroom.core.site import Mailbox
 from postroom.mail.message import Envelope, ParsedMail
 from postroom.mail.tokens import Token
@@ -38,6 +39,8 @@ class Arrival:
     own_ids: Mapping[str, int] = field(
         default_factory=dict
     )  # referenced Message-ID of ours → request
+    answers_root: bool = False  # refers to a mail that was never sent: our notices alone do
+    answered_journal: int | None = None  # whose decision sent the mail that this one answers
     spool_name: str | None = None
     spool_number: int | None = None
     source_key: str | None = None
@@ -46,6 +49,9 @@ class Arrival:
     may_auto_reply: bool = True
     is_vouched: bool = False  # a handler registers it: the sender is who he says
     by: str = ""  # the handler, or "timer", who has it decided again
+    confirms: bool = False  # he asked for it by mail, and is told what came of it
+    # Of a mail straight from the internet, by look-ups; of one decided before, as it was then.
+    evaluated: SenderVerdict | None = None
 
     @property
     def sender(self) -> str:
@@ -117,6 +123,10 @@ class RequestFact:
     participants: tuple[ParticipantFact, ...] = ()
     mailboxes: tuple[str, ...] = ()  # beside its own
     tags: tuple[str, ...] = ()
+    deadline_at: datetime | None = None
+    postponed_until: datetime | None = None
+    # handler → how often his reply addresses were replaced; absent: never
+    generations: Mapping[str, int] = field(default_factory=dict)
 
     def participant(self, address: str) -> ParticipantFact | None:
         """Return whose address that is (compared without case)."""
@@ -162,6 +172,7 @@ class HandlerFact:
     last_seen_at: datetime | None = None
     away_until: datetime | None = None
     open_requests: int = 0
+    id: int | None = None  # in tokens; None: no row yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +193,99 @@ class BrakeFact:
     tokens: float
     at: datetime
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFact:
+    """One message of a request."""
+
+    id: int
+    direction: Direction
+    visibility: Visibility
+    handler: str | None
+    from_name: str
+    from_address: str
+    to: tuple[str, ...]  # To and Cc
+    subject: str
+    text: str
+    fresh: str
+    message_id: str | None
+    references: tuple[str, ...]
+    at: datetime
+    origin: str
+    is_draft: bool
+    thread_index: str | None
+    verdict: str = Verdict.NONE.value  # on its sender, when it came in
+
+    @property
+    def is_from_outside(self) -> bool:
+        """Whether a customer wrote it, for everybody in the request to see."""
+        return self.direction is Direction.IN and self.visibility is Visibility.PUBLIC
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFact:
+    """One row of a request's history."""
+
+    at: datetime
+    actor: str
+    kind: str
+    from_: str | None
+    to: str | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFact:
+    """One of our mails to one recipient."""
+
+    id: int
+    request_id: int | None
+    kind: str  # of the outbox
+    recipient: str
+    state: str
+    text: str  # of the handler's answer that it carries
+    handler: str  # who wrote that
+    last_response: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldFact:
+    """A hold, of this request or named by a token."""
+
+    id: int
+    journal_id: int
+    request_id: int | None
+    state: str
+    from_address: str
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsFact:
+    """What a handler's mail with commands changed, for `#undo`: `changes` as its result said."""
+
+    journal_id: int
+    actor: str
+    changes: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What a handler's mail or command may need of its request: loaded for nobody else."""
+
+    messages: tuple[MessageFact, ...] = ()  # the oldest first
+    is_whole: bool = True  # False: there was more than can be looked through
+    history: tuple[ChangeFact, ...] = ()
+    holds: tuple[HoldFact, ...] = ()  # that wait
+    commands: tuple[CommandsFact, ...] = ()  # the latest first
+
+    @property
+    def last_in(self) -> MessageFact | None:
+        """Return the customer's message that an answer answers."""
+        found = (one for one in reversed(self.messages) if one.is_from_outside)
+        return next(found, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +311,12 @@ class Facts:
     handlers: Mapping[str, HandlerFact] = field(default_factory=dict)
     turns: Mapping[str, TurnFact] = field(default_factory=dict)
     brakes: Mapping[str, BrakeFact] = field(default_factory=dict)
-    deliveries: Mapping[int, int | None] = field(default_factory=dict)  # delivery → request
+    deliveries: Mapping[int, DeliveryFact] = field(default_factory=dict)
     last_owner: str | None = None  # of the sender's newest request
     last_owner_at: datetime | None = None
     has_been_answered: bool = False  # by a handler, in one of the sender's latest requests
     hold_request: int | None = None  # where a held mail claims to belong
     hold_state: str | None = None  # None: the mail was never held
-    last_in: tuple[str | None, tuple[str, ...]] = (None, ())  # Message-ID, references to answer to
+    hold_reason: str = ""
+    named_hold: HoldFact | None = None  # by a handler's token
+    background: Background = field(default_factory=Background)

@@ -6,15 +6,20 @@ The way of a decision: was it here before → what wrote it → is it from whom 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from postroom.core import letters, notices
 from postroom.core.appending import append_mail, record_bounce
 from postroom.core.brakes import brake_notice, brake_request
-from postroom.core.effects import Decision, Effect, EndHold, HoldMail, NoteMailbox
+from postroom.core.effects import Decision, Effect, EndHold, HoldMail, NoteMailbox, Reply
+from postroom.core.exposure import exposed
 from postroom.core.facts import Arrival, Facts, RequestFact, SameMail, Wish
+from postroom.core.handling import handle_hold, handle_mail
 from postroom.core.judging import Case, judge
-from postroom.core.letters import letter_to_handler
 from postroom.core.model import Handler, Outcome, Policy, Verdict
+from postroom.core.notices import News
 from postroom.core.opening import open_request
 from postroom.core.site import Site
 from postroom.core.threads import Joining, ThreadReason
@@ -32,23 +37,42 @@ def decide_mail(
     arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime
 ) -> Decision:
     """Decide about one mail. Total: every mail gets exactly one outcome."""
+    decision = _decide(arrival, facts, policy, site, now)
+    if not arrival.confirms:
+        return decision
+    case = judge(arrival, facts, policy, site, now)
+    confirmed = tuple(_confirmed(case, f"accepted: {decision.reason}"))
+    return replace(decision, effects=(*decision.effects, *confirmed))
+
+
+def _decide(arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime) -> Decision:
     if arrival.wish is Wish.NONE and (same := find_same(arrival, facts, site)) is not None:
         return _duplicate(arrival, same, facts, policy)
     case = judge(arrival, facts, policy, site, now)
     if case.origin is Origin.BOUNCE and arrival.wish is not Wish.TAKE_IN:
         return record_bounce(case)
-    if case.actions.ignore and arrival.wish is not Wish.ACCEPT:
+    is_person = case.origin is Origin.PERSON
+    # Automatic mail to an address of people inside is an internal event, whatever it says.
+    if case.thread.is_inside and not is_person and case.origin is not Origin.LOOP:
+        return append_mail(case)
+    is_ruled = not case.thread.is_inside
+    if case.actions.ignore and arrival.wish is not Wish.ACCEPT and is_ruled:
         return _ignored(case, f"ignored by {case.routing.because('ignore', 'nobody')}")
     if case.origin in OPENS_NONE and arrival.wish is not Wish.TAKE_IN:
         return _automatic(case)
     if (handler := _forged_handler(case)) is not None:
-        why = f"claims to be from {handler.name}, and is not proven to be"
+        why = f"it claims to be from {handler.name}, and is not proven to be"
         return _hold(case, why, victim=handler)
+    if _is_forged_member(case):
+        return _hold(case, "its domain says that it is forged, and it has no token")
+    if facts.named_hold is not None and case.handler is not None and is_person:
+        return handle_hold(case, facts.named_hold)
     match case.thread.joining:
         case Joining.HOLD:
             return _hold(case, _why_held(case))
         case Joining.JOIN:
-            return append_mail(case)
+            is_own = case.handler is not None and case.thread.named is not None and is_person
+            return handle_mail(case) if is_own else append_mail(case)
         case Joining.NEW:
             return _new(case)
 
@@ -62,7 +86,7 @@ def refuse_mail(
     return case.decided(
         Outcome.IGNORED,
         f"refused by {actor}",
-        (EndHold("refused"),),
+        (EndHold("refused"), *_confirmed(case, "refused")),
         request=request,
         actor=actor,
         refused_by=actor,
@@ -156,13 +180,20 @@ def _ignored(case: Case, reason: str) -> Decision:
 
 def _why_held(case: Case) -> str:
     if case.thread.reason is ThreadReason.REPLY_TOKEN:
-        return f"nobody may answer the customer by mail yet ({case.thread.evidence})"
+        return "came to a handler's answer address, from somebody who is no handler"
     return f"the sender is no participant of the request ({case.thread.evidence})"
+
+
+def _is_forged_member(case: Case) -> bool:
+    """Whether a mail speaks in a participant's name, found only by what others may know, too."""
+    found = (ThreadReason.REFERENCES, ThreadReason.LATE_BRANCH, ThreadReason.SUBJECT_TAG)
+    is_fresh = case.arrival.wish is Wish.NONE
+    return is_fresh and case.verdict is Verdict.FAIL and case.thread.reason in found
 
 
 def _forged_handler(case: Case) -> Handler | None:
     """Return the handler whose name a mail uses without being proven to be his."""
-    handler = case.policy.handler_by_address(case.arrival.sender)
+    handler = case.handler
     is_strict = case.site.handlers_verdict == "pass" and case.verdict is not Verdict.PASS
     if handler is None or case.arrival.wish is not Wish.NONE:
         return None
@@ -181,14 +212,11 @@ def _hold(case: Case, why: str, *, victim: Handler | None = None) -> Decision:
     until = due_at(case.now, case.site.hold_for, calendar) if victim is None else None
     request_id = request.id if request is not None else None
     effects: list[Effect] = [HoldMail(request_id, until, why, responsible)]
+    if case.thread.joining is Joining.HOLD and case.thread.is_inside:
+        effects.extend(exposed(case))
     told = brake_notice(case.facts, case.now)
     if told.by is None:
-        names = dict.fromkeys((responsible, victim.name if victim is not None else None))
-        effects.extend(
-            letter_to_handler(case.arrival, policy.handlers[name], request, "held", why)
-            for name in names
-            if name is not None
-        )
+        effects.extend(_told_of_hold(case, request, why, (responsible, victim)))
         effects.extend(told.spent)
     return case.decided(
         Outcome.HELD,
@@ -199,6 +227,40 @@ def _hold(case: Case, why: str, *, victim: Handler | None = None) -> Decision:
         responsible=responsible,
         is_told=told.by is None,
     )
+
+
+def _told_of_hold(
+    case: Case, request: RequestFact | None, why: str, people: Iterable[str | Handler | None]
+) -> Iterator[Effect]:
+    """Tell people of a held mail; by a reply they let it in or turn it away."""
+    policy = case.policy
+    handlers = [policy.handlers[one] if isinstance(one, str) else one for one in people if one]
+    subject = case.arrival.mail.subject
+    about = letters.of_request(request) if request is not None else letters.of_nothing(subject)
+    scene = notices.scene_of_case(case, request, about)
+    news = News(
+        "held",
+        Reply.HOLD,
+        why,
+        lambda zone: letters.of_mail(case.arrival, zone, case.verdict.value),
+        reason=why,
+    )
+    for handler in dict.fromkeys(handlers):
+        yield notices.notice(scene, news, handler)
+
+
+def _confirmed(case: Case, what: str) -> Iterator[Effect]:
+    """Tell the handler who asked for it by mail what became of a held mail."""
+    handler = case.policy.handlers.get(case.arrival.by)
+    if handler is None or not case.arrival.confirms:
+        return
+    subject = case.arrival.mail.subject
+    said = f"The mail of {case.arrival.sender or 'nobody'}, {subject!r}, was {what}."
+    request = case.facts.requests.get(case.facts.hold_request or 0)
+    about = letters.of_request(request) if request is not None else letters.of_nothing(subject)
+    scene = notices.scene_of_case(case, request, about)
+    news = News("command-result", Reply.NOTE, what, lambda _: {"text": said}, kind="command-result")
+    yield notices.notice(scene, news, handler)
 
 
 def _responsible(arrival: Arrival, request: RequestFact | None, policy: Policy) -> str | None:

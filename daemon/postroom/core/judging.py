@@ -9,11 +9,11 @@ from typing import Any
 
 from postroom.core.effects import Decision, Effect
 from postroom.core.facts import Arrival, Facts, RequestFact
-from postroom.core.model import Actions, Outcome, Policy, Verdict
+from postroom.core.model import Actions, Handler, Outcome, Policy, SenderVerdict, Verdict
 from postroom.core.routing import Routing, route
 from postroom.core.site import Site
 from postroom.core.threads import ThreadVerdict, choose_thread
-from postroom.core.trust import SenderVerdict, judge_sender
+from postroom.core.trust import judge_sender
 from postroom.mail.message import Origin
 
 
@@ -36,6 +36,11 @@ class Case:
     def actions(self) -> Actions:
         """What the rules say."""
         return self.routing.actions
+
+    @property
+    def handler(self) -> Handler | None:
+        """The handler whose address the mail comes from, if it is one's."""
+        return self.policy.handler_by_address(self.arrival.sender)
 
     @property
     def is_held(self) -> bool:
@@ -78,7 +83,8 @@ class Case:
 
         `request` is the one that the mail belongs to, and must still be as seen when it is touched.
         """
-        is_touched = request is not None and outcome in (Outcome.APPENDED, Outcome.BOUNCE)
+        touching = (Outcome.APPENDED, Outcome.BOUNCE, Outcome.COMMAND)
+        is_touched = request is not None and outcome in touching
         return Decision(
             actor=actor or self.arrival.actor,
             reason=reason,
@@ -122,9 +128,24 @@ def judge_origin(arrival: Arrival, site: Site) -> tuple[Origin, tuple[str, ...]]
     # A notice *about* our mail quotes its headers inside, never at its own top.
     if site.instance.lower() in loops and mail.origin is not Origin.BOUNCE:
         return Origin.LOOP, ("X-Postroom-Loop is our own",)
+    # A relay may have stripped the mark. Our address alone says nothing: shops' forms use it, too.
+    if _is_our_own(arrival, site) and mail.origin is not Origin.BOUNCE:
+        return Origin.LOOP, ("From and Message-ID, or its parent, are our own",)
     # DESIGN section 6: what comes to a `b` address is automatic, whatever it looks like.
     if arrival.bounce_deliveries and mail.origin not in (Origin.BOUNCE, Origin.REPORT):
         return Origin.AUTO_REPLY, (*mail.evidence, "sent to an envelope sender of ours")
     if arrival.envelope.sender == "" and mail.origin is Origin.PERSON and not arrival.is_vouched:
         return Origin.AUTOMATIC, ("null sender",)
     return mail.origin, mail.evidence
+
+
+def _is_our_own(arrival: Arrival, site: Site) -> bool:
+    if not site.is_ours(arrival.sender):
+        return False
+    message_id = arrival.mail.message_id
+    is_signed = (
+        message_id is not None
+        and site.signer is not None
+        and site.signer.verify_message_id(message_id) is not None
+    )
+    return is_signed or arrival.answers_root  # a relay may have given it another Message-ID

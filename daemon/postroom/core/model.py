@@ -59,6 +59,14 @@ class Verdict(StrEnum):
     FAIL = "fail"
 
 
+@dataclass(frozen=True, slots=True)
+class SenderVerdict:
+    """The verdict, and the evidence for it in words."""
+
+    verdict: Verdict
+    evidence: str
+
+
 class Counts(StrEnum):
     """Whose time a status counts as."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from postroom.core import letters
+from postroom.core import letters, notices, participants
 from postroom.core.assignment import Choice, choose_owner
-from postroom.core.brakes import brake_answer
+from postroom.core.brakes import brake_answer, is_floodgate
 from postroom.core.effects import (
     AddParticipant,
     AppendMessage,
@@ -23,6 +23,7 @@ from postroom.core.effects import (
     LinkRequests,
     OpenRequest,
     QueueMail,
+    Reply,
     SpendBrake,
 )
 from postroom.core.facts import Arrival, Facts, RequestFact, Wish
@@ -31,6 +32,7 @@ from postroom.core.lifecycle import initial_status
 from postroom.core.model import (
     Category,
     Direction,
+    Handler,
     Outcome,
     Phase,
     Policy,
@@ -39,6 +41,7 @@ from postroom.core.model import (
     Status,
     Visibility,
 )
+from postroom.core.notices import News, Scene, Telling
 from postroom.core.replies import ReplyVerdict, judge_auto_reply
 from postroom.core.routing import Routing
 from postroom.core.threads import ThreadReason, ThreadVerdict, referenced_ids
@@ -82,7 +85,8 @@ def open_request(case: Case, spent: tuple[SpendBrake, ...]) -> Decision:
         effects.append(AddParticipant(None, arrival.sender, "requester", reason))
     if reply.template is not None:
         effects.append(_auto_reply(case, shape, about, reply))
-    effects.extend(told_by_rules(case, None, about))
+    effects.extend(participants.from_mail(case, None))
+    effects.extend(_news(case, about, choice, reply))
     if case.is_held:
         effects.append(EndHold("opened" if arrival.wish is Wish.OPEN else "accepted"))
     return case.decided(
@@ -168,7 +172,7 @@ def _reply(case: Case) -> ReplyVerdict:
         return reply
     braked = brake_answer(arrival.sender, case.site.brakes, facts, case.now)
     if braked.by is not None:
-        return ReplyVerdict(None, f"brake: {braked.by}")
+        return ReplyVerdict(None, f"brake: {braked.by}", is_flood=is_floodgate(braked.by))
     return replace(reply, spent=braked.spent)
 
 
@@ -212,10 +216,16 @@ def _opened(
 
 
 def learn_sender(arrival: Arrival, facts: Facts) -> Iterable[LearnContact]:
-    """Make a contact of a sender that has none; his domain may lead to a company."""
-    if facts.contact is not None or not arrival.sender:
-        return ()
+    """Make a contact of a sender that has none; his domain may lead to a company.
+
+    Whom others named in Cc before has no name yet: this is his own.
+    """
     name = arrival.mail.from_.name if arrival.mail.from_ is not None else ""
+    known = facts.contact
+    if known is not None and name and not known.name:
+        return (LearnContact(arrival.sender, name[:200], may_exist=True),)
+    if known is not None or not arrival.sender:
+        return ()
     company = facts.company.id if facts.company is not None else None
     return (LearnContact(arrival.sender, name[:200], company, None),)
 
@@ -245,6 +255,7 @@ def message_of(
         verdict=case.verdict.value,
         because=f"{case.thread.reason.value} {case.thread.evidence}".strip(),
         attachments=mail.attachments,
+        thread_index=mail.header("Thread-Index")[:1_000],
     )
 
 
@@ -313,47 +324,64 @@ def _auto_reply(case: Case, shape: Shape, about: dict[str, str], reply: ReplyVer
         from_name=arrival.mailbox.from_name,
         because="a new request by mail",
         subject=mail.subject if not reply.is_neutral else "",
-        reply_role="c",
-        reply_address=arrival.sender,
+        reply=Reply.CUSTOMER,
+        reply_to=arrival.sender,
+        thread_index=mail.header("Thread-Index")[:1_000] if not reply.is_neutral else "",
         in_reply_to=mail.message_id,
         references=(*mail.references, *((mail.message_id,) if mail.message_id else ())),
     )
 
 
-def told_by_rules(
-    case: Case, request: RequestFact | None, about: dict[str, str]
-) -> Iterable[QueueMail]:
-    """Return the mails of the actions `notify` and `forward_to`."""
-    actions, ours = case.actions, case.arrival.mailbox.language
-    template = "new" if request is None else "message"
-    people = _resolve(case, actions.notify, about)
-    for language in dict.fromkeys(people.values()):
-        readers = tuple(address for address, read in people.items() if read == language)
-        yield _told(case, request, about, "notify", template, readers, language)
-    if actions.forward_to:
-        yield _told(case, request, about, "forward_to", "forward", actions.forward_to, ours)
+def _news(
+    case: Case, about: dict[str, str], choice: Choice, reply: ReplyVerdict
+) -> Iterable[Effect]:
+    """Tell the owner and whoever else is to hear of new requests, and of a flood."""
+    scene = notices.scene_of_case(case, None, about)
+    everybody = telling_of_mail(case, scene, "new")
+    owner = tuple(one for one in everybody.handlers if one.name == choice.owner)
+    why = replace(everybody.news, reason=choice.reason)
+    flood = "automatic replies have stopped: so many would have been sent that a brake closed"
+    tellings = [Telling(scene, why, owner), everybody]
+    yield from notices.tell(tellings, flood if reply.is_flood else "")
+    yield from forwarded(case, scene)
 
 
-def _told(
-    case: Case,
-    request: RequestFact | None,
-    about: dict[str, str],
-    action: str,
-    template: str,
-    addresses: tuple[str, ...],
-    language: str,
-) -> QueueMail:
-    arrival, because = case.arrival, case.routing.because(action, action)
+def telling_of_mail(case: Case, scene: Scene, event: str) -> Telling:
+    """Tell people inside of a customer's mail: the owner, the category's, and whom rules name."""
+    category, is_new = scene.category, event == "new"
+    named = _resolve(scene, case.actions.notify)
+    handlers = [*notices.readers(scene, event), *(one for one in named if isinstance(one, Handler))]
+    others = [*(category.notify if category is not None and is_new else ())]
+    others += [one for one in named if isinstance(one, str)]
+    news = News(
+        event,
+        Reply.ANSWER,
+        case.routing.because("notify", "a new request" if is_new else "a new message"),
+        lambda zone: letters.of_mail(case.arrival, zone, case.verdict.value),
+        attachments=case.arrival.mail.attachments,
+    )
+    return Telling(scene, news, tuple(handlers), tuple(others))
+
+
+def forwarded(case: Case, scene: Scene) -> Iterable[QueueMail]:
+    """Pass a mail on, as a rule says."""
+    if case.actions.forward_to:
+        yield _forwarded(case, scene)
+
+
+def _forwarded(case: Case, scene: Scene) -> QueueMail:
+    """Pass a mail on, as a rule says; what is answered to it stays inside."""
+    arrival, because = case.arrival, case.routing.because("forward_to", "forward_to")
     return QueueMail(
-        request=request.id if request is not None else None,
+        request=scene.request.id if scene.request is not None else None,
         kind="notice",
         mailbox=arrival.mailbox.name,
-        recipients=addresses,
-        template=template,
-        language=language,
+        recipients=case.actions.forward_to,
+        template="forward",
+        language=arrival.mailbox.language,
         variables=letters.variables(
             arrival.mailbox,
-            about,
+            scene.about,
             letters.of_sender(arrival),
             message=letters.of_mail(arrival),
             reason=because,
@@ -362,20 +390,20 @@ def _told(
         from_name=arrival.mailbox.from_name,
         because=because,
         subject=arrival.mail.subject,
-        attachments=("0",) if action == "forward_to" else (),
+        reply=Reply.SIDE,
+        attachments=("0",),
     )
 
 
-def _resolve(case: Case, names: Iterable[str], about: dict[str, str]) -> dict[str, str]:
-    """Turn names of people inside (owner, members, group:NAME …) and addresses into addresses,
-    each with the language of who reads there."""
-    policy, found = case.policy, dict[str, str]()
-    category = policy.categories.get(about["category"])  # gone: nobody stands behind it
+def _resolve(scene: Scene, names: Iterable[str]) -> list[Handler | str]:
+    """Turn names of people inside (owner, members, group:NAME …) and addresses into people."""
+    policy, category = scene.policy, scene.category  # gone: nobody stands behind it
+    found: list[Handler | str] = []
     for name in names:
         people: tuple[str, ...] = ()
         match name:
             case "owner":
-                people = (about["owner"],)
+                people = (str(scene.about["owner"]),)
             case "administrator":
                 people = (category.administrator or "",) if category is not None else ()
             case "members":
@@ -386,7 +414,6 @@ def _resolve(case: Case, names: Iterable[str], about: dict[str, str]) -> dict[st
             case _ if name in policy.handlers:
                 people = (name,)
             case _ if "@" in name:
-                found.setdefault(name, case.arrival.mailbox.language)
-        for handler in (policy.handlers[person] for person in people if person in policy.handlers):
-            found.setdefault(handler.email, handler.language)
+                found.append(policy.handler_by_address(name) or name)
+        found += [policy.handlers[person] for person in people if person in policy.handlers]
     return found

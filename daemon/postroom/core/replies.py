@@ -28,6 +28,7 @@ class ReplyVerdict:
     reason: str
     is_neutral: bool = True
     spent: tuple[SpendBrake, ...] = field(default=())
+    is_flood: bool = False  # a brake for everybody has closed: somebody should look
 
 
 def judge_auto_reply(case: Case) -> ReplyVerdict:

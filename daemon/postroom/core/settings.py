@@ -16,7 +16,9 @@ from postroom.core.endpoints import (
     Endpoint,
     check_endpoint,
     check_file_path,
+    check_handler_name,
     check_instance,
+    check_name_server,
     check_network,
     check_own_address,
     check_prefix,
@@ -24,6 +26,7 @@ from postroom.core.endpoints import (
     check_reply_address,
     later,
     read_endpoint,
+    read_name_server,
 )
 from postroom.core.model import Span
 from postroom.core.site import Budget
@@ -101,6 +104,9 @@ class MailboxTable(Table):
     auto_reply: bool = True
     auto_reply_needs: Literal["not-fail", "pass"] = "not-fail"
     from_name: str = ""
+    handler_name: Annotated[str, AfterValidator(check_handler_name)] = (
+        "{first_name} at {from_name}"  # in From of a handler's answer
+    )
     language: Annotated[str, AfterValidator(check_language)] = "en"
     time_zone: Annotated[str, AfterValidator(check_time_zone)] = "UTC"
 
@@ -159,13 +165,29 @@ class TrustTable(Table):
     handlers: Literal["not-fail", "pass"] = "not-fail"
 
 
+class DnsTable(Table):
+    """[dns]: look-ups about senders of mail that comes straight from the internet."""
+
+    servers: list[Annotated[str, AfterValidator(check_name_server)]] = Field(default=[])
+    timeout: Duration = timedelta(seconds=2)  # of one look-up
+    total: Duration = timedelta(seconds=5)  # of all look-ups for one mail
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """The servers, read."""
+        return [read_name_server(text) for text in self.servers]
+
+
 class BrakesTable(Table):
     """[brakes]"""
 
     answers_per_address: AnyBudget = Budget(2, timedelta(minutes=20))
+    answers_per_day: AnyBudget = Budget(3, timedelta(days=1))  # to one address
+    answers_alike: AnyBudget = Budget(25, timedelta(days=1))  # ticket-17@, ticket-18@ …
     answers_per_domain: AnyBudget = Budget(100, timedelta(minutes=10))
     answers_in_all: AnyBudget = Budget(1000, timedelta(minutes=10))
     requests_per_address: AnyBudget = Budget(20, timedelta(minutes=10))
+    notices_in_all: AnyBudget = Budget(300, timedelta(minutes=10))  # to handlers
 
 
 class RequestsTable(Table):
@@ -183,6 +205,7 @@ class LimitsTable(Table):
     connections: Count = 200
     connections_per_address: Count = 20  # our own relays are exempt
     recipients: Count = 100  # of one mail
+    notice_size: Size = 10 * 10**6  # attachments of a notice; above, it only names them
     hops: Count = 30  # Received headers
     errors: Count = 20  # refusals since the last mail
     commands: Count = 200  # since the last mail, recipients not counted

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from postroom.core.model import Span
+from postroom.mail.tokens import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Mailbox:
     auto_reply: bool = True
     auto_reply_needs: str = "not-fail"  # or "pass"
     from_name: str = ""
+    handler_name: str = "{first_name} at {from_name}"  # From of a handler's answer
     language: str = "en"
     time_zone: str = "UTC"
 
@@ -43,6 +45,9 @@ class Brakes:
     answers_per_domain: Budget
     answers_in_all: Budget
     requests_per_address: Budget
+    answers_per_day: Budget = Budget(3, timedelta(days=1))  # to one address
+    answers_alike: Budget = Budget(25, timedelta(days=1))  # to those that differ by a number
+    notices_in_all: Budget = Budget(300, timedelta(minutes=10))  # to handlers
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class Site:
     authserv_ids: tuple[str, ...] = ()
     hold_for: Span = field(default_factory=lambda: Span(seconds=4 * 3600))
     handlers_verdict: str = "not-fail"  # or "pass"
+    notice_size: int = 10 * 10**6  # octets of attachments that a notice carries
+    signer: Signer | None = None  # the instance's keys; None only where nothing is decided
 
     def mailbox_named(self, name: str) -> Mailbox:
         """Return a mailbox; the first stands in for one that is gone from the config."""

@@ -6,19 +6,21 @@ last two count only for participants; from anybody else they make a hold, not a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from postroom.core.addresses import handler_of
 from postroom.core.facts import Arrival, Facts, KnownId, RequestFact, Wish
 from postroom.core.model import Phase, Policy
 from postroom.core.site import Site
 from postroom.mail.refs import find_tags
+from postroom.mail.tokens import Token
 
 # Of several tokens in one mail the most internal wins.
 _ROLES = "nshc"
-_INTERNAL = frozenset("ns")  # DESIGN section 6: whatever such a mail says
+_INSIDE = frozenset("hns")  # whoever has such an address stands inside
 
 
 class ThreadReason(StrEnum):
@@ -54,14 +56,20 @@ class ThreadVerdict:
     request_id: int | None
     reason: ThreadReason
     evidence: str = ""
-    is_internal: bool = False  # came to an address whose mail can never be public
+    role: str = ""  # of the reply address that it came to
+    named: str | None = None  # the handler whose address that is, while it grants anything
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the mail came to an address that only people inside were given."""
+        return self.role in _INSIDE
 
 
 def choose_thread(
     arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime
 ) -> ThreadVerdict:
     """Name the request a mail continues; the strongest evidence wins."""
-    verdict = _by_wish(arrival, facts) or _by_evidence(arrival, facts, policy, site)
+    verdict = _by_wish(arrival, facts, policy) or _by_evidence(arrival, facts, policy, site)
     is_held = facts.hold_state is not None and arrival.wish is not Wish.NONE
     if verdict.joining is Joining.HOLD and is_held:
         # Held before, for another reason: a mail is held once.
@@ -70,21 +78,29 @@ def choose_thread(
         )
     if verdict.joining is not Joining.JOIN or verdict.request_id is None:
         return verdict
+    # People inside may always write to a request; only customers' words ask whether it is closed.
+    if verdict.is_inside or policy.handler_by_address(arrival.sender) is not None:
+        return verdict
     return _if_open(verdict, facts.requests[verdict.request_id], policy, now)
 
 
-def _by_wish(arrival: Arrival, facts: Facts) -> ThreadVerdict | None:
+def _by_wish(arrival: Arrival, facts: Facts, policy: Policy) -> ThreadVerdict | None:
     """Let a human, or the end of its time, say what becomes of a held mail."""
     if arrival.wish is Wish.NONE or facts.hold_request is None:
         return None
     if arrival.wish is not Wish.ACCEPT:
         return ThreadVerdict(Joining.NEW, facts.hold_request, ThreadReason.HOLD_OVER)
     request = _survivor(facts, facts.hold_request)
-    return ThreadVerdict(Joining.JOIN, request.id, ThreadReason.ACCEPTED)
+    accepted = ThreadVerdict(Joining.JOIN, request.id, ThreadReason.ACCEPTED)
+    handler = policy.handler_by_address(arrival.sender)
+    role = next((one.role for one in _handlers_tokens(arrival, facts)), "")
+    if handler is None or not role:
+        return accepted
+    return replace(accepted, role=role, named=handler.name)  # a human vouches for him
 
 
 def _by_evidence(arrival: Arrival, facts: Facts, policy: Policy, site: Site) -> ThreadVerdict:
-    verdict = _by_token(arrival, facts)
+    verdict = _by_token(arrival, facts, policy)
     if verdict is not None:
         return verdict
     found = [*_by_references(arrival, facts, policy), *_by_tag(arrival, facts, policy, site)]
@@ -93,22 +109,58 @@ def _by_evidence(arrival: Arrival, facts: Facts, policy: Policy, site: Site) -> 
     return found[0] if found else ThreadVerdict(Joining.NEW, None, ThreadReason.NO_EVIDENCE)
 
 
-def _by_token(arrival: Arrival, facts: Facts) -> ThreadVerdict | None:
+def _by_token(arrival: Arrival, facts: Facts, policy: Policy) -> ThreadVerdict | None:
     for token in sorted(arrival.tokens, key=lambda token: _ROLES.find(token.role)):
-        request = _find(facts, token.object_id) if token.role in _ROLES else None
+        if names_hold(token):
+            held = facts.named_hold
+            request = _find(facts, held.request_id) if held is not None else None
+        else:
+            request = _find(facts, token.object_id) if token.role in _ROLES else None
         if request is None:
             continue
         evidence = f"token of role {token.role}"
-        if token.role == "h":  # answers by mail come later; till then nothing goes out by them
-            held = ThreadVerdict(Joining.HOLD, request.id, ThreadReason.REPLY_TOKEN, evidence)
-            # Automatic mail is not held but kept, and then inside.
-            return replace(held, is_internal=True)
-        joined = _join(request, ThreadReason.REPLY_TOKEN, evidence)
-        return replace(joined, is_internal=token.role in _INTERNAL)
+        named = named_handler(token, facts, policy)
+        is_handler = policy.handler_by_address(arrival.sender) is not None
+        joining = Joining.HOLD if token.role == "h" and not is_handler else Joining.JOIN
+        return ThreadVerdict(
+            joining, request.id, ThreadReason.REPLY_TOKEN, evidence, token.role, named
+        )
     for delivery in arrival.bounce_deliveries:
-        if (request := _find(facts, facts.deliveries.get(delivery))) is not None:
+        known = facts.deliveries.get(delivery)
+        if known is not None and (request := _find(facts, known.request_id)) is not None:
             return _join(request, ThreadReason.DELIVERY_TOKEN, f"delivery {delivery}")
     return None
+
+
+def named_handler(token: Token, facts: Facts, policy: Policy) -> str | None:
+    """Return whose address a handler's token is; None when it was replaced, or he has left."""
+    if token.role not in ("h", "n") or names_hold(token):
+        return None
+    number, generation = handler_of(token.participant_id)
+    name = next((name for name, known in facts.handlers.items() if known.id == number), None)
+    request = facts.requests.get(token.object_id)
+    if name is None or name not in policy.handlers or request is None:
+        return None
+    return name if request.generations.get(name, 0) == generation else None
+
+
+def names_hold(token: Token) -> bool:
+    """Whether a token of role `n` names a hold (its participant) instead of a request."""
+    return token.role == "n" and token.object_id == 0 and token.participant_id != 0
+
+
+def handled_request(arrival: Arrival, requests: Mapping[int, RequestFact]) -> int | None:
+    """Return the request that a handler's token leads to, before anything is judged."""
+    for token in sorted(arrival.tokens, key=lambda token: _ROLES.find(token.role)):
+        if token.role in ("h", "n") and token.object_id in requests:
+            return _last(requests, token.object_id).id
+    return None
+
+
+def _handlers_tokens(arrival: Arrival, facts: Facts) -> list[Token]:
+    found = [one for one in arrival.tokens if one.role in "nsh" and not names_hold(one)]
+    known = [one for one in found if one.object_id in facts.requests]
+    return sorted(known, key=lambda token: _ROLES.find(token.role))
 
 
 def _by_references(arrival: Arrival, facts: Facts, policy: Policy) -> Iterator[ThreadVerdict]:
@@ -172,9 +224,13 @@ def _find(facts: Facts, request_id: int | None) -> RequestFact | None:
 
 
 def _survivor(facts: Facts, request_id: int) -> RequestFact:
-    request = facts.requests[request_id]
+    return _last(facts.requests, request_id)
+
+
+def _last(requests: Mapping[int, RequestFact], request_id: int) -> RequestFact:
+    request = requests[request_id]
     seen = {request.id}
-    while (into := facts.requests.get(request.merged_into or 0)) is not None:
+    while (into := requests.get(request.merged_into or 0)) is not None:
         if into.id in seen:
             break
         request = into

@@ -1,4 +1,4 @@
-"""Whether a mail is from whom it says, as far as the evidence of our own relays goes.
+"""Whether a mail is from whom it says: by the word of our own relays, or as work.vouching found.
 
 DESIGN section 6, sender verdict. An IP address alone grants nothing: it only says whose headers
 may be read.
@@ -7,26 +7,23 @@ may be read.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from functools import lru_cache
 
 from postroom.core.facts import Arrival
-from postroom.core.model import Verdict
+from postroom.core.model import SenderVerdict, Verdict
 from postroom.core.site import Site
 from postroom.mail.address import domain_of
 from postroom.mail.auth import read_verdict
 
 
-@dataclass(frozen=True, slots=True)
-class SenderVerdict:
-    """The verdict, and the evidence for it in words."""
-
-    verdict: Verdict
-    evidence: str
-
-
 def judge_sender(arrival: Arrival, site: Site) -> SenderVerdict:
-    """Judge the From domain of a mail by the Authentication-Results of our own relays."""
+    """Judge the From domain of a mail.
+
+    By the Authentication-Results of our own relays; for mail straight from the internet, and for
+    one that is decided again, as was found when it came in.
+    """
+    if arrival.evaluated is not None:
+        return arrival.evaluated
     if arrival.is_vouched:
         return SenderVerdict(Verdict.PASS, "registered by a handler")
     if arrival.mail.from_ is None:
@@ -40,6 +37,18 @@ def judge_sender(arrival: Arrival, site: Site) -> SenderVerdict:
         lambda peer: is_relay(peer, site),
     )
     return SenderVerdict(Verdict(verdict), evidence)
+
+
+def needs_evaluation(arrival: Arrival, site: Site) -> bool:
+    """Whether nobody of ours has judged the sender: the mail comes straight from the internet."""
+    if arrival.evaluated is not None or arrival.is_vouched or arrival.mail.from_ is None:
+        return False
+    envelope = arrival.envelope
+    return (
+        envelope.transport in {"smtp", "lmtp"}
+        and _is_address(envelope.peer)
+        and not is_relay(envelope.peer, site)
+    )
 
 
 def is_relay(peer: str, site: Site) -> bool:
@@ -56,6 +65,14 @@ def _is_among(peer: str, relays: tuple[str, ...]) -> bool:
     except ValueError:
         return False
     return any(_contains(network, ip) for network in relays)
+
+
+def _is_address(peer: str) -> bool:
+    try:
+        ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    return True
 
 
 def _contains(network: str, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

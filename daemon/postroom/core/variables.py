@@ -8,6 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# Names of `reply.links`; each mail has those that fit.
+LINKS = (
+    *("accept", "refuse", "undo", "note", "take", "close", "status", "assign", "priority"),
+    *("postpone", "tag", "show", "why", "help"),
+)
+
 # Every variable of every template, empty: what a mail does not know renders as nothing.
 EMPTY: Mapping[str, Any] = {
     "request": {
@@ -19,16 +25,32 @@ EMPTY: Mapping[str, Any] = {
         "category": "",
         "owner": "",
         "tag": "",
+        "deadline": "",
     },
     "contact": {"name": "", "address": ""},
     "company": "",
     "handler": {"name": "", "full_name": "", "email": ""},
     "mailbox": {"name": "", "address": "", "from_name": ""},
-    "message": {"text": "", "from_name": "", "subject": "", "at": ""},
+    "message": {
+        "text": "",
+        "from_name": "",
+        "from_address": "",
+        "subject": "",
+        "at": "",
+        "reply_to": "",
+        "cc": [],
+        "verdict": "",  # of the sender: pass none fail
+        "attachments": [],
+        "omitted": False,
+    },
+    "quoted": {"text": "", "from_name": "", "at": ""},
+    "participants": [],
+    "reply": {"answer": "", "note": "", "hold": "", "links": {}},  # work.letter.addresses_in
     "reason": "",
     "link": "",
     "changes": [],
     "choices": [],
+    "help": "",
     "extracted": {},
     "neutral": False,
 }
@@ -43,6 +65,7 @@ SAMPLE: Mapping[str, Any] = {
         "category": "support/technical",
         "owner": "eva",
         "tag": "[acme #123]",
+        "deadline": "2026-12-01 09:00 CET",
     },
     "contact": {"name": "Kari Nordmann", "address": "kari@example.org"},
     "company": "Example & Sons",
@@ -51,8 +74,29 @@ SAMPLE: Mapping[str, Any] = {
     "message": {
         "text": "It has been burning since Monday.\nCould you have a look?",
         "from_name": "Kari Nordmann",
+        "from_address": "kari@example.org",
         "subject": "The <b>printer</b> is on fire",
-        "at": "2026-11-20T13:15:00Z",
+        "at": "2026-11-20 14:15 CET",
+        "reply_to": "printers@example.org",
+        "cc": ["ola@example.org"],
+        "verdict": "none",
+        "attachments": [{"name": "fire & smoke.jpg", "size": "840 kB"}],
+        "omitted": True,
+    },
+    "quoted": {
+        "text": "Is it the <b>big</b> one?\n\nPlease answer soon.",
+        "from_name": "Kari Nordmann",
+        "at": "2026-11-20 14:15 CET",
+    },
+    "participants": ["ola@example.org"],
+    "reply": {
+        "answer": "support+h222example@example.com",
+        "note": "support+n222example@example.com",
+        "hold": "support+n2example@example.com",
+        "links": {
+            name: f"mailto:support%2Bn222example@example.com?subject=Re%3A%20Fire&body=%23{name}"
+            for name in LINKS
+        },
     },
     "reason": "no answer for an hour",
     "link": "https://postroom.example.com/requests/123",
@@ -66,6 +110,7 @@ SAMPLE: Mapping[str, Any] = {
         }
     ],
     "choices": ["#close", "#reopen"],
+    "help": "#close  close the request\n#take   make it yours",
     "extracted": {"order": "4711"},
     "neutral": False,
 }

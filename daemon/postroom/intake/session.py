@@ -30,6 +30,7 @@ log = structlog.get_logger()
 _LINGER = 5.0  # seconds for a peer to read our last words
 _HEADERS = 256 * 1024  # octets in which hops are counted
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_HELO = 255  # characters; RFC 5321 §4.5.3.1.2
 _LOGGED = 300  # characters of a refused command; no mail text gets here
 
 
@@ -233,7 +234,7 @@ class SmtpSession(SMTP):
     def _hello(self, word: str, argument: str) -> str:
         if not argument:
             raise Refused(501, "5.5.4", f"Syntax: {word} hostname")
-        self._helo = argument
+        self._helo = argument[:_HELO]
         self._transaction = None
         if word == "HELO":
             return f"250 {self.hostname}"

@@ -36,8 +36,12 @@ def canonical(address: str) -> str:
 
 def _domain(domain: str) -> str:
     """Write a domain as DNS compares it (RFC 3490): full-width letters and dots are plain ones."""
-    if not domain.isascii():
+    before = None
+    # Taking out spaces, or capitals, may leave something that is to be normalised once more.
+    while not domain.isascii() and domain != before:
+        before = domain
         domain = "".join(unicodedata.normalize("NFKC", domain).replace("\u3002", ".").split())
+        domain = domain.lower()
     return domain.lower().rstrip(".")
 
 

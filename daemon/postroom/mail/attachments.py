@@ -1,13 +1,22 @@
-"""The parts of a mail that are files: what they are called and how large they are."""
+"""The parts of a mail that are files: what they are called, how large they are, what they say."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field, replace
 
-from postroom.mail.bodies import Bodies, disposition_of, file_name_of
-from postroom.mail.charset import base64_size, decode_header, decode_transfer, decode_words, scrub
-from postroom.mail.message import Attachment
-from postroom.mail.structure import Node, Structure, read_fields
+from postroom.mail.bodies import Bodies, choose_bodies, disposition_of, file_name_of
+from postroom.mail.charset import (
+    base64_size,
+    decode_bytes,
+    decode_header,
+    decode_transfer,
+    decode_words,
+    scrub,
+)
+from postroom.mail.message import Attachment, Limits
+from postroom.mail.structure import Fields, Node, Structure, cut, read_fields
+from postroom.mail.text import html_to_text
 
 _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f<>:\"|?*\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
@@ -37,6 +46,17 @@ _EXTENSIONS = {
     "image/svg+xml": ".svg",
     "image/webp": ".webp",
 }
+_MAILS = frozenset({"message/rfc822", "message/global", "text/rfc822-headers"})
+_MAIL_NAMES = (".eml", ".mht", ".mhtml")
+_MAIL_BYTES = 8 << 20  # of one attached mail, as encoded
+_MAIL_DEPTH = 5  # mails inside mails inside the mail
+_MAIL_HEADERS = ("subject", "from", "to", "cc", "reply-to")
+_MARKUP = frozenset({"text/html", "application/xhtml+xml"})
+_MARKUP_NAMES = (".htm", ".html", ".xhtml")
+_MAILTO = re.compile(r"mailto:[^\"'\s<>]{1,2000}", re.IGNORECASE)
+_LOOK = 4_096  # octets that say whether an unknown file is a text
+_CONTROL_OCTETS = bytes([*range(9), 11, *range(14, 27), *range(28, 32), 127])  # not ISO 2022's ESC
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def list_attachments(structure: Structure, bodies: Bodies) -> tuple[Attachment, ...]:
@@ -108,3 +128,138 @@ def _size(structure: Structure, leaf: Node) -> int:
             return leaf.end - leaf.body
         case encoding:
             return len(decode_transfer(structure.slice(leaf), encoding))
+
+
+@dataclass(slots=True)
+class Attached:
+    """What can be read in the attachments; `defects` names each limit that cut something off."""
+
+    text: str = ""
+    defects: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether no limit was met; what cannot be read at all does not count."""
+        return not self.defects
+
+
+def read_attached(structure: Structure, bodies: Bodies, limits: Limits) -> Attached:
+    """Read what a person could: names, texts, HTML, calendars, vCards, and mails inside the mail.
+
+    Files of an unknown type count if their first octets are plainly text. Not read: pictures, PDF,
+    archives and what is packed in them, so also docx, odt, xlsx, and Outlook's .msg. An mbox is
+    read as its first mail, with the rest as that mail's text.
+    """
+    if len(bodies.parts) == len(structure.leaves):
+        return Attached()
+    reader = _AttachedReader(limits)
+    reader.read_leaves(structure, bodies, depth=0)
+    return Attached("\n\n".join(reader.pieces), reader.defects)
+
+
+class _AttachedReader:
+    """Walks the attachments; all mails together have as many parts and characters as one may."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.pieces: list[str] = []
+        self.defects: dict[str, None] = {}
+        self.chars = limits.attached_chars
+        self.parts = limits.parts
+
+    def read_leaves(self, structure: Structure, bodies: Bodies, depth: int) -> None:
+        # What was not taken apart may hide a text in base64.
+        for defect in structure.defects:
+            if defect.startswith(("nested deeper", "more than")):
+                self.defects[f"attachments not read whole: {defect}"] = None
+        self.parts -= len(structure.leaves)
+        for leaf in structure.leaves:
+            if leaf.number in bodies.parts:
+                continue
+            if self.chars <= 0:
+                self._say_full()
+                return
+            self._add(scrub(file_name_of(leaf)[:2_000]))
+            self._add(decode_words(leaf.text("content-description"))[:2_000])
+            self._read_leaf(structure, leaf, depth)
+
+    def _say_full(self) -> None:
+        most = self.limits.attached_chars
+        self.defects[f"text of attachments longer than {most} characters"] = None
+
+    def _add(self, text: str) -> None:
+        if not text or text.isspace():
+            return
+        if len(text) > self.chars:
+            self._say_full()
+        if self.chars > 0:
+            self.pieces.append(text[: self.chars])
+            self.chars -= len(text) + 2  # the blank line
+
+    def _read_leaf(self, structure: Structure, leaf: Node, depth: int) -> None:
+        name = file_name_of(leaf).lower().strip()
+        end = min(leaf.end, leaf.body + 2 * _LOOK)
+        start = decode_transfer(structure.raw[leaf.body : end], leaf.encoding)[:_LOOK]
+        is_mail = leaf.type in _MAILS or name.endswith(_MAIL_NAMES)
+        if not (is_mail or leaf.type.startswith(("text/", "message/")) or _is_text(start)):
+            return
+        if is_mail or _begins_like_mail(start):
+            self._read_mail(self._octets(structure, leaf, _MAIL_BYTES), depth + 1)
+            return
+        octets = self._octets(structure, leaf, self.limits.text_chars)
+        # The Windows editor writes UTF-16, and mail programs do not say so.
+        label = "utf-16" if octets.startswith(_UTF16_MARKS) else leaf.parameters.get("charset", "")
+        text, _ = decode_bytes(octets, label, is_cut=True)
+        if leaf.type in _MARKUP or name.endswith(_MARKUP_NAMES):
+            self._add_markup(text)
+        else:
+            self._add(text)
+
+    def _octets(self, structure: Structure, leaf: Node, most: int) -> bytes:
+        if leaf.end - leaf.body > most:
+            self.defects[f"attachment read to its first {most} octets"] = None
+        end = min(leaf.end, leaf.body + most)
+        return decode_transfer(structure.raw[leaf.body : end], leaf.encoding)
+
+    def _add_markup(self, markup: str, known: str = "") -> None:
+        """Add what HTML shows, and where its mailto links go, which it does not show."""
+        if (text := html_to_text(markup)) != known:
+            self._add(text)
+        self._add("\n".join(dict.fromkeys(_MAILTO.findall(markup))))
+
+    def _read_mail(self, raw: bytes, depth: int) -> None:
+        if depth > _MAIL_DEPTH or self.parts <= 0:
+            self.defects["too many mails inside this mail"] = None
+            return
+        limits = replace(self.limits, parts=self.parts)
+        structure = cut(raw, limits)
+        bodies = choose_bodies(structure, limits)
+        if any(defect.startswith("text longer") for defect in bodies.defects):
+            self._say_full()
+        self._add(_header_text(structure.root.fields))
+        self._add(bodies.text)
+        if bodies.html is not None:
+            # The HTML form may say more than the plain one, and people see that form.
+            self._add_markup(bodies.html, known=bodies.text)
+        self.read_leaves(structure, bodies, depth)
+
+
+def _header_text(fields: Fields) -> str:
+    values = (
+        f"{name}: {decode_words(decode_header(value[:16_384]))}"
+        for name, value in fields
+        if name.lower() in _MAIL_HEADERS
+    )
+    return "\n".join(values)
+
+
+def _is_text(start: bytes) -> bool:
+    """Say whether a file that begins so is a text; UTF-16 only with its mark."""
+    if start.startswith(_UTF16_MARKS):
+        return True
+    return not start.startswith(b"%PDF") and start == start.translate(None, _CONTROL_OCTETS)
+
+
+def _begins_like_mail(start: bytes) -> bool:
+    names = {name.lower() for name, _ in read_fields(start, 0, 50)[0]}
+    return "from" in names and not names.isdisjoint({"to", "date", "received", "mime-version"})

@@ -39,6 +39,7 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 HEADER_NAME = re.compile(r"[A-Za-z0-9\-]{1,70}")
 MIME_TYPE = re.compile(r"[a-z0-9!#$&^_.+\-]{1,63}/[a-z0-9!#$&^_.+\-]{1,63}")
 MESSAGE_ID = re.compile(r"[!-;=?-~]+")
+BASE64 = re.compile(r"[A-Za-z0-9+/]{1,960}={0,2}")  # that fits a header line
 NOT_DOMAIN = re.compile(r"[^A-Za-z0-9._\-:\[\]]")
 LINE_END = re.compile(r"\r\n?")
 
@@ -58,6 +59,7 @@ class Letter:
     reply_to: tuple[Address, ...] = ()
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
+    thread_index: str = ""  # Outlook's, base64
     auto_submitted: str = ""  # or "auto-replied", "auto-generated" (RFC 3834)
     headers: tuple[tuple[str, str], ...] = ()  # further ones
     attachments: tuple[tuple[str, str, bytes], ...] = ()  # name, type, bytes
@@ -90,6 +92,8 @@ def _headers(letter: Letter) -> Iterator[str]:
     if letter.in_reply_to is not None:
         yield from _id_header("In-Reply-To", (letter.in_reply_to,))
     yield from _id_header("References", letter.references)
+    if BASE64.fullmatch(letter.thread_index):  # one word: it cannot be folded
+        yield f"Thread-Index: {letter.thread_index}"
     if letter.auto_submitted:
         yield _text_header("Auto-Submitted", one_line(letter.auto_submitted))
     for name, value in letter.headers:

@@ -34,6 +34,7 @@ class Limits:
     text_chars: int = 2_000_000
     addresses: int = 1_000  # of one header
     references: int = 100  # the newest count
+    attached_chars: int = 200_000  # of the readable text of all attachments together
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ class ParsedMail:
     fresh: str = ""  # what the sender newly wrote
     html: str | None = None  # as sent, unsanitised, within the limits
     attachments: tuple[Attachment, ...] = ()
+    attached_text: str = ""  # what can be read in the attachments, for the leak scan
+    attached_text_is_whole: bool = True  # False: cut at a limit, so a scan of it proves nothing
     origin: Origin = Origin.PERSON
     evidence: tuple[str, ...] = ()  # why this origin, e.g. "Auto-Submitted: auto-replied"
     bounce: Bounce | None = None

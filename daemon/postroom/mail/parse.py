@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from postroom.mail.address import canonical, parse_addresses
-from postroom.mail.attachments import list_attachments, name_of
+from postroom.mail.attachments import list_attachments, name_of, read_attached
 from postroom.mail.bodies import choose_bodies
 from postroom.mail.charset import decode_header, decode_transfer, decode_words
 from postroom.mail.forward import find_forward, is_forward_subject
@@ -56,6 +56,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
     structure = cut(raw, limits)
     head = _Head(structure.root.fields, limits, _charset_hint(structure))
     bodies = choose_bodies(structure, limits)
+    attached = read_attached(structure, bodies, limits)
     report = _find_report(structure)
     from_ = next(iter(head.addresses("from")), None)
     origin, evidence, bounce = judge_origin(head.decoded, from_, bodies.text, report, limits)
@@ -73,14 +74,16 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
         fresh=split_fresh(bodies.text),
         html=bodies.html,
         attachments=list_attachments(structure, bodies),
+        attached_text=attached.text,
+        attached_text_is_whole=attached.is_whole,
         origin=origin,
         evidence=evidence,
         bounce=bounce,
         forward=find_forward(head.subject(), bodies.text) or _attached(structure, head, limits),
         # Last but one: the fields above have added theirs.
-        defects=tuple(dict.fromkeys([*structure.defects, *bodies.defects, *head.defects]))[
-            :_MOST_DEFECTS
-        ],
+        defects=tuple(
+            dict.fromkeys([*structure.defects, *bodies.defects, *attached.defects, *head.defects])
+        )[:_MOST_DEFECTS],
         headers=head.decoded,
         hops=sum(name.lower() == "received" for name, _ in head.fields),
         size=len(raw),
@@ -122,6 +125,7 @@ def from_envelope(envelope: Envelope, raw: bytes, why: str) -> ParsedMail:
         text=text,
         fresh=text,
         attachments=(Attachment("0", "message.eml", "message/rfc822", len(raw), inline=False),),
+        attached_text_is_whole=False,
         defects=(f"unreadable: {why}",),
         headers=head.decoded,
         hops=sum(name.lower() == "received" for name, _ in fields),

@@ -2,7 +2,7 @@
 
 Promise: a token that verifies was made here, for this instance, by one of our keys, and has
 exactly one spelling (but for case). Anything else is None, never an error. Pure.
-Used by: store and work (sign), work.desk (verifies).
+Used by: store and work (sign), work.desk (verifies), core.leaks (find_in_text).
 
 A token reads `<role><n><object><participant><mac>`: the role's letter, the number of digits of the
 object id, both ids (32 digits of RFC 4648 each, lower case, no leading zero, 0 is no digit at
@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import base64
 import hmac
+import html
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +32,31 @@ DIGITS_32 = "abcdefghijklmnopqrstuvwxyz234567"
 DIGITS_36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+MAX_TRIES = 100_000  # HMACs that one text may cost, for each key: about a second
+_SHORT_HEAD = 3  # characters; the fixed part before a token says something only if it is longer
+
+# What mail programs put into an address: invisible characters, soft line ends, HTML's <wbr> …
+_UNSEEN = (
+    r"[\x00-\x08\x0e-\x1f\x7f\xad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+    r"|(?:<|&lt;)/?(?:wbr|br|span|font|b|i)\b[^<>]{0,200}?(?:>|&gt;)|&(?:shy|zwnj|zwj|nbsp|ZeroWidthSpace);"
+    r"|&#(?:0*+(?:173|160|820[3-7]|8288)|[xX]0*+(?:[aA][dDoO0]|200[b-fB-F]|2060));?|%[cC]2%[aA][dD0]"
+    r"|=[cC]2=[aA][dD0]|=(?=[ \t]*+\r?\n)"
+)
+# … a line end with quote marks below it …
+_MARKS = "[\\s>|:»›│┃]"
+_BREAK = rf"(?:{_UNSEEN}|[ \t\xa0]*+[\r\n\x85\u2028\u2029](?:{_MARKS}|&gt;)*+)"
+# … or just space, also encoded.
+_GAP = rf"(?:{_UNSEEN}|{_MARKS}|&gt;|[=%](?:20|0[aAdD9]))"
+_HEX = "(?:4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA]|3[2-7])"
+_DIGIT = (
+    rf"(?:[A-Za-z2-7]|%(?:25)?{_HEX}|={_HEX}"
+    rf"|&#(?:0*+(?:5[0-5]|6[5-9]|[78]\d|90|9[7-9]|1[01]\d|12[0-2])|[xX]0*+{_HEX});?)"
+)
+# Possessive and always longest: each character is looked at a fixed number of times.
+_RUN = re.compile(rf"{_DIGIT}(?:{_BREAK}*+{_DIGIT})*+")
+_LOOSE_RUN = rf"{_DIGIT}(?:{_GAP}*+{_DIGIT})*+"
+_STEP = re.compile(rf"{_GAP}|({_DIGIT})")
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -38,6 +65,19 @@ class Token:
     role: str
     object_id: int
     participant_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundToken:
+    """A verified token in a free text, and where it stands there, whatever was put into it."""
+
+    token: Token
+    start: int
+    end: int
+
+
+class TooManyTries(Exception):
+    """A text looks so much like tokens all over that nobody can afford to try them all."""
 
 
 class Signer:
@@ -89,6 +129,32 @@ class Signer:
                     found[token] = None
         return tuple(found)
 
+    def find_in_text(self, text: str, mailboxes: Iterable[str]) -> tuple[FoundToken, ...]:
+        """Find every token of ours (of any role) in a free text, however programs mangled it.
+
+        Two ways. A run of 18 digits or more is tried from each place in it; line ends, quote marks
+        and invisible characters may stand inside. Next to the fixed part of a `reply_address`,
+        before it or behind it, spaces may stand inside as well. Time is linear in the text.
+        Raises TooManyTries beyond `MAX_TRIES`: then nothing is known, and the caller must not
+        send the text.
+        """
+        search = _Search(self)
+        for run in _RUN.finditer(text):
+            if run.end() - run.start() >= 2 + MAC_DIGITS:
+                search.try_all(*_clean(text, run.start(), run.end()))
+        for template in mailboxes:
+            head, _, tail = template.partition("{token}")
+            if len(head) > _SHORT_HEAD:
+                for match in re.finditer(f"{_loose(head)}{_GAP}*+({_LOOSE_RUN})", text):
+                    search.try_from(*_clean(text, match.start(1), match.end(1)))
+            # Digits at the start of the tail belong to the run before it.
+            fixed = tail.lstrip(DIGITS_32 + DIGITS_32.upper())
+            if fixed:
+                for match in re.finditer(f"({_LOOSE_RUN})({_GAP}*+{_loose(fixed)})?", text):
+                    if match[2] is not None:
+                        search.try_before(*_clean(text, *match.span(1)), len(tail) - len(fixed))
+        return tuple(sorted(search.found, key=lambda each: (each.start, each.end)))
+
     def reply_address(self, template: str, token: Token) -> str:
         """Put a signed token into a mailbox's `reply_address`."""
         return template.replace("{token}", self.sign(token))
@@ -102,6 +168,19 @@ class Signer:
         token = self.sign(Token(MESSAGE_ROLE, request_id, outbox_id))
         moment = _written((at - EPOCH) // timedelta(milliseconds=1), DIGITS_36)
         return f"{token}.{moment}.{self.instance}@{domain.lower()}"
+
+    def thread_root(self, request_id: int, domain: str) -> str:
+        """Make the Message-ID that all mails to handlers about a request refer to.
+
+        No mail ever has it: it only keeps them together in a mail client.
+        """
+        return self.message_id(request_id, 0, EPOCH + timedelta(milliseconds=1), domain)
+
+    def is_thread_root(self, message_id: str) -> bool:
+        """Whether that is a `thread_root` of ours."""
+        token = self.verify_message_id(message_id)
+        is_first = message_id.partition("@")[0].split(".")[1:2] == [DIGITS_36[1]]
+        return token is not None and token.participant_id == 0 and is_first
 
     def verify_message_id(self, message_id: str) -> Token | None:
         """Return what a Message-ID of ours is about; None if it is not ours."""
@@ -120,6 +199,88 @@ class Signer:
         said = f"{token.role}:{token.object_id}:{token.participant_id}:{self.instance}"
         mac = hmac.digest(key, said.encode(errors="surrogatepass"), "sha256")[:MAC_BYTES]
         return base64.b32encode(mac).decode("ascii").lower()
+
+
+_Places = list[tuple[int, int]]  # where each digit of a run stands in the text
+
+
+class _Search:
+    """What was found in one text so far, and how many tries that took."""
+
+    def __init__(self, signer: Signer) -> None:
+        self.signer = signer
+        self.found: dict[FoundToken, None] = {}
+        self.tries = 0
+
+    def try_all(self, digits: str, places: _Places) -> None:
+        """Try every place of a run; a token found is passed over."""
+        start = 0
+        while start <= len(digits) - 2 - MAC_DIGITS:
+            start += self._try_at(digits, places, start) or 1
+
+    def try_from(self, digits: str, places: _Places) -> None:
+        """Try the beginning of a run."""
+        self._try_at(digits, places, 0)
+
+    def try_before(self, digits: str, places: _Places, behind: int) -> None:
+        """Try the end of a run, without its last `behind` digits."""
+        end = len(digits) - behind
+        for start in range(max(0, end - MAX_TOKEN), end - 1 - MAC_DIGITS):
+            self._try(digits, places, start, end)
+
+    def _try_at(self, digits: str, places: _Places, start: int) -> int:
+        """Try the tokens of every length that begin here; return the length of one that is ours."""
+        if digits[start] not in ROLES and digits[start] != MESSAGE_ROLE:
+            return 0
+        last = min(len(digits), start + MAX_TOKEN)
+        for end in range(start + 2 + MAC_DIGITS, last + 1):
+            if self._try(digits, places, start, end):
+                return end - start
+        return 0
+
+    def _try(self, digits: str, places: _Places, start: int, end: int) -> bool:
+        text = digits[start:end]
+        if _read(text[:-MAC_DIGITS]) is None:
+            return False  # costs no HMAC
+        self.tries += 1
+        if self.tries > MAX_TRIES:
+            raise TooManyTries(f"more than {MAX_TRIES} tries for tokens in one text")
+        token = self.signer.verify(text)
+        if token is None:
+            return False
+        self.found[FoundToken(token, places[start][0], places[end - 1][1])] = None
+        return True
+
+
+def _clean(text: str, start: int, end: int) -> tuple[str, _Places]:
+    """Take the digits out of a run, in lower case, with their places."""
+    digits: list[str] = []
+    places: _Places = []
+    for step in _STEP.finditer(text, start, end):
+        if (digit := step[1]) is None:
+            continue
+        if digit[0] == "&":
+            digit = html.unescape(digit)
+        elif len(digit) > 1:
+            digit = chr(int(digit[-2:], 16))
+        digits.append(digit.lower())
+        places.append(step.span())
+    return "".join(digits), places
+
+
+def _loose(fixed: str) -> str:
+    """Write the pattern of a fixed part of an address: any case, encoded, with gaps inside."""
+    return f"{_GAP}*+".join(_any_form(mark) for mark in fixed)
+
+
+def _any_form(mark: str) -> str:
+    named = {"@": "|&commat;", "+": "|&plus;", ".": "|&period;", "_": "|&lowbar;"}.get(mark, "")
+    forms = []
+    for each in {mark.lower()[0], mark.upper()[0]}:
+        code = ord(each)
+        forms.append(rf"{re.escape(each)}|&#(?:0*+{code}|[xX]0*+(?i:{code:x}));?")
+        forms.extend(rf"{lead}(?i:{code:02x})" for lead in ("%(?:25)?", "="))
+    return f"(?:{'|'.join(sorted(forms))}{named})"
 
 
 def _between(address: str, head: str, tail: str) -> str:

@@ -16,11 +16,13 @@ from sqlalchemy import Connection, select
 from postroom import failpoints
 from postroom.core.effects import (
     AddParticipant,
+    AnswerHold,
     AppendMessage,
     Assign,
     Decision,
     Effect,
     EndHold,
+    EndTimer,
     HoldMail,
     KnowIds,
     LearnContact,
@@ -29,6 +31,9 @@ from postroom.core.effects import (
     OpenRequest,
     QueueMail,
     RecordBounce,
+    RemoveParticipant,
+    ReplaceAddresses,
+    SetPostponed,
     SetProperty,
     SetReplied,
     SetStatus,
@@ -39,7 +44,7 @@ from postroom.core.effects import (
 from postroom.core.facts import Arrival
 from postroom.core.model import Phase
 from postroom.core.site import Site
-from postroom.errors import Conflict
+from postroom.errors import Conflict, NotAllowed
 from postroom.mail.tokens import Signer
 from postroom.store import reads, write_mail, write_request
 from postroom.store import schema as t
@@ -99,6 +104,11 @@ def postpone_timer(connection: Connection, timer_id: int, due_at: datetime) -> N
     s.POSTPONE_TIMER.run(connection, {"b_id": timer_id, "b_due_at": due_at})
 
 
+def cancel_timer(connection: Connection, timer_id: int) -> None:
+    """End a timer that has nothing to do any more."""
+    s.CANCEL_TIMER.run(connection, {"b_id": timer_id})
+
+
 def _check(work: Writing) -> None:
     """Refuse a decision that was made under another policy, or about another state."""
     if reads.active_policy(work.connection) != work.decision.policy_version:
@@ -121,6 +131,10 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
             write_request.append(work, effect)
         case AddParticipant():
             write_request.participate(work, effect)
+        case RemoveParticipant():
+            write_request.leave(work, effect)
+        case ReplaceAddresses():
+            write_request.replace_addresses(work, effect)
         case KnowIds():
             for message_id, n, kind in effect.ids:
                 work.know(message_id, n, work.request_id(effect.request), kind)
@@ -144,6 +158,14 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
             keys = {"b_id": effect.request, "b_at": effect.at}
             if s.SET_REPLIED.run(work.connection, keys):
                 work.note(effect.request, "replied", None, None, effect.because)
+        case SetPostponed():
+            write_request.postpone(work, effect)
+        case AnswerHold():
+            write_mail.answer_hold(work, effect)
+        case EndTimer():
+            if s.END_TIMER.run(work.connection, {"b_id": effect.timer}) == 0:
+                # To decide again changes nothing: it fired, or nobody wants it any more.
+                raise NotAllowed(f"timer {effect.timer} is armed no more")
         case TakeTurn():
             write_request.take_turn(work, effect)
         case SpendBrake():

@@ -190,8 +190,44 @@ CHECKS: tuple[Check, ...] = (
         "no timer will open it when its time is over; `postroom hold accept` or `refuse`",
         """
         SELECT id AS subject FROM hold WHERE state = 'waiting' AND until IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM timer WHERE timer.hold_id = hold.id
+        AND NOT EXISTS (SELECT 1 FROM timer WHERE timer.hold_id = hold.id AND timer.kind = 'hold'
                         AND timer.state = 'armed' AND timer.due_at IS NOT NULL)
+        """,
+    ),
+    Check(
+        "postponed-without-timer",
+        "request",
+        "no timer will activate it when its time is over; give it another status, or postpone it "
+        "again by `#postpone`",
+        """
+        SELECT id AS subject FROM request WHERE phase = 'postponed' AND postponed_until IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM timer WHERE timer.request_id = request.id
+                        AND timer.kind = 'activate' AND timer.state = 'armed'
+                        AND timer.due_at IS NOT NULL)
+        """,
+    ),
+    Check(
+        "activate-stray",
+        "timer",
+        "it is armed for a request that is not postponed; it will do nothing, and should not be "
+        "there",
+        """
+        SELECT timer.id AS subject FROM timer JOIN request ON request.id = timer.request_id
+        WHERE timer.state = 'armed' AND timer.kind = 'activate'
+        AND (request.phase <> 'postponed' OR request.postponed_until IS NULL)
+        """,
+    ),
+    Check(
+        "timer-aimless",
+        "timer",
+        "it is armed, and lacks its moment or what it is for, or nothing is known of its kind: "
+        "what should happen then will not; see `postroom timers list`",
+        """
+        SELECT id AS subject FROM timer WHERE state = 'armed' AND (due_at IS NULL OR NOT (
+            (kind IN ('hold', 'accept', 'refuse') AND hold_id IS NOT NULL)
+            OR (kind = 'activate' AND request_id IS NOT NULL)
+            OR (kind = 'undelivered' AND EXISTS (
+                SELECT 1 FROM delivery WHERE delivery.id = timer.delivery_id))))
         """,
     ),
     Check(

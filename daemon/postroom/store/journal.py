@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
 
+from postroom.core.model import SenderVerdict, Verdict
 from postroom.errors import NotFound
 from postroom.mail.message import Envelope
 from postroom.store import schema as t
@@ -50,10 +51,14 @@ class JournalChange:
 
 @dataclass(frozen=True, slots=True)
 class StoredMail:
-    """A journalled mail's bytes, with the envelope that they came in."""
+    """A journalled mail's bytes, with the envelope that they came in.
+
+    `verdict` is what was found about the sender then; None: nothing was judged.
+    """
 
     envelope: Envelope
     raw: bytes
+    verdict: SenderVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ _RAW = (
         t.journal.c.received_at,
         t.journal.c.peer,
         t.raw_mail.c.raw,
+        t.journal.c.verdict,
+        t.journal.c.explanation,
     )
     .select_from(t.journal.join(t.raw_mail))
     .where(t.journal.c.id == bindparam("id"))
@@ -96,13 +103,6 @@ _HOLDS = (
     select(t.hold, t.journal.c.from_address, t.journal.c.subject)
     .select_from(t.hold.join(t.journal, t.hold.c.journal_id == t.journal.c.id))
     .order_by(t.hold.c.id)
-)
-_DUE_HOLDS = (
-    select(t.timer.c.id, t.hold.c.journal_id)
-    .select_from(t.timer.join(t.hold, t.timer.c.hold_id == t.hold.c.id))
-    .where(t.timer.c.state == "armed", t.timer.c.due_at <= bindparam("now"))
-    .order_by(t.timer.c.due_at, t.timer.c.id)
-    .limit(200)
 )
 
 
@@ -135,9 +135,14 @@ def stored_mail(connection: Connection, journal_id: int) -> StoredMail | None:
     row = connection.execute(_RAW, {"id": journal_id}).first()
     if row is None:
         return None
-    sender, recipients, transport, mailbox, received_at, peer, raw = row
+    sender, recipients, transport, mailbox, received_at, peer, raw, verdict, said = row
     envelope = Envelope(sender, tuple(recipients), transport, mailbox, received_at, peer)
-    return StoredMail(envelope, raw)
+    return StoredMail(envelope, raw, _verdict(verdict, said))
+
+
+def _verdict(verdict: str, explanation: Mapping[str, Any]) -> SenderVerdict | None:
+    evidence = explanation.get("verdict_evidence")
+    return SenderVerdict(Verdict(verdict), evidence) if isinstance(evidence, str) else None
 
 
 def holds(connection: Connection, *, waiting: bool = False) -> list[Held]:
@@ -152,11 +157,6 @@ def hold(connection: Connection, hold_id: int) -> Held:
     if row is None:
         raise NotFound(f"there is no hold {hold_id}")
     return _held(row)
-
-
-def due_holds(connection: Connection, now: datetime) -> list[tuple[int, int]]:
-    """Return (timer, journal row) of the holds whose time is over, in order."""
-    return [(row[0], row[1]) for row in connection.execute(_DUE_HOLDS, {"now": now})]
 
 
 def _entry(row: Row[Any]) -> JournalEntry:

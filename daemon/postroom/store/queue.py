@@ -39,7 +39,15 @@ from sqlalchemy import (
 )
 
 from postroom.errors import NotAllowed, NotFound
-from postroom.store.schema import BigId, UtcDateTime, delivery, history, outbox, raw_mail
+from postroom.store.schema import (
+    BigId,
+    UtcDateTime,
+    delivery,
+    history,
+    outbox,
+    raw_mail,
+    timer,
+)
 
 MAX_RESPONSE = 1_000
 NO_REPLY_KNOWN = "the sender stopped after DATA was begun; whether the mail arrived is not known"
@@ -77,7 +85,11 @@ class Recipe:
     variables: Mapping[str, Any]
     from_name: str
     reply_role: str | None
+    reply_object: int | None  # None: the request
     reply_participant: int | None
+    to_addresses: Sequence[Sequence[str]] | None  # [name, address] as shown; None: the recipient
+    cc_addresses: Sequence[Sequence[str]] | None
+    thread_index: str | None
     in_reply_to: str | None
     references: Sequence[str]
     attachments: Sequence[Mapping[str, Any]]  # {"journal": id, "part": "2"}
@@ -242,6 +254,19 @@ NOTE = insert(history).from_select(
     .join_from(delivery, outbox)
     .where(_THIS, outbox.c.request_id.is_not(None)),
 )
+# Who answered has to know that nobody got it: the ticker tells him.
+TELL = insert(timer).from_select(
+    ["request_id", "delivery_id", "kind", "due_at", "state"],
+    select(
+        outbox.c.request_id,
+        delivery.c.id,
+        text("'undelivered'"),
+        bindparam("set_due_at", type_=UtcDateTime),
+        text("'armed'"),
+    )
+    .join_from(delivery, outbox)
+    .where(_THIS, outbox.c.request_id.is_not(None), outbox.c.kind == "answer"),
+)
 _SHOWN = "id recipient state attempts due_at last_response subject handed_at done_at"
 ENTRIES = select(
     outbox.c.request_id.label("request"),
@@ -320,6 +345,7 @@ def fail(conn: Connection, claimed: ClaimedDelivery, now: datetime, response: st
     is_mine = conn.execute(FAIL, _key(claimed) | values).rowcount == 1
     if is_mine:
         _note(conn, claimed.id, now, was="sending", now="failed", because=response)
+        conn.execute(TELL, {"delivery_id": claimed.id, "set_due_at": now})
     return is_mine
 
 

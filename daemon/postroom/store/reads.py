@@ -11,13 +11,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select
 
-from postroom.core.brakes import NOTICE_KEY, answer_keys, request_key
+from postroom.core.brakes import keys_for
 from postroom.core.facts import (
     AppliedFact,
     Arrival,
+    Background,
     BrakeFact,
     CompanyFact,
     ContactFact,
+    DeliveryFact,
     Facts,
     HandlerFact,
     KnownId,
@@ -29,11 +31,12 @@ from postroom.core.facts import (
 from postroom.core.intake import SAME_WITHIN
 from postroom.core.model import Phase
 from postroom.core.site import Site
-from postroom.core.threads import referenced_ids
+from postroom.core.threads import handled_request, names_hold, referenced_ids
 from postroom.errors import NotFound
 from postroom.mail.address import domain_of
 from postroom.mail.refs import find_tags
 from postroom.store import schema as t
+from postroom.store.background import load_background, load_hold
 from postroom.store.prepared import Prepared
 
 # A merged request forwards to its target; a chain longer than this is a mistake.
@@ -141,6 +144,7 @@ _HANDLERS = Prepared(
         t.handler.c.last_seen_at,
         t.handler.c.away_until,
         t.handler.c.open_requests,
+        t.handler.c.id,
     )
 )
 _TURNS = Prepared(
@@ -151,9 +155,10 @@ _TURNS = Prepared(
         t.assignment.c.version,
     )
 )
+_BRAKE_KEYS = len(keys_for("ticket-17@example.com"))  # no address has more
 _BRAKES = Prepared(
     select(t.brake.c.key, t.brake.c.tokens, t.brake.c.at, t.brake.c.version).where(
-        t.brake.c.key.in_([bindparam(f"key_{n}") for n in range(5)])
+        t.brake.c.key.in_([bindparam(f"key_{n}") for n in range(_BRAKE_KEYS)])
     )
 )
 _LAST_OWNER = Prepared(
@@ -168,22 +173,20 @@ _ANSWERED = (
     .order_by(t.request.c.created_at.desc())
     .limit(_LATEST_REQUESTS)
 )
-_LAST_IN = Prepared(
-    select(t.message.c.message_id, t.message.c.references)
-    .where(
-        t.message.c.request_id == bindparam("id"),
-        t.message.c.direction == "in",
-        t.message.c.visibility == "public",
-    )
-    .order_by(t.message.c.id.desc())
-    .limit(1)
-)
 _DELIVERIES = (
-    select(t.delivery.c.id, t.outbox.c.request_id)
+    select(
+        t.delivery.c.id,
+        t.outbox.c.request_id,
+        t.outbox.c.kind,
+        t.delivery.c.recipient,
+        t.delivery.c.state,
+        t.outbox.c.variables,
+        t.delivery.c.last_response,
+    )
     .select_from(t.delivery.join(t.outbox))
     .where(t.delivery.c.id.in_(bindparam("ids", expanding=True)))
 )
-_HOLD = select(t.hold.c.request_id, t.hold.c.state).where(
+_HOLD = select(t.hold.c.request_id, t.hold.c.state, t.hold.c.reason).where(
     t.hold.c.journal_id == bindparam("journal_id")
 )
 
@@ -209,18 +212,19 @@ def load_mail_facts(
     same = _same(connection, arrival)
     contact, company = _sender(connection, arrival)
     known = _known_ids(connection, arrival)
-    deliveries = _deliveries(connection, arrival)
-    hold_request, hold_state = None, None
+    deliveries = load_deliveries(connection, arrival.bounce_deliveries)
+    hold_request, hold_state, hold_reason = None, None, ""
     if journal_id is not None:
         held = connection.execute(_HOLD, {"journal_id": journal_id}).first()
-        hold_request, hold_state = held if held is not None else (None, None)
+        if held is not None:
+            hold_request, hold_state, hold_reason = held
     wanted = {
         *(token.object_id for token in arrival.tokens if token.role != "b"),
         *arrival.own_ids.values(),
         *(row.request_id for rows in known.values() for row in rows),
         *find_tags(arrival.mail.subject, site.instance),
         *(row.request_id for row in same),
-        *deliveries.values(),
+        *(delivery.request_id for delivery in deliveries.values()),
         hold_request,
     }
     owner, owner_at, is_answered = None, None, False
@@ -229,13 +233,18 @@ def load_mail_facts(
         owner, owner_at = (last[0], last[1]) if last is not None else (None, None)
         replied = connection.execute(_ANSWERED, {"contact_id": contact.id}).scalars()
         is_answered = any(at is not None for at in replied)
+    requests = load_requests(connection, (number for number in wanted if number is not None))
+    named_hold = next(
+        (load_hold(connection, item.participant_id) for item in arrival.tokens if names_hold(item)),
+        None,
+    )
     return Facts(
         applied=_applied(connection, arrival, journal_id),
         same=same,
         contact=contact,
         company=company,
         known_ids=known,
-        requests=load_requests(connection, (number for number in wanted if number is not None)),
+        requests=requests,
         handlers=load_handlers(connection),
         turns=load_turns(connection),
         brakes=_brakes(connection, arrival.sender),
@@ -245,7 +254,18 @@ def load_mail_facts(
         has_been_answered=is_answered,
         hold_request=hold_request,
         hold_state=hold_state,
+        hold_reason=hold_reason,
+        named_hold=named_hold,
+        background=_background(connection, arrival, requests),
     )
+
+
+def _background(
+    connection: Connection, arrival: Arrival, requests: Mapping[int, RequestFact]
+) -> Background:
+    """Load what a handler's mail may need of the request that its token names."""
+    number = handled_request(arrival, requests)
+    return load_background(connection, number) if number is not None else Background()
 
 
 def load_command_facts(connection: Connection, request_id: int) -> Facts:
@@ -257,7 +277,8 @@ def load_command_facts(connection: Connection, request_id: int) -> Facts:
         requests=requests,
         handlers=load_handlers(connection),
         turns=load_turns(connection),
-        last_in=_last_in(connection, request_id),
+        brakes=_brakes(connection, ""),
+        background=load_background(connection, request_id),
     )
 
 
@@ -292,11 +313,6 @@ def load_handlers(connection: Connection) -> dict[str, HandlerFact]:
 def load_turns(connection: Connection) -> dict[str, TurnFact]:
     """Return the states of automatic assignment, by category."""
     return {row[0]: TurnFact(*row) for row in _TURNS.all(connection, {})}
-
-
-def _last_in(connection: Connection, request_id: int) -> tuple[str | None, tuple[str, ...]]:
-    row = _LAST_IN.first(connection, {"id": request_id})
-    return (row[0], tuple(row[1])) if row is not None else (None, ())
 
 
 def _applied(
@@ -349,17 +365,23 @@ def _known_ids(connection: Connection, arrival: Arrival) -> dict[str, tuple[Know
     return {message_id: tuple(found) for message_id, found in known.items()}
 
 
-def _deliveries(connection: Connection, arrival: Arrival) -> dict[int, int | None]:
-    if not arrival.bounce_deliveries:
+def load_deliveries(connection: Connection, ids: Sequence[int]) -> dict[int, DeliveryFact]:
+    """Return mails of ours by the numbers of their deliveries."""
+    if not ids:
         return {}
-    rows = connection.execute(_DELIVERIES, {"ids": list(arrival.bounce_deliveries)})
-    return {row[0]: row[1] for row in rows}
+    found = {}
+    for row in connection.execute(_DELIVERIES, {"ids": list(ids)}):
+        text = str(row.variables.get("message", {}).get("text", ""))
+        handler = str(row.variables.get("handler", {}).get("name", ""))
+        known = (row.request_id, row.kind, row.recipient, row.state)
+        found[row.id] = DeliveryFact(row.id, *known, text, handler, row.last_response or "")
+    return found
 
 
 def _brakes(connection: Connection, sender: str) -> dict[str, BrakeFact]:
     # Mails from nobody share a bucket, as any other address does.
-    names = (request_key(sender), *answer_keys(sender), NOTICE_KEY)
-    keys = {f"key_{n}": name for n, name in enumerate(names)}
+    names = keys_for(sender)
+    keys = {f"key_{n}": names[min(n, len(names) - 1)] for n in range(_BRAKE_KEYS)}
     return {row[0]: BrakeFact(*row) for row in _BRAKES.all(connection, keys)}
 
 
@@ -408,4 +430,7 @@ def _request(
         participants=participants,
         mailboxes=mailboxes.get(row.id, ()),
         tags=tags.get(row.id, ()),
+        deadline_at=row.deadline_at,
+        postponed_until=row.postponed_until,
+        generations=row.generations,
     )

@@ -27,6 +27,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -155,6 +156,8 @@ request = _table(
     Column("postponed_until", UtcDateTime),
     Column("escalation_level", Integer, nullable=False, server_default=text("0")),
     Column("read_status", Text, nullable=False, server_default=text("'red'")),
+    # handler → how often his reply addresses for this request were replaced
+    Column("generations", JSON, nullable=False, server_default=text("'{}'")),
     Index("request_by_owner", "owner", "phase"),
     Index("request_by_phase", "phase", "updated_at"),
     Index("request_by_requester", "requester_id", "created_at"),
@@ -255,6 +258,9 @@ message = _table(
     Column("origin", Text, nullable=False),
     Column("verdict", Text, nullable=False),
     Column("thread_reason", Text, nullable=False),
+    # Words for the customer that were not sent because of a faulty command: nothing internal.
+    Column("is_draft", Boolean, nullable=False, server_default=false()),
+    Column("thread_index", Text),  # Outlook's Thread-Index, to be continued in answers
 )
 attachment = Table(
     "attachment",
@@ -294,7 +300,9 @@ timer = _table(
     _id(),
     Column("request_id", ForeignKey("request.id"), index=True),
     Column("hold_id", BigId, index=True),
-    Column("kind", Text, nullable=False),  # hold
+    Column("delivery_id", BigId),
+    Column("kind", Text, nullable=False),  # hold, accept, refuse, activate, undelivered
+    Column("actor", Text, nullable=False, server_default=text("'timer'")),  # who wanted it
     Column("due_at", UtcDateTime),
     Column("state", Text, nullable=False),  # armed fired cancelled stopped
     Column("remaining", Integer),  # seconds, while stopped
@@ -343,7 +351,11 @@ outbox = _table(
     Column("variables", JSON, nullable=False),
     Column("from_name", Text, nullable=False),
     Column("reply_role", Text),  # role of the token in Reply-To; null: plain address of the mailbox
+    Column("reply_object", BigInteger),  # what the token names; null: the request
     Column("reply_participant", BigInteger),
+    Column("to_addresses", JSON),  # [[name, address]] as shown; null: the recipient alone
+    Column("cc_addresses", JSON),
+    Column("thread_index", Text),
     Column("in_reply_to", Text),
     Column("references", JSON, nullable=False),
     Column("attachments", JSON, nullable=False),  # [{"journal": id, "part": "2"}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, func, insert, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from postroom.store import schema as t
 from postroom.store.prepared import Prepared
@@ -27,7 +27,7 @@ TIMER = Prepared(insert(t.timer))
 HOLD = Prepared(insert(t.hold).returning(t.hold.c.id))
 BRAKE = Prepared(insert(t.brake))
 ASSIGNMENT = Prepared(insert(t.assignment))
-HANDLER = Prepared(insert(t.handler))
+HANDLER = Prepared(insert(t.handler).returning(t.handler.c.id))
 POLICY = Prepared(insert(t.policy))
 POLICY_ACTIVATION = Prepared(insert(t.policy_activation))
 
@@ -64,6 +64,17 @@ SET_REPLIED = Prepared(
     update(t.request)
     .where(t.request.c.id == bindparam("b_id"), t.request.c.replied_at.is_(None))
     .values(replied_at=bindparam("b_at"))
+)
+SET_GENERATIONS = Prepared(
+    update(t.request)
+    .where(t.request.c.id == bindparam("b_id"))
+    .values(generations=bindparam("b_generations", type_=t.request.c.generations.type))
+)
+GENERATIONS = Prepared(select(t.request.c.generations).where(t.request.c.id == bindparam("id")))
+SET_POSTPONED = Prepared(
+    update(t.request)
+    .where(t.request.c.id == bindparam("b_id"))
+    .values(postponed_until=bindparam("b_until", type_=t.request.c.postponed_until.type))
 )
 SET_PROPERTY = {
     name: Prepared(
@@ -115,6 +126,25 @@ CANCEL_HOLD_TIMER = Prepared(
     .where(t.timer.c.hold_id == bindparam("b_hold_id"), t.timer.c.state == "armed")
     .values(state=bindparam("b_state"))
 )
+CANCEL_TIMERS = Prepared(
+    update(t.timer)
+    .where(
+        t.timer.c.request_id == bindparam("b_request_id"),
+        t.timer.c.kind == bindparam("b_kind"),
+        t.timer.c.state == "armed",
+    )
+    .values(state="cancelled")
+)
+CANCEL_TIMER = Prepared(
+    update(t.timer)
+    .where(t.timer.c.id == bindparam("b_id"), t.timer.c.state == "armed")
+    .values(state="cancelled")
+)
+END_TIMER = Prepared(
+    update(t.timer)
+    .where(t.timer.c.id == bindparam("b_id"), t.timer.c.state == "armed")
+    .values(state="fired")
+)
 POSTPONE_TIMER = Prepared(
     update(t.timer)
     .where(t.timer.c.id == bindparam("b_id"), t.timer.c.state == "armed")
@@ -124,6 +154,20 @@ BOUNCED = Prepared(
     update(t.delivery)
     .where(t.delivery.c.id == bindparam("b_id"))
     .values(last_response=bindparam("b_response"))
+)
+NAME_CONTACT = Prepared(
+    update(t.contact)
+    .where(t.contact.c.id == bindparam("b_id"), t.contact.c.name == "")
+    .values(name=bindparam("b_name"))
+)
+UNPARTICIPATE = Prepared(
+    t.participant.delete().where(
+        t.participant.c.request_id == bindparam("b_id"),
+        t.participant.c.role != "requester",
+        t.participant.c.contact_id.in_(
+            select(t.address.c.contact_id).where(t.address.c.key == bindparam("b_key"))
+        ),
+    )
 )
 UNTAG = Prepared(
     t.tag.delete().where(t.tag.c.request_id == bindparam("b_id"), t.tag.c.tag == bindparam("b_tag"))

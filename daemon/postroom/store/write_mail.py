@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from postroom import failpoints
-from postroom.core.effects import EndHold, HoldMail, QueueMail, SpendBrake
+from postroom.core.addresses import handler_number
+from postroom.core.effects import AnswerHold, EndHold, HoldMail, QueueMail, Reply, SpendBrake
 from postroom.errors import Conflict
 from postroom.mail.address import domain_of
 from postroom.store import schema as t
@@ -29,14 +30,12 @@ _PARTICIPANT = Prepared(
 
 def queue_mail(work: Writing, effect: QueueMail) -> None:
     """Write the recipe and one delivery for each recipient; our Message-ID leads back here."""
-    has_request = effect.request is not None or work.opened is not None
+    has_request = effect.is_about_request and (effect.request or work.opened) is not None
     request_id = work.request_id(effect.request) if has_request else None
-    mailbox = work.site.mailboxes[effect.mailbox]
     # A decision's mails differ by the moment: each a millisecond after the one before.
     moment = work.now + timedelta(milliseconds=work.mails)
-    message_id = work.signer.message_id(
-        request_id or 0, work.journal_id or 0, moment, domain_of(mailbox.address)
-    )
+    domain = _domain(work, effect)
+    message_id = work.signer.message_id(request_id or 0, work.journal_id or 0, moment, domain)
     outbox_id = inserted(
         work.connection, s.OUTBOX, _outbox_row(work, effect, request_id, message_id)
     )
@@ -71,9 +70,13 @@ def _outbox_row(
         "tag": f"[{work.site.instance} #{number}]" if number else "",
         **variables["request"],
     }
-    participant = None
-    if effect.reply_role is not None and effect.reply_address is not None:
-        participant = _participant_id(work, number, effect.reply_address)
+    role, object_, participant = _reply_token(work, effect, number)
+    references = list(effect.references)
+    parent = effect.in_reply_to
+    if effect.is_inside and number:
+        # Nobody ever got this mail: it only keeps a request together in the handlers' clients.
+        parent = work.signer.thread_root(number, _domain(work, effect))
+        references = [parent]
     return {
         "request_id": request_id,
         "journal_id": work.journal_id,
@@ -86,13 +89,40 @@ def _outbox_row(
         "layout": effect.layout,
         "variables": variables,
         "from_name": effect.from_name,
-        "reply_role": effect.reply_role if participant is not None else None,
+        "reply_role": role,
+        "reply_object": object_,
         "reply_participant": participant,
-        "in_reply_to": effect.in_reply_to,
-        "references": list(effect.references),
+        "to_addresses": [[one.name, one.address] for one in effect.to] or None,
+        "cc_addresses": [[one.name, one.address] for one in effect.cc] or None,
+        "thread_index": effect.thread_index or None,
+        "in_reply_to": parent,
+        "references": references,
         "attachments": [{"journal": work.journal_id, "part": part} for part in effect.attachments],
         "policy_version": work.decision.policy_version,
     }
+
+
+def _domain(work: Writing, effect: QueueMail) -> str:
+    return domain_of(work.site.mailboxes[effect.mailbox].address)
+
+
+def _reply_token(
+    work: Writing, effect: QueueMail, request_id: int
+) -> tuple[str | None, int | None, int | None]:
+    """Return role, object and participant of the token in Reply-To; no role: no token."""
+    named = effect.reply_to or ""
+    match effect.reply:
+        case Reply.CUSTOMER:
+            participant = _participant_id(work, request_id, named)
+            return ("c", None, participant) if participant is not None else (None, None, None)
+        case Reply.ANSWER | Reply.NOTE if request_id:
+            number = handler_number(work.handler_id(named), effect.reply_generation)
+            return effect.reply.value, None, number
+        case Reply.SIDE if request_id:
+            return "s", None, 0
+        case Reply.HOLD if work.hold_id is not None:
+            return "n", 0, work.hold_id
+    return None, None, None
 
 
 def _participant_id(work: Writing, request_id: int, address: str) -> int | None:
@@ -122,15 +152,9 @@ def hold(work: Writing, effect: HoldMail) -> None:
             "version": 1,
         },
     )
+    work.hold_id = hold_id
     if effect.until is not None:
-        row = {
-            "hold_id": hold_id,
-            "request_id": effect.request,
-            "kind": "hold",
-            "due_at": effect.until,
-            "state": "armed",
-        }
-        s.TIMER.run(work.connection, row)
+        arm(work, "hold", effect.until, request_id=effect.request, hold_id=hold_id)
     if effect.request is not None:
         work.note(effect.request, "hold", None, "waiting", effect.reason)
 
@@ -146,6 +170,33 @@ def end_hold(work: Writing, effect: EndHold) -> None:
     s.CANCEL_HOLD_TIMER.run(work.connection, {"b_hold_id": hold_id, "b_state": state})
     if request_id is not None:
         work.note(request_id, "hold", "waiting", effect.state, work.decision.reason)
+
+
+def answer_hold(work: Writing, effect: AnswerHold) -> None:
+    """Let the ticker end another mail's hold at once, in the name of who wants it."""
+    actor = work.decision.actor
+    arm(work, effect.wish, work.now, hold_id=effect.hold, actor=actor)
+
+
+def arm(
+    work: Writing,
+    kind: str,
+    due_at: datetime,
+    *,
+    request_id: int | None = None,
+    hold_id: int | None = None,
+    actor: str = "timer",
+) -> None:
+    """Arm a timer."""
+    row = {
+        "hold_id": hold_id,
+        "request_id": request_id,
+        "kind": kind,
+        "due_at": due_at,
+        "state": "armed",
+        "actor": actor,
+    }
+    s.TIMER.run(work.connection, row)
 
 
 def spend(work: Writing, effect: SpendBrake) -> None:

@@ -10,6 +10,9 @@ from postroom.core.effects import (
     LearnContact,
     LinkRequests,
     OpenRequest,
+    RemoveParticipant,
+    ReplaceAddresses,
+    SetPostponed,
     SetStatus,
     SetTags,
     TakeTurn,
@@ -17,11 +20,16 @@ from postroom.core.effects import (
 from postroom.core.model import Phase
 from postroom.errors import Conflict
 from postroom.store import statements as s
+from postroom.store.write_mail import arm
 from postroom.store.writing import Writing, contact_id, inserted
 
 
 def learn(work: Writing, effect: LearnContact) -> None:
     """Make a contact; Conflict when somebody else was first."""
+    if effect.may_exist and (known := contact_id(work, effect.address)) is not None:
+        if effect.name:
+            s.NAME_CONTACT.run(work.connection, {"b_id": known, "b_name": effect.name})
+        return
     number = inserted(
         work.connection,
         s.CONTACT,
@@ -103,6 +111,8 @@ def append(work: Writing, effect: AppendMessage) -> None:
             "origin": effect.origin,
             "verdict": effect.verdict,
             "thread_reason": effect.because,
+            "is_draft": effect.is_draft,
+            "thread_index": effect.thread_index or None,
         },
     )
     if effect.attachments:
@@ -128,12 +138,44 @@ def participate(work: Writing, effect: AddParticipant) -> None:
     if number is None:
         return
     request_id = work.request_id(effect.request)
+    if (there := work.members.get((request_id, number))) is not None:
+        # The same mail names two addresses of one person.
+        work.participants[request_id, effect.address.lower()] = there
+        return
     row = {"request_id": request_id, "contact_id": number, "role": effect.role}
     participant = inserted(work.connection, s.PARTICIPANT, row)
     work.participants[request_id, effect.address.lower()] = participant
+    work.members[request_id, number] = participant
     if effect.role != "requester":
         said = f"{effect.address} ({effect.role})"
         work.note(effect.request, "participant", None, said, effect.because)
+
+
+def leave(work: Writing, effect: RemoveParticipant) -> None:
+    """Let somebody hear no more."""
+    keys = {"b_id": effect.request, "b_key": effect.address.lower()}
+    s.UNPARTICIPATE.run(work.connection, keys)
+    work.note(effect.request, "participant", effect.address, None, effect.because)
+
+
+def replace_addresses(work: Writing, effect: ReplaceAddresses) -> None:
+    """Make a handler's reply addresses for a request new ones from now on."""
+    row = s.GENERATIONS.first(work.connection, {"id": effect.request})
+    generations = {**(row[0] if row is not None else {}), effect.handler: effect.generation}
+    keys = {"b_id": effect.request, "b_generations": generations}
+    s.SET_GENERATIONS.run(work.connection, keys)
+    work.note(effect.request, "addresses", None, f"new ones for {effect.handler}", effect.because)
+
+
+def postpone(work: Writing, effect: SetPostponed) -> None:
+    """Put a request to sleep, or wake it; the timer that wakes it changes with it."""
+    s.SET_POSTPONED.run(work.connection, {"b_id": effect.request, "b_until": effect.until})
+    keys = {"b_request_id": effect.request, "b_kind": "activate"}
+    s.CANCEL_TIMERS.run(work.connection, keys)
+    if effect.until is not None:
+        arm(work, "activate", effect.until, request_id=effect.request)
+        said = effect.until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        work.note(effect.request, "timer", None, f"activate at {said}", effect.because)
 
 
 def link(work: Writing, effect: LinkRequests) -> None:
@@ -156,6 +198,9 @@ def set_status(work: Writing, effect: SetStatus) -> None:
         "b_closed_at": work.now if effect.phase is Phase.CLOSED else None,
     }
     s.SET_STATUS.run(work.connection, keys)
+    if effect.phase is not Phase.POSTPONED:  # awake: nothing has to wake it
+        s.SET_POSTPONED.run(work.connection, {"b_id": number, "b_until": None})
+        s.CANCEL_TIMERS.run(work.connection, {"b_request_id": number, "b_kind": "activate"})
     _count(work, owner, phase, owner, effect.phase)
     work.owners[number] = (owner, effect.phase)
     work.note(effect.request, "status", effect.from_, effect.to, effect.because)

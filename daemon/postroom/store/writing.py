@@ -16,8 +16,11 @@ from postroom.core.site import Site
 from postroom.mail.tokens import Signer
 from postroom.store import schema as t
 from postroom.store.prepared import Prepared
+from postroom.store.statements import HANDLER
 
 _CONTACT = Prepared(select(t.address.c.contact_id).where(t.address.c.key == bindparam("key")))
+
+_HANDLER = Prepared(select(t.handler.c.id).where(t.handler.c.name == bindparam("name")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,13 @@ class Writing:
     mail: MailRow | None
     journal_id: int | None = None
     opened: int | None = None
+    hold_id: int | None = None  # that this decision made
     history: list[dict[str, Any]] = field(default_factory=list)
     owners: dict[int, tuple[str | None, Phase]] = field(default_factory=dict)  # as written so far
     contacts: dict[str, int] = field(default_factory=dict)
     participants: dict[tuple[int, str], int] = field(default_factory=dict)
+    # request and contact → participant, as made so far
+    members: dict[tuple[int, int], int] = field(default_factory=dict)
     refs: list[dict[str, Any]] = field(default_factory=list)
     handlers: dict[str, HandlerChange] = field(default_factory=dict)
     mails: int = 0  # queued so far
@@ -80,6 +86,13 @@ class Writing:
     def handler(self, name: str) -> HandlerChange:
         """Return what changes for a handler, to be added to."""
         return self.handlers.setdefault(name, HandlerChange())
+
+    def handler_id(self, name: str) -> int:
+        """Return the number of a handler, who gets a row when he has none."""
+        row = _HANDLER.first(self.connection, {"name": name})
+        if row is not None:
+            return int(row[0])
+        return inserted(self.connection, HANDLER, {"name": name, "open_requests": 0})
 
     def request_id(self, request: int | None) -> int:
         """Resolve "the one that this decision opens"."""

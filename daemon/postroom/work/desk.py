@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from postroom import failpoints
+from postroom.core import timers
 from postroom.core.commands import Command, WriteAnswer, WriteNote, decide_command
 from postroom.core.effects import Decision
 from postroom.core.facts import Arrival, Facts, Wish
@@ -62,7 +63,7 @@ class Desk:
         clock: Callable[[], datetime],
     ) -> None:
         self.database = database
-        self.site = site
+        self.site = replace(site, signer=signer)
         self.signer = signer
         self.policy = policy
         self.clock = clock
@@ -90,11 +91,13 @@ class Desk:
         )
         # RFC 5321 §4.5.5: a notice comes to the envelope sender, so only the envelope counts.
         bounced = self.signer.find(envelope.recipients, templates)
-        own = {}
+        own, answered = {}, None
         for message_id in (*mail.in_reply_to, *mail.references):
             token = self.signer.verify_message_id(message_id)
             if token is not None and token.object_id:
                 own[message_id] = token.object_id
+            if token is not None and message_id in mail.in_reply_to:
+                answered = token.participant_id
         return Arrival(
             mail=mail,
             envelope=envelope,
@@ -102,6 +105,8 @@ class Desk:
             tokens=tuple(t for t in self.signer.find(seen, templates) if t.role != "b"),
             bounce_deliveries=tuple(t.object_id for t in bounced if t.role == "b"),
             own_ids=own,
+            answered_journal=answered,
+            answers_root=any(map(self.signer.is_thread_root, mail.in_reply_to)),
             spool_name=spool_name,
             spool_number=spool_number,
         )
@@ -188,6 +193,33 @@ class Desk:
             request = facts.requests[request_id]
             row = MailRow(self._typed(command.mail, request.mailbox, now), raw)
         return self._write(decision, row, now)
+
+    def activate(self, timer: int, request_id: int) -> Settled:
+        """Wake a postponed request; its timer has fired then."""
+        return self._until_settled(lambda: self._activate(timer, request_id))
+
+    def _activate(self, timer: int, request_id: int) -> Settled:
+        policy, now = self.policy, self.clock()
+        with self.database.read() as connection:
+            facts = reads.load_command_facts(connection, request_id)
+        request = facts.requests[request_id]
+        decision = timers.activate(timer, request, facts, policy, self.site, now)
+        return self._write(decision, None, now)
+
+    def tell_undelivered(self, timer: int, delivery_id: int) -> Settled:
+        """Tell who has to know that an answer was not delivered; its timer has fired then."""
+        return self._until_settled(lambda: self._tell_undelivered(timer, delivery_id))
+
+    def _tell_undelivered(self, timer: int, delivery_id: int) -> Settled:
+        policy, now = self.policy, self.clock()
+        with self.database.read() as connection:
+            known = reads.load_deliveries(connection, (delivery_id,)).get(delivery_id)
+            if known is None or known.request_id is None:
+                raise NotAllowed(f"delivery {delivery_id} belongs to no request")
+            facts = reads.load_command_facts(connection, known.request_id)
+        request = facts.requests[known.request_id]
+        decision = timers.tell_undelivered(timer, known, request, facts, policy, self.site, now)
+        return self._write(decision, None, now)
 
     def refuse(self, journal_id: int, arrival: Arrival, actor: str) -> Settled:
         """End a hold: the mail is not wanted, and stays in the journal."""

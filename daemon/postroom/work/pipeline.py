@@ -7,7 +7,8 @@ Used by: app (run), tests and bench (run_once).
 Fails:   never by what a mail contains; Unavailable is waited out.
 
     claimed → readers (other processes) → desk (the writer's transaction) → spool.finish
-    Several batches are with the readers, and two at the desk, at a time.
+    Several batches are with the readers, and two at the desk, at a time. A mail straight from the
+    internet waits on the way to the desk until its sender was looked up; the others overtake it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -25,12 +26,15 @@ from structlog.contextvars import bound_contextvars
 
 from postroom import failpoints
 from postroom.core.facts import Arrival
+from postroom.core.model import SenderVerdict
+from postroom.core.trust import needs_evaluation
 from postroom.errors import Conflict, Unavailable
 from postroom.mail.message import ParsedMail
 from postroom.spool import Spool
 from postroom.spool.model import MAX_FAILURES, SpooledMail
 from postroom.work.desk import Desk, Settled
 from postroom.work.readers import Readers, ReadFailure, as_mail
+from postroom.work.vouching import Voucher
 
 log = structlog.get_logger()
 
@@ -38,6 +42,9 @@ BATCH = 32
 BATCH_BYTES = 16 * 1024 * 1024
 IN_FLIGHT = 3  # batches with the readers
 AT_THE_DESK = 2  # batches with the database's writer
+ASKED = 128  # mails whose sender is being looked up; with these, nothing more is claimed
+ASKED_BYTES = 32 * 1024 * 1024
+LOOK = 0.05  # seconds between two looks for other mail while senders are looked up
 RETRY_IN = timedelta(seconds=30)
 AWAY = 2.0  # seconds to wait for a database that is away
 
@@ -46,6 +53,15 @@ AWAY = 2.0  # seconds to wait for a database that is away
 class _Batch:
     mails: Sequence[SpooledMail]
     answers: Future[list[ParsedMail | ReadFailure]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A mail that waits for the verdict on its sender."""
+
+    mail: SpooledMail
+    arrival: Arrival
+    verdict: Future[SenderVerdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +81,15 @@ class Pipeline:
         desk: Desk,
         *,
         on_mail: Callable[[], None] = lambda: None,
+        voucher: Voucher | None = None,
     ) -> None:
         self._spool = spool
         self._readers = readers
         self._desk = desk
         self._on_mail = on_mail  # told when there is something in the outbox
+        self._voucher = voucher  # None: only our relays' word counts
         self._reading: deque[_Batch] = deque()
+        self._asked: list[_Asked] = []
         self._deciding: deque[_Decided] = deque()
         self.state = "starting"
         self.worked = 0
@@ -97,8 +116,12 @@ class Pipeline:
     def run_once(self) -> int:
         """Take in what is due and work one batch; return how many mails were worked on."""
         self._claim()
-        while self._may_decide():
-            self._decide(self._reading.popleft())
+        self._hand_on()
+        while self._asked and not self._deciding:
+            self.state = "senders looked up"
+            wait([each.verdict for each in self._asked], LOOK, FIRST_COMPLETED)
+            self._claim()
+            self._hand_on()
         if not self._deciding:
             return 0
         batch = self._deciding.popleft()
@@ -106,17 +129,24 @@ class Pipeline:
             self._finish(batch)
         return len(batch.mails)
 
+    def _hand_on(self) -> None:
+        """Hand to the desk what is ready for it."""
+        while self._may_decide():
+            self._decide(self._reading.popleft())
+        if self._asked and len(self._deciding) < AT_THE_DESK:
+            self._decide_judged()
+
     def _may_decide(self) -> bool:
         """Whether to hand on a batch before looking at the next one's outcome.
 
-        With something at the desk nobody waits for a reader: it may be hanging.
+        With something else to wait for nobody waits for a reader: it may be hanging.
         """
         if not self._reading or len(self._deciding) >= AT_THE_DESK:
             return False
-        return not self._deciding or self._reading[0].answers.done()
+        return not (self._deciding or self._asked) or self._reading[0].answers.done()
 
     def _claim(self) -> None:
-        while len(self._reading) < IN_FLIGHT:
+        while len(self._reading) < IN_FLIGHT and self._may_ask():
             mails = self._spool.claim(BATCH, BATCH_BYTES)
             if not mails:
                 return
@@ -127,11 +157,46 @@ class Pipeline:
         with self._given_back(batch.mails):
             answers = batch.answers.result()
             arrivals = [self._arrival(*pair) for pair in zip(batch.mails, answers, strict=True)]
-            futures = [
-                self._desk.submit_mail(arrival, mail.raw)
-                for mail, arrival in zip(batch.mails, arrivals, strict=True)
-            ]
-            self._deciding.append(_Decided(batch.mails, arrivals, futures))
+            pairs = list(zip(batch.mails, arrivals, strict=True))
+            asked = list(self._ask(pairs))
+            parked = {each.mail.id for each in asked}
+            self._submit([pair for pair in pairs if pair[0].id not in parked])
+        self._asked += asked
+
+    def _ask(self, pairs: Sequence[tuple[SpooledMail, Arrival]]) -> Iterator[_Asked]:
+        """Begin to look up the senders of the mails that none of our relays has judged."""
+        if self._voucher is None:
+            return
+        for mail, arrival in pairs:
+            if needs_evaluation(arrival, self._desk.site):
+                future = self._voucher.submit(mail.raw, mail.envelope, arrival.mail)
+                yield _Asked(mail, arrival, future)
+
+    def _may_ask(self) -> bool:
+        if len(self._asked) >= ASKED:
+            return False
+        return sum(len(each.mail.raw) for each in self._asked) < ASKED_BYTES
+
+    def _decide_judged(self) -> None:
+        """Hand on the mails whose sender is looked up."""
+        done = [each for each in self._asked if each.verdict.done()]
+        if not done:
+            return
+        self._asked = [each for each in self._asked if each not in done]
+        with self._given_back([each.mail for each in done]):
+            self._submit(
+                [
+                    (each.mail, replace(each.arrival, evaluated=each.verdict.result()))
+                    for each in done
+                ]
+            )
+
+    def _submit(self, pairs: Sequence[tuple[SpooledMail, Arrival]]) -> None:
+        if not pairs:
+            return
+        futures = [self._desk.submit_mail(arrival, mail.raw) for mail, arrival in pairs]
+        mails, arrivals = zip(*pairs, strict=True)
+        self._deciding.append(_Decided(mails, arrivals, futures))
 
     @contextmanager
     def _given_back(self, mails: Sequence[SpooledMail]) -> Iterator[None]:
@@ -143,6 +208,8 @@ class Pipeline:
             raise
 
     def _give_back(self) -> None:
+        self._spool.unclaim(each.mail.id for each in self._asked)
+        self._asked = []
         while self._reading:
             self._spool.unclaim(mail.id for mail in self._reading.popleft().mails)
         while self._deciding:  # these are applied, or about to be

@@ -15,15 +15,27 @@ from postroom.work.desk import Desk, Settled
 from postroom.work.readers import Readers, as_mail
 
 
-def end_hold(desk: Desk, readers: Readers, journal_id: int, wish: Wish, by: str) -> Settled:
-    """Accept a held mail, or open it as a request of its own."""
+def end_hold(
+    desk: Desk,
+    readers: Readers,
+    journal_id: int,
+    wish: Wish,
+    by: str,
+    *,
+    confirms: bool = False,
+) -> Settled:
+    """Accept a held mail, or open it as a request of its own; `confirms`: by mail, to `by`."""
     arrival = _load(desk, readers, journal_id)
-    return desk.settle_mail(replace(arrival, wish=wish, by=by), None, journal_id)
+    again = replace(arrival, wish=wish, by=by, confirms=confirms)
+    return desk.settle_mail(again, None, journal_id)
 
 
-def refuse_hold(desk: Desk, readers: Readers, journal_id: int, by: str) -> Settled:
+def refuse_hold(
+    desk: Desk, readers: Readers, journal_id: int, by: str, *, confirms: bool = False
+) -> Settled:
     """Refuse a held mail."""
-    return desk.refuse(journal_id, _load(desk, readers, journal_id), by)
+    arrival = replace(_load(desk, readers, journal_id), by=by, confirms=confirms)
+    return desk.refuse(journal_id, arrival, by)
 
 
 def retry(
@@ -38,10 +50,14 @@ def retry(
 
 
 def _load(desk: Desk, readers: Readers, journal_id: int) -> Arrival:
-    """Read a journalled mail once more, in a reader process as the first time."""
+    """Read a journalled mail once more, in a reader process as the first time.
+
+    Its sender was judged when it came in; by now the evidence may be gone from the DNS.
+    """
     with desk.database.read() as connection:
         stored = journal.stored_mail(connection, journal_id)
     if stored is None:
         raise NotFound(f"the bytes of journal {journal_id} are not in the database")
     answer = readers.read([stored.raw])[0]
-    return desk.arrival(as_mail(answer, stored.envelope, stored.raw), stored.envelope)
+    arrival = desk.arrival(as_mail(answer, stored.envelope, stored.raw), stored.envelope)
+    return replace(arrival, evaluated=stored.verdict)

@@ -33,7 +33,7 @@ from postroom.mail.tokens import Signer, Token
 from postroom.store import queue
 from postroom.store.db import Database
 from postroom.store.queue import ClaimedDelivery, Recipe
-from postroom.work.letter import Attachment, Rendered, letter_for
+from postroom.work.letter import Attachment, Rendered, addresses_in, letter_for
 from postroom.work.reply import Reply
 from postroom.work.transport import Transport
 
@@ -256,7 +256,7 @@ class Sender:
             recipe.template,
             recipe.language,
             recipe.layout,
-            recipe.variables,
+            {**recipe.variables, "reply": addresses_in(recipe, mailbox, self._signer)},
         )
         attachments = tuple(self._attachment(**item) for item in recipe.attachments)
         to, signer = claimed.recipient, self._signer

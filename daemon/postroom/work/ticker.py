@@ -14,11 +14,11 @@ from structlog.contextvars import bound_contextvars
 
 from postroom.core.facts import Wish
 from postroom.errors import NotAllowed, Unavailable
-from postroom.store import journal
-from postroom.store.apply import postpone_timer
+from postroom.store.apply import cancel_timer, postpone_timer
+from postroom.store.due import DueTimer, due_timers
 from postroom.work.desk import Desk, Settled
 from postroom.work.readers import Readers
-from postroom.work.review import end_hold
+from postroom.work.review import end_hold, refuse_hold
 
 log = structlog.get_logger()
 
@@ -28,11 +28,11 @@ RETRY_IN = timedelta(minutes=10)
 def fire_due(desk: Desk, readers: Readers, on_mail: Callable[[], None] = lambda: None) -> int:
     """Fire every timer that is due; return how many fired."""
     with desk.database.read() as connection:
-        due = journal.due_holds(connection, desk.clock())
+        due = due_timers(connection, desk.clock())
     fired = 0
-    for timer_id, journal_id in due:
-        with bound_contextvars(timer=timer_id, journal=journal_id):
-            settled = _fire(desk, readers, timer_id, journal_id)
+    for timer in due:
+        with bound_contextvars(timer=timer.id, kind=timer.kind):
+            settled = _fire(desk, readers, timer)
             if settled is None:
                 continue
             fired += 1
@@ -42,12 +42,14 @@ def fire_due(desk: Desk, readers: Readers, on_mail: Callable[[], None] = lambda:
     return fired
 
 
-def _fire(desk: Desk, readers: Readers, timer_id: int, journal_id: int) -> Settled | None:
-    """Open a held mail whose time is over; None when it was not this time."""
+def _fire(desk: Desk, readers: Readers, timer: DueTimer) -> Settled | None:
+    """Do what a timer is for; None when it was not this time."""
     try:
-        return end_hold(desk, readers, journal_id, Wish.OPEN, "timer")
-    except NotAllowed:
-        return None  # somebody was faster
+        return _do(desk, readers, timer)
+    except NotAllowed as late:  # somebody was faster
+        log.info("timer.obsolete", why=str(late))
+        desk.database.write(lambda c: cancel_timer(c, timer.id))
+        return None
     except Unavailable as away:
         log.warning("timer.failed", why=str(away))
         return None
@@ -55,5 +57,20 @@ def _fire(desk: Desk, readers: Readers, timer_id: int, journal_id: int) -> Settl
         # The top of a loop: one timer that fails must not keep the others from firing.
         log.exception("timer.failed")
         again = desk.clock() + RETRY_IN
-        desk.database.write(lambda c: postpone_timer(c, timer_id, again))
+        desk.database.write(lambda c: postpone_timer(c, timer.id, again))
         return None
+
+
+def _do(desk: Desk, readers: Readers, timer: DueTimer) -> Settled:
+    match timer:
+        case DueTimer(kind="hold", journal_id=int() as journal_id):
+            return end_hold(desk, readers, journal_id, Wish.OPEN, "timer")
+        case DueTimer(kind="accept", journal_id=int() as journal_id):
+            return end_hold(desk, readers, journal_id, Wish.ACCEPT, timer.actor, confirms=True)
+        case DueTimer(kind="refuse", journal_id=int() as journal_id):
+            return refuse_hold(desk, readers, journal_id, timer.actor, confirms=True)
+        case DueTimer(kind="activate", request_id=int() as request_id):
+            return desk.activate(timer.id, request_id)
+        case DueTimer(kind="undelivered", delivery_id=int() as delivery_id):
+            return desk.tell_undelivered(timer.id, delivery_id)
+    raise NotAllowed(f"nothing is known of a timer of kind {timer.kind!r}")

@@ -11,13 +11,25 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from postroom.core.facts import Arrival, ContactFact, Facts, KnownId, ParticipantFact, RequestFact
+from postroom.core.addresses import handler_number
+from postroom.core.facts import (
+    Arrival,
+    ContactFact,
+    DeliveryFact,
+    Facts,
+    HandlerFact,
+    KnownId,
+    MessageFact,
+    ParticipantFact,
+    RequestFact,
+)
 from postroom.core.model import (
     Actions,
     AssignMethod,
     Calendar,
     Category,
     Condition,
+    Direction,
     Extract,
     Handler,
     Member,
@@ -28,16 +40,22 @@ from postroom.core.model import (
     Rule,
     Status,
     Transition,
+    Verdict,
+    Visibility,
     Workflow,
 )
 from postroom.core.site import Brakes, Budget, Mailbox, Site
+from postroom.core.tasks import Task
 from postroom.mail.message import Address, Envelope, ParsedMail
-from postroom.mail.tokens import Token
+from postroom.mail.tokens import Signer, Token
 from postroom.policy.patterns import read_expression, read_size_test, read_text_test
+from postroom.policy.team import ALL_NOTICES
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ANN, BOB, EVA = "ann@example.net", "bob@example.org", "eva@example.com"
+SIGNER = Signer("acme", (b"a key of the tests",))
 OFF = Budget(0, timedelta(0))
+HANDLERS = {"eva": 1, "omar": 2, "kim": 3}  # as tokens name them
 
 SUPPORT = Mailbox(
     "support",
@@ -90,8 +108,14 @@ INQUIRY = Workflow(
 
 def site(**changes: Any) -> Site:
     """A site with two mailboxes and no brakes."""
-    plain = Site("acme", {"support": SUPPORT, "sales": SALES}, Brakes(OFF, OFF, OFF, OFF))
+    mailboxes = {"support": SUPPORT, "sales": SALES}
+    plain = Site("acme", mailboxes, brakes(), signer=SIGNER)
     return replace(plain, **changes)
+
+
+def brakes(**changes: Budget) -> Brakes:
+    """Brakes that are off but for these."""
+    return replace(Brakes(*[OFF] * 7), **changes)
 
 
 def category(path: str = "support", **changes: Any) -> Category:
@@ -210,6 +234,16 @@ def token(request_id: int, role: str = "c") -> Token:
     return Token(role, request_id, 1)
 
 
+def handlers_token(name: str, role: str = "h", generation: int = 0, request_id: int = 7) -> Token:
+    """A verified token of a handler's reply address."""
+    return Token(role, request_id, handler_number(HANDLERS[name], generation))
+
+
+def numbered() -> dict[str, HandlerFact]:
+    """The handlers as the database knows them."""
+    return {name: HandlerFact(name, id=number) for name, number in HANDLERS.items()}
+
+
 def participant(address: str = ANN, role: str = "requester", number: int = 1) -> ParticipantFact:
     """Somebody outside in a request."""
     return ParticipantFact(number, number, role, "", (address,))
@@ -255,6 +289,57 @@ def facts(*requests: RequestFact, known: tuple[KnownId, ...] = (), **changes: An
         requests={item.id: item for item in requests},
         **changes,
     )
+
+
+def loud(*rules: Rule, **changes: Any) -> Policy:
+    """A policy whose handlers hear of everything; those of `policy` hear of nothing."""
+    plain = policy(*rules, **changes)
+    handlers = {
+        name: replace(one, notify=frozenset(ALL_NOTICES)) for name, one in plain.handlers.items()
+    }
+    return replace(plain, handlers=handlers)
+
+
+def task(
+    about: RequestFact | None = None,
+    known: Facts | None = None,
+    rules: Policy | None = None,
+    actor: str = "omar",
+    verdict: Verdict = Verdict.PASS,
+) -> Task:
+    """Omar works on request 7."""
+    about = about or request()
+    return Task(about, known or facts(about), rules or policy(), site(), NOW, actor, verdict)
+
+
+def delivery(number: int = 4, request_id: int | None = 7, **changes: Any) -> DeliveryFact:
+    """An answer of ours that did not reach Ann."""
+    text, response = "It is done.", "550 no such user"
+    plain = DeliveryFact(number, request_id, "answer", ANN, "sent", text, "omar", response)
+    return replace(plain, **changes)
+
+
+def message(**changes: Any) -> MessageFact:
+    """What Ann wrote to a request before."""
+    plain = MessageFact(
+        id=1,
+        direction=Direction.IN,
+        visibility=Visibility.PUBLIC,
+        handler=None,
+        from_name="Ann Berg",
+        from_address=ANN,
+        to=(SUPPORT.address,),
+        subject="How do I pay?",
+        text="Hello",
+        fresh="Hello",
+        message_id="two@example.net",
+        references=("one@example.net",),
+        at=NOW,
+        origin="person",
+        is_draft=False,
+        thread_index=None,
+    )
+    return replace(plain, **changes)
 
 
 def sent(request_id: int = 7, message_id: str = "ours@example.com") -> KnownId:

@@ -10,11 +10,10 @@ from tests.unit.core.builders import NOW, SUPPORT, arrival, contact, facts, poli
 
 from postroom.core.facts import Arrival, Facts
 from postroom.core.judging import Case
-from postroom.core.model import Actions, Verdict
+from postroom.core.model import Actions, SenderVerdict, Verdict
 from postroom.core.replies import ReplyVerdict, judge_auto_reply
 from postroom.core.routing import Routing
 from postroom.core.threads import Joining, ThreadReason, ThreadVerdict
-from postroom.core.trust import SenderVerdict
 from postroom.mail.message import Origin
 
 PASS, NONE, FAIL = Verdict.PASS, Verdict.NONE, Verdict.FAIL

@@ -9,46 +9,51 @@ from typing import Any
 import pytest
 from tests.unit.core.builders import (
     ANN,
+    BOB,
     NOW,
     REQUEST,
+    SIGNER,
     SUPPORT,
     category,
     closed,
     facts,
+    loud,
     mail,
+    message,
+    participant,
     policy,
     request,
     site,
     with_workflow,
 )
 
-from postroom.core.commands import (
-    CLI,
+from postroom.core.changes import (
     AssignTo,
     ChangeProperty,
     ChangeStatus,
     ChangeTags,
     Close,
-    Command,
     Reopen,
-    WriteAnswer,
-    WriteNote,
-    decide_command,
 )
+from postroom.core.commands import Command, Several, WriteAnswer, WriteNote, decide_command
 from postroom.core.effects import (
     AppendMessage,
     Assign,
     Decision,
     QueueMail,
+    Reply,
     SetProperty,
     SetReplied,
     SetStatus,
     SetTags,
 )
-from postroom.core.facts import Facts, HandlerFact, RequestFact
+from postroom.core.facts import Background, Facts, HandlerFact, RequestFact
+from postroom.core.letters import display_name
 from postroom.core.model import AssignMethod, Direction, Outcome, Phase, Policy, Visibility
+from postroom.core.tasks import CLI
 from postroom.errors import NotAllowed
 from postroom.mail.message import Attachment
+from postroom.mail.tokens import Token
 
 CLAIM = request(type="claim", status="pending")
 REVIEWED = request(type="claim", status="in-review")
@@ -183,18 +188,21 @@ def test_a_note_stays_inside() -> None:
     assert (decision.outcome, decision.request) == (Outcome.APPENDED, 7)
 
 
-def test_an_answer_goes_to_the_requester_alone_and_carries_his_token() -> None:
-    known = facts(request(), last_in=("two@example.net", ("one@example.net",)))
-    message, letter, replied = decide(WriteAnswer(TYPED), known=known).effects
-    assert isinstance(message, AppendMessage)
-    assert (message.direction, message.visibility) == (Direction.OUT, Visibility.PUBLIC)
+def test_an_answer_goes_to_the_requester_and_carries_his_token() -> None:
+    known = facts(request(), background=Background(messages=(message(),)))
+    said, letter, replied = decide(WriteAnswer(TYPED), known=known).effects
+    assert isinstance(said, AppendMessage)
+    assert (said.direction, said.visibility) == (Direction.OUT, Visibility.PUBLIC)
+    assert (said.to, said.is_draft) == ((ANN,), False)
     assert isinstance(letter, QueueMail)
     assert (
         letter.kind,
         letter.recipients,
-        letter.reply_role,
-        letter.reply_address,
-    ) == ("answer", (ANN,), "c", ANN)
+        letter.reply,
+        letter.reply_to,
+    ) == ("answer", (ANN,), Reply.CUSTOMER, ANN)
+    assert ([ANN], ()) == ([one.address for one in letter.to], letter.cc)
+    assert letter.variables["quoted"]["text"] == "Hello"
     assert (
         letter.in_reply_to,
         letter.references,
@@ -202,6 +210,65 @@ def test_an_answer_goes_to_the_requester_alone_and_carries_his_token() -> None:
     ) == ("two@example.net", ("one@example.net", "two@example.net"), ("2",))
     assert letter.variables["message"]["text"] == "It is done."
     assert replied == SetReplied(7, NOW, "answered by omar")
+
+
+def test_an_answer_goes_to_all_who_take_part_and_all_of_them_see_each_other() -> None:
+    people = (participant(BOB, "cc", 2), participant(), participant("x@example.org", "expert", 3))
+    known = facts(request(participants=people), background=Background(messages=(message(),)))
+    letters = [e for e in decide(WriteAnswer(TYPED), known=known).effects if _is_letter(e)]
+    [letter] = letters
+    assert isinstance(letter, QueueMail)
+    assert ((ANN, BOB), ANN) == (letter.recipients, letter.reply_to)
+    shown = [[one.address for one in line] for line in (letter.to, letter.cc)]
+    assert [[ANN], [BOB]] == shown
+    # Bob did not get what Ann wrote: it is not repeated to him.
+    assert letter.variables["quoted"]["text"] == ""
+
+
+def test_an_answer_goes_to_the_address_that_was_last_written_from() -> None:
+    ann = replace(participant(), addresses=("ann@home.example", ANN))
+    known = facts(request(participants=(ann,)), background=Background(messages=(message(),)))
+    [letter] = [e for e in decide(WriteAnswer(TYPED), known=known).effects if _is_letter(e)]
+    assert isinstance(letter, QueueMail)
+    assert (ANN,) == letter.recipients
+
+
+def _is_letter(effect: object) -> bool:
+    return isinstance(effect, QueueMail) and effect.kind == "answer"
+
+
+SECRET = "The customer has been late with every single invoice since the spring."
+
+
+@pytest.mark.parametrize(
+    ("said", "visibility", "is_draft"),
+    [
+        ("not-sent", Visibility.INTERNAL, False),
+        (None, Visibility.INTERNAL, True),  # it was meant for the customer
+        (None, Visibility.PUBLIC, False),
+    ],
+)
+def test_an_answer_with_words_of_a_note_is_not_sent(
+    said: str | None, visibility: Visibility, is_draft: bool
+) -> None:
+    note = message(text=SECRET, fresh=SECRET, visibility=visibility, is_draft=is_draft)
+    known = facts(request(), background=Background(messages=(note,)))
+    command = WriteAnswer(replace(TYPED, text=f"Hello,\n{SECRET}\n"))
+    if said is None:
+        assert any(_is_letter(effect) for effect in decide(command, known=known).effects)
+    else:
+        assert "words of an internal note, so it was not sent" in refused(command, known=known)
+
+
+def test_an_answer_with_an_address_of_people_inside_is_not_sent() -> None:
+    address = SUPPORT.reply_address.replace("{token}", SIGNER.sign(Token("h", 7, 1)))
+    command = WriteAnswer(replace(TYPED, text=f"Write to {address}"))
+    assert "a reply address of people inside" in refused(command)
+
+
+def test_an_answer_in_a_request_too_large_to_look_through_is_not_sent() -> None:
+    known = facts(request(), background=Background(is_whole=False))
+    assert "more than can be looked through" in refused(WriteAnswer(TYPED), known=known)
 
 
 def test_only_the_first_answer_is_the_first_reply() -> None:
@@ -224,7 +291,22 @@ def test_a_workflow_may_name_the_status_after_an_answer() -> None:
 
 def test_the_name_of_the_mailbox_stands_behind_the_handlers() -> None:
     letters = [e for e in decide(WriteAnswer(TYPED)).effects if isinstance(e, QueueMail)]
-    assert [letter.from_name for letter in letters] == ["Omar Haddad (Acme Support)"]
+    assert [letter.from_name for letter in letters] == ["Omar at Acme Support"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        ("Omar Haddad", "{full_name}"),
+        ("Omar Haddad (Acme Support)", "{full_name} ({from_name})"),
+        ("Acme Support", "{from_name}"),
+    ],
+)
+def test_the_mailbox_says_how_handlers_are_called(expected: str, words: str) -> None:
+    named = replace(SUPPORT, handler_name=words)
+    assert display_name(policy().handlers["omar"], named) == expected
+    assert display_name(None, named) == "Acme Support"
+    assert display_name(policy().handlers["omar"], replace(named, from_name="")) == "Omar Haddad"
 
 
 def test_an_answer_goes_out_though_the_mailbox_left_the_config() -> None:
@@ -280,7 +362,12 @@ def test_an_answer_goes_out_though_the_mailbox_left_the_config() -> None:
             ChangeProperty("priority", "low"),
             request(type="urgent-claim", status="pending"),
         ),
-        ("no requester with an address", WriteAnswer(TYPED), request(requester_id=None)),
+        (
+            "no requester with an address",
+            WriteAnswer(TYPED),
+            request(requester_id=None, participants=()),
+        ),
+        ("request 7 is deleted: reopen it first", WriteAnswer(TYPED), DELETED),
     ],
 )
 def test_an_illegal_command_names_the_choices(
@@ -345,3 +432,60 @@ def test_a_transition_tells_the_requester_with_the_reason() -> None:
 def test_a_transition_without_a_mail_tells_nobody() -> None:
     effects = decide(ChangeStatus("review"), CLAIM).effects
     assert not any(isinstance(effect, QueueMail) for effect in effects)
+
+
+# ---- who is told
+
+
+@pytest.mark.parametrize(
+    ("told", "owner", "command", "actor"),
+    [
+        ([("new", "kim"), ("taken-over", "omar")], "omar", AssignTo("kim"), "eva"),
+        ([("new", "kim")], "omar", AssignTo("kim"), "omar"),  # he did it himself
+        ([("taken-over", "omar")], "omar", AssignTo("eva"), "eva"),
+        ([("taken-over", "omar")], "omar", AssignTo("none"), CLI),
+        ([("new", "kim")], None, AssignTo("kim"), CLI),
+        ([], "omar", AssignTo("omar"), CLI),
+        ([("note", "kim")], "kim", WriteNote(TYPED), "omar"),
+        ([], "omar", WriteNote(TYPED), "omar"),
+        ([], "kim", Close(), "omar"),
+    ],
+)
+def test_owners_hear_of_what_others_do(
+    told: list[tuple[str, str]], owner: str | None, command: Command, actor: str
+) -> None:
+    decision = decide(command, request(owner=owner), loud(), actor=actor)
+    letters = [effect for effect in decision.effects if isinstance(effect, QueueMail)]
+    assert told == [(letter.template, letter.reply_to) for letter in letters]
+    for letter in letters:
+        assert letter.reply is (Reply.ANSWER if letter.template == "new" else Reply.NOTE)
+        assert letter.recipients == (f"{letter.reply_to}@example.com",)
+
+
+def test_a_notice_carries_the_newest_of_the_readers_addresses() -> None:
+    about = request(generations={"kim": 3})
+    [letter, _] = [
+        effect
+        for effect in decide(AssignTo("kim"), about, loud(), actor="eva").effects
+        if isinstance(effect, QueueMail)
+    ]
+    assert ("kim", 3) == (letter.reply_to, letter.reply_generation)
+
+
+def test_nobody_is_told_who_does_not_want_to_be() -> None:
+    decision = decide(AssignTo("kim"), actor="eva")
+    assert [Assign(7, "omar", "kim", "by hand, eva")] == list(decision.effects)
+
+
+def test_several_changes_tell_of_the_last_owner_only() -> None:
+    command = Several((AssignTo("kim"), AssignTo("eva"), ChangeTags(("a",))))
+    decision = decide(command, rules=loud(), actor=CLI)
+    letters = [effect for effect in decision.effects if isinstance(effect, QueueMail)]
+    assert [("new", "eva"), ("taken-over", "omar")] == [
+        (letter.template, letter.reply_to) for letter in letters
+    ]
+    assert decision.reason == "AssignTo, AssignTo, ChangeTags by cli"
+
+
+def test_several_changes_are_all_done_or_none() -> None:
+    assert "is closed already" in refused(Several((Close(), Close())))

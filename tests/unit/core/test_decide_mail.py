@@ -12,14 +12,18 @@ from tests.unit.core.builders import (
     BOB,
     EVA,
     NOW,
-    OFF,
     SALES,
     arrival,
+    brakes,
     category,
     closed,
     contact,
+    delivery,
     facts,
+    handlers_token,
+    loud,
     mail,
+    numbered,
     participant,
     policy,
     request,
@@ -44,14 +48,25 @@ from postroom.core.effects import (
     OpenRequest,
     QueueMail,
     RecordBounce,
+    ReplaceAddresses,
+    Reply,
     SetStatus,
     SetTags,
     SpendBrake,
 )
-from postroom.core.facts import Arrival, BrakeFact, Facts, HandlerFact, KnownId, SameMail, Wish
+from postroom.core.facts import (
+    Arrival,
+    BrakeFact,
+    DeliveryFact,
+    Facts,
+    HandlerFact,
+    KnownId,
+    SameMail,
+    Wish,
+)
 from postroom.core.intake import SAME_WITHIN, decide_mail, find_same
 from postroom.core.model import Calendar, Direction, Outcome, Phase, Policy, Span, Visibility
-from postroom.core.site import Brakes, Budget, Site
+from postroom.core.site import Budget, Site
 from postroom.mail.message import Bounce, FailedRecipient, Origin
 
 HOUR = timedelta(hours=1)
@@ -125,7 +140,7 @@ BOUNCE = {
             7,
             "delivery-token: delivery 4",
             arrival(bounce_deliveries=(4,)),
-            facts(request(), deliveries={4: 7}),
+            facts(request(), deliveries={4: delivery()}),
             policy(),
         ),
         (
@@ -309,10 +324,27 @@ def test_a_hold_has_somebody_responsible_who_is_told_and_a_time() -> None:
     [hold] = only(decision, HoldMail)
     assert (7, NOW + 4 * HOUR, "omar") == (hold.request, hold.until, hold.responsible)
     [letter] = only(decision, QueueMail)
-    assert ("held", ("omar@example.com",), None) == (
+    assert ("held", ("omar@example.com",), Reply.HOLD) == (
         letter.template,
         letter.recipients,
-        letter.reply_role,
+        letter.reply,
+    )
+
+
+def test_a_customer_at_a_handlers_answer_address_is_held_and_the_address_replaced() -> None:
+    came = arrival(tokens=(handlers_token("eva", "h", 2),))
+    known = facts(request(generations={"eva": 2}), handlers=numbered())
+    decision = decide(came, known)
+    assert (Outcome.HELD, 7) == (decision.outcome, decision.request)
+    why = "came to a handler's answer address, from somebody who is no handler"
+    assert why == decision.reason
+    replaced = ReplaceAddresses(7, "eva", 3, f"{ANN} wrote to it")
+    assert [replaced] == only(decision, ReplaceAddresses)
+    # When its time is over it opens a request of its own, as any hold does.
+    again = decide(replace(came, wish=Wish.OPEN, by="timer"), waiting(known))
+    assert (Outcome.OPENED, ["opened"]) == (
+        again.outcome,
+        [ended.state for ended in only(again, EndHold)],
     )
 
 
@@ -361,7 +393,7 @@ def test_a_forged_handler_is_held_and_never_opens_by_himself(came: Arrival) -> N
     decision = decide(came, KNOWN, at=OURS)
     [hold] = only(decision, HoldMail)
     assert (Outcome.HELD, 7, None) == (decision.outcome, hold.request, hold.until)
-    assert decision.reason == "claims to be from eva, and is not proven to be"
+    assert decision.reason == "it claims to be from eva, and is not proven to be"
 
 
 def test_a_forged_handlers_new_mail_is_held_and_the_handler_told() -> None:
@@ -377,7 +409,7 @@ def test_a_handler_whose_token_got_lost_is_told() -> None:
     [message] = only(decision, AppendMessage)
     assert Direction.NOTE is message.direction
     [letter] = only(decision, QueueMail)
-    assert ("note", ("eva@example.com",)) == (letter.template, letter.recipients)
+    assert ("lost", ("eva@example.com",)) == (letter.template, letter.recipients)
 
 
 def test_an_out_of_office_to_a_handlers_address_stays_inside() -> None:
@@ -403,7 +435,7 @@ def test_how_well_a_handler_must_be_proven(outcome: str, verdict: str, needed: s
 
 
 def test_the_intake_brake_holds_and_does_not_refuse() -> None:
-    braked = site(brakes=Brakes(OFF, OFF, OFF, Budget(1, HOUR)))
+    braked = site(brakes=brakes(requests_per_address=Budget(1, HOUR)))
     first = decide(arrival(), at=braked)
     assert [SpendBrake(f"request-address:{ANN}", 0.0, 0)] == only(first, SpendBrake)
     key = f"request-address:{ANN}"
@@ -549,8 +581,53 @@ def test_rules_put_tags_on_a_reply_and_tell_people() -> None:
     )
     decision = append(REPLY, request(tags=("old",)), rules)
     assert [SetTags(7, ("vip",), (), 'rule "vip"')] == only(decision, SetTags)
-    [letter] = only(decision, QueueMail)
-    assert letter.recipients == ("omar@example.com", "kim@example.com", "x@example.org")
+    letters = only(decision, QueueMail)
+    assert [letter.recipients for letter in letters] == [
+        ("omar@example.com",),
+        ("kim@example.com",),
+        ("x@example.org",),
+    ]
+    assert [letter.reply for letter in letters] == [Reply.ANSWER, Reply.ANSWER, Reply.SIDE]
+    assert {"message"} == {letter.template for letter in letters}
+
+
+@pytest.mark.parametrize(
+    ("told", "owner", "rules"),
+    [
+        (["omar"], "omar", loud()),
+        ([], "omar", policy()),
+        ([], None, loud()),
+        (["eva", "omar", "kim"], None, loud(categories=(category(notify_members=True),))),
+        (["kim"], "kim", loud(categories=(category(notify_members=True),))),
+        # Addresses that a category has told of new requests are told of nothing else.
+        (["omar"], "omar", loud(categories=(category(notify=("x@example.org",)),))),
+    ],
+)
+def test_who_hears_of_a_customers_message(
+    told: list[str], owner: str | None, rules: Policy
+) -> None:
+    decision = append(REPLY, request(owner=owner), rules)
+    letters = only(decision, QueueMail)
+    assert told == [letter.reply_to for letter in letters]
+    assert {("message", Reply.ANSWER)} >= {(one.template, one.reply) for one in letters}
+
+
+def test_the_new_owner_of_an_absent_ones_request_hears_of_it_once() -> None:
+    rules = loud(categories=(category(reassign_when_absent=True),))
+    away = {"omar": HandlerFact("omar", away_until=NOW + HOUR)}
+    letters = only(append(REPLY, None, rules, handlers=away), QueueMail)
+    assert [("new", "eva"), ("taken-over", "omar")] == [
+        (letter.template, letter.reply_to) for letter in letters
+    ]
+
+
+def test_a_note_is_told_the_owner_and_not_its_author() -> None:
+    came = forged("pass", tokens=(token(7, "s"),), fresh="He is late, always.")
+    letters = only(decide(came, facts(request(owner="kim")), loud(), OURS), QueueMail)
+    assert [("note", "kim", Reply.NOTE)] == [
+        (letter.template, letter.reply_to, letter.reply) for letter in letters
+    ]
+    assert [] == only(decide(came, facts(request(owner="eva")), loud(), OURS), QueueMail)
 
 
 def test_a_reply_is_taken_in_though_its_category_left_the_rules() -> None:
@@ -582,12 +659,38 @@ def test_every_id_that_nobody_knew_is_kept() -> None:
 
 def test_a_bounce_finds_its_delivery_and_stays_inside() -> None:
     came = arrival(**BOUNCE, bounce_deliveries=(4, 5))
-    decision = decide(came, facts(request(), deliveries={4: 7}))
+    decision = decide(came, facts(request(), deliveries={4: delivery()}))
     assert (Outcome.BOUNCE, 7) == (decision.outcome, decision.request)
     assert [RecordBounce(4, f"{ANN} 5.1.1 no such user", "bounce")] == only(decision, RecordBounce)
     [message] = only(decision, AppendMessage)
     assert message.visibility is Visibility.INTERNAL
-    assert [] == only(decision, QueueMail) + only(decision, SetStatus)
+    assert [] == only(decision, SetStatus)
+    [letter] = only(decision, QueueMail)
+    assert ("undelivered", Reply.NOTE) == (letter.template, letter.reply)
+    [failed] = letter.variables["changes"]
+    assert (ANN, f"{ANN} 5.1.1 no such user") == (failed["what"], failed["because"])
+    assert "It is done." == letter.variables["message"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("told", "failed", "rules", "action"),
+    [
+        (["omar"], delivery(), loud(), "failed"),
+        # Somebody must hear of it: nobody asked to, so the administrators.
+        (["omar"], delivery(), policy(), "failed"),
+        ([], delivery(kind="auto-reply"), loud(), "failed"),
+        ([], delivery(kind="notice"), loud(), "failed"),
+        ([], delivery(), loud(), "delayed"),  # the relay still tries
+    ],
+)
+def test_only_an_answer_that_came_back_is_told_of(
+    told: list[str], failed: DeliveryFact, rules: Policy, action: str
+) -> None:
+    said = Bounce((FailedRecipient(ANN, action, "5.1.1", "no such user"),), None)
+    came = arrival(**{**BOUNCE, "bounce": said}, bounce_deliveries=(4,))
+    decision = decide(came, facts(request(), deliveries={4: failed}), rules)
+    assert told == [letter.reply_to for letter in only(decision, QueueMail)]
+    assert len(only(decision, RecordBounce)) == (action == "failed")
 
 
 @pytest.mark.parametrize("kind", ["received", "referenced"])
@@ -602,7 +705,9 @@ def test_a_bounce_reopens_nothing() -> None:
 
 
 def test_a_delivery_without_a_request_is_recorded_all_the_same() -> None:
-    decision = decide(arrival(**BOUNCE, bounce_deliveries=(4,)), facts(deliveries={4: None}))
+    decision = decide(
+        arrival(**BOUNCE, bounce_deliveries=(4,)), facts(deliveries={4: delivery(request_id=None)})
+    )
     assert ([4], None) == ([e.delivery for e in only(decision, RecordBounce)], decision.request)
 
 
@@ -615,7 +720,7 @@ def test_a_contact_is_learned_once() -> None:
 
 
 def test_mails_from_nobody_share_one_bucket_of_the_intake_brake() -> None:
-    braked = site(brakes=Brakes(OFF, OFF, OFF, Budget(1, HOUR)))
+    braked = site(brakes=brakes(requests_per_address=Budget(1, HOUR)))
     nobody = arrival(from_=None, envelope_sender="")
     decision = decide(nobody, at=braked)
     assert [SpendBrake("request-address:", 0.0, 0)] == only(decision, SpendBrake)

@@ -9,24 +9,34 @@ from typing import Any
 import pytest
 from tests.unit.core.builders import (
     ANN,
+    BOB,
+    EVA,
     NOW,
-    OFF,
     SUPPORT,
     arrival,
+    brakes,
     category,
     contact,
     facts,
+    loud,
     policy,
     rule,
     sender,
     site,
 )
 
-from postroom.core.effects import OpenRequest, QueueMail, SpendBrake, TakeTurn
+from postroom.core.effects import (
+    AddParticipant,
+    OpenRequest,
+    QueueMail,
+    Reply,
+    SpendBrake,
+    TakeTurn,
+)
 from postroom.core.facts import Arrival, BrakeFact, CompanyFact, Facts
 from postroom.core.intake import decide_mail
 from postroom.core.model import Policy, RequestType, Rule
-from postroom.core.site import Brakes, Budget, Site
+from postroom.core.site import Budget, Site
 
 
 def effects(
@@ -226,9 +236,9 @@ def test_a_neutral_reply_repeats_nothing() -> None:
     [reply] = replies(arrival(subject="Pills", text="Buy", fresh="Buy", from_=sender(ANN, "Pill")))
     assert reply.variables["neutral"] is True
     assert (reply.subject, reply.variables["message"]["text"]) == ("", "")
-    assert (reply.in_reply_to, reply.reply_role, reply.reply_address) == (
+    assert (reply.in_reply_to, reply.reply, reply.reply_to) == (
         "one@example.net",
-        "c",
+        Reply.CUSTOMER,
         ANN,
     )
 
@@ -241,7 +251,7 @@ def test_a_known_sender_is_answered_about_his_own_words() -> None:
 
 def test_a_reply_spends_a_token_of_each_brake_and_none_when_it_is_not_sent() -> None:
     budget = Budget(2, timedelta(minutes=10))
-    braked = site(brakes=Brakes(budget, OFF, budget, OFF))
+    braked = site(brakes=brakes(answers_per_address=budget, answers_in_all=budget))
 
     def spent(*args: Any) -> list[str]:
         return [e.key for e in effects(*args) if isinstance(e, SpendBrake)]
@@ -251,31 +261,105 @@ def test_a_reply_spends_a_token_of_each_brake_and_none_when_it_is_not_sent() -> 
     empty = facts(brakes={"answer-all": BrakeFact("answer-all", 0.0, NOW, 1)})
     request = opened(arrival(), empty, policy(), braked)
     assert request.auto_reply == "brake: answer-all"
-    assert spent(arrival(), empty, policy(), braked) == []
+    assert spent(arrival(), empty, policy(), braked) == ["alert"]  # the administrators'
 
 
 # ---- who is told
 
 
+OMAR, KIM, BOOKS = "omar@example.com", "kim@example.com", "books@example.org"
+MEMBERS_TOO = category(notify_members=True)
+
+
+def told(*args: Any) -> list[QueueMail]:
+    found = [effect for effect in effects(*args) if isinstance(effect, QueueMail)]
+    return [effect for effect in found if effect.kind in ("notice", "alert")]
+
+
 @pytest.mark.parametrize(
     ("recipients", "names"),
     [
-        (("eva@example.com",), ("owner",)),
-        (("eva@example.com",), ("administrator", "owner", "eva")),
-        (("eva@example.com", "omar@example.com", "kim@example.com"), ("members",)),
-        (("omar@example.com", "kim@example.com"), ("group:second-line",)),
-        (("kim@example.com", "x@example.org"), ("kim", "x@example.org", "nobody")),
+        ((EVA,), ("owner",)),
+        ((EVA,), ("administrator", "owner", "eva")),
+        ((EVA, OMAR, KIM), ("members",)),
+        ((OMAR, KIM), ("group:second-line",)),
+        ((KIM, "x@example.org"), ("kim", "x@example.org", "nobody")),
+        # A handler's address is his: he gets what handlers get, once.
+        ((EVA,), ("Berg@example.com", "eva")),
     ],
 )
 def test_notify(recipients: tuple[str, ...], names: tuple[str, ...]) -> None:
-    found = [e for e in effects(rules=policy(rule(notify=names))) if isinstance(e, QueueMail)]
-    assert [recipients] == [e.recipients for e in found if e.kind == "notice"]
+    found = told(arrival(), facts(), policy(rule(notify=names)))
+    assert [(address,) for address in recipients] == [letter.recipients for letter in found]
+    for letter in found:
+        is_handlers = letter.recipients[0].endswith("@example.com")
+        assert letter.reply is (Reply.ANSWER if is_handlers else Reply.SIDE)
+        assert (letter.kind, letter.template, letter.because) == ("notice", "new", 'rule "rule"')
 
 
-def test_forward_to_carries_the_whole_mail_and_no_reply_address() -> None:
-    rules = policy(rule(forward_to=("books@example.org",)))
-    [letter] = [e for e in effects(rules=rules) if isinstance(e, QueueMail) and e.kind == "notice"]
-    assert (letter.template, letter.attachments, letter.reply_role) == ("forward", ("0",), None)
+@pytest.mark.parametrize(
+    ("recipients", "rules"),
+    [
+        ([EVA], loud()),
+        ([], policy()),
+        ([EVA, OMAR, KIM], loud(categories=(MEMBERS_TOO,))),
+        ([OMAR, EVA, KIM], loud(rule(owner="omar"), categories=(MEMBERS_TOO,))),
+        ([], policy(categories=(MEMBERS_TOO,))),
+        ([EVA, BOOKS], loud(categories=(category(notify=(BOOKS,)),))),
+        ([], loud(rule(owner="none"))),
+        ([EVA, OMAR], loud(rule(notify=("omar", "owner")))),
+    ],
+)
+def test_who_hears_of_a_new_request(recipients: list[str], rules: Policy) -> None:
+    found = told(arrival(), facts(), rules)
+    assert [(address,) for address in recipients] == [letter.recipients for letter in found]
+
+
+def test_the_notice_of_a_new_request_is_answered_to_the_customer() -> None:
+    [letter] = told(arrival(), facts(), loud())
+    assert (letter.reply, letter.reply_to, letter.reply_generation) == (Reply.ANSWER, "eva", 0)
+    assert (letter.is_inside, letter.variables["message"]["text"]) == (True, "Hello")
+    assert letter.variables["reason"] == "round robin"
+
+
+def test_notices_that_a_brake_stops_alarm_the_administrators_once() -> None:
+    flood = site(brakes=brakes(notices_in_all=Budget(300, timedelta(minutes=10))))
+    empty = facts(brakes={"notice-all": BrakeFact("notice-all", 0.0, NOW, 1)})
+    [alarm] = told(arrival(), empty, loud(), flood)
+    assert (alarm.template, alarm.recipients, alarm.reply) == ("alert", (EVA,), None)
+    both = replace(empty, brakes={**empty.brakes, "alert": BrakeFact("alert", 0.0, NOW, 1)})
+    assert [] == told(arrival(), both, loud(), flood)
+    found = effects(arrival(), facts(), loud(), flood)
+    spent = [effect for effect in found if isinstance(effect, SpendBrake)]
+    assert [("notice-all", 299.0)] == [(one.key, one.tokens) for one in spent]
+
+
+def test_automatic_replies_that_a_brake_for_all_stops_alarm_the_administrators() -> None:
+    budget = Budget(2, timedelta(minutes=10))
+    braked = site(brakes=brakes(answers_in_all=budget, answers_per_address=budget))
+    empty = facts(brakes={"answer-all": BrakeFact("answer-all", 0.0, NOW, 1)})
+    assert ["alert"] == [letter.kind for letter in told(arrival(), empty, policy(), braked)]
+    own = f"answer-address:{ANN}"
+    empty = facts(brakes={own: BrakeFact(own, 0.0, NOW, 1)})
+    assert [] == told(arrival(), empty, policy(), braked)
+
+
+def test_forward_to_carries_the_whole_mail_and_what_is_answered_stays_inside() -> None:
+    [letter] = told(arrival(), facts(), policy(rule(forward_to=(BOOKS,))))
+    assert (letter.kind, letter.template, letter.attachments) == ("notice", "forward", ("0",))
+    assert (letter.recipients, letter.reply, letter.reply_to) == ((BOOKS,), Reply.SIDE, None)
+
+
+def test_whom_a_new_mail_names_belongs_to_the_request_and_is_not_answered() -> None:
+    named = (sender(SUPPORT.address), sender(BOB), sender(ANN.upper()))
+    came = arrival(to=named, cc=(sender(KIM), sender("help@example.com"), sender(BOOKS)))
+    found = effects(came)
+    added = [effect for effect in found if isinstance(effect, AddParticipant)]
+    assert [(ANN, "requester"), (BOB, "cc"), (BOOKS, "cc")] == [
+        (one.address, one.role) for one in added
+    ]
+    [reply] = [e for e in found if isinstance(e, QueueMail) and e.kind == "auto-reply"]
+    assert (opened(came).requester, reply.recipients) == (ANN, (ANN,))
 
 
 def test_types_without_limits_allow_every_priority() -> None:

@@ -16,7 +16,10 @@ from tests.unit.core.builders import (
     arrival,
     category,
     closed,
+    delivery,
     facts,
+    handlers_token,
+    numbered,
     participant,
     policy,
     request,
@@ -26,7 +29,15 @@ from tests.unit.core.builders import (
     token,
 )
 
-from postroom.core.facts import Arrival, Facts, KnownId, RequestFact, Wish
+from postroom.core.facts import (
+    Arrival,
+    Facts,
+    HandlerFact,
+    HoldFact,
+    KnownId,
+    RequestFact,
+    Wish,
+)
 from postroom.core.model import Phase
 from postroom.core.threads import (
     Joining,
@@ -35,10 +46,12 @@ from postroom.core.threads import (
     choose_thread,
     referenced_ids,
 )
+from postroom.mail.tokens import Token
 
 JOIN, HOLD, NEW = Joining.JOIN, Joining.HOLD, Joining.NEW
 STRANGER = sender(BOB)
 TAG = "Re: [acme #7] How do I pay?"
+DELETED = request(status="deleted", phase=Phase.DELETED)
 REFERENCED = KnownId("parent@example.net", 0, 7, "referenced")
 
 
@@ -143,13 +156,13 @@ def what(verdict: ThreadVerdict) -> tuple[Joining, int | None, ThreadReason]:
             JOIN,
             "delivery-token",
             arrival(bounce_deliveries=(4,)),
-            facts(request(), deliveries={4: 7}),
+            facts(request(), deliveries={4: delivery()}),
         ),
         (
             NEW,
             "no-evidence",
             arrival(bounce_deliveries=(4,)),
-            facts(request(), deliveries={4: None}),
+            facts(request(), deliveries={4: delivery(request_id=None)}),
         ),
         (NEW, "no-evidence", arrival(bounce_deliveries=(4,)), facts(request())),
         (NEW, "no-evidence", arrival(), facts()),
@@ -176,7 +189,7 @@ def test_the_strongest_carrier_wins() -> None:
     known = facts(
         *requests,
         known=(sent(3, "ours@example.com"),),
-        deliveries={9: 2},
+        deliveries={9: delivery(9, 2)},
     )
     came = arrival(
         subject="[acme #4] Hello",
@@ -360,16 +373,81 @@ def test_the_sender_is_looked_for_in_every_address_of_a_participant() -> None:
     assert choose(arrival(references=("ours@example.com",)), known).joining is JOIN
 
 
+# ---- addresses of people inside
+
+
 @pytest.mark.parametrize("role", ["n", "s"])
-def test_a_token_of_an_internal_role_makes_a_note(role: str) -> None:
-    verdict = choose_thread(
-        arrival(tokens=(token(7, role),)), facts(request(7)), policy(), site(), NOW
-    )
-    assert (Joining.JOIN, 7, True) == (verdict.joining, verdict.request_id, verdict.is_internal)
+@pytest.mark.parametrize("who", [ANN, EVA, BOB])
+def test_whoever_writes_to_an_internal_address_is_heard_inside(role: str, who: str) -> None:
+    verdict = choose(arrival(tokens=(token(7, role),), from_=sender(who)), facts(request(7)))
+    assert (JOIN, 7, ThreadReason.REPLY_TOKEN) == what(verdict)
+    assert (role, True) == (verdict.role, verdict.is_inside)
 
 
-def test_a_handlers_token_holds_until_answers_by_mail_come() -> None:
-    verdict = choose_thread(
-        arrival(tokens=(token(7, "h"),)), facts(request(7)), policy(), site(), NOW
-    )
-    assert (Joining.HOLD, 7) == (verdict.joining, verdict.request_id)
+def test_a_customers_token_makes_nobody_an_insider() -> None:
+    verdict = choose(arrival(tokens=(token(7),)), facts(request(7)))
+    assert ("c", False, None) == (verdict.role, verdict.is_inside, verdict.named)
+
+
+@pytest.mark.parametrize("who", [ANN, BOB])
+def test_a_handlers_answer_address_in_other_hands_holds(who: str) -> None:
+    came = arrival(tokens=(handlers_token("omar"),), from_=sender(who))
+    verdict = choose(came, facts(request(7), handlers=numbered()))
+    assert (HOLD, 7, ThreadReason.REPLY_TOKEN) == what(verdict)
+    assert (True, "omar") == (verdict.is_inside, verdict.named)
+
+
+@pytest.mark.parametrize("role", ["h", "n"])
+@pytest.mark.parametrize("who", ["eva@example.com", "berg@example.com", "omar@example.com"])
+def test_a_handlers_address_names_its_handler_whichever_of_them_writes(role: str, who: str) -> None:
+    came = arrival(tokens=(handlers_token("omar", role),), from_=sender(who))
+    verdict = choose(came, facts(request(7), handlers=numbered()))
+    assert (JOIN, 7, ThreadReason.REPLY_TOKEN) == what(verdict)
+    assert (role, "omar") == (verdict.role, verdict.named)
+
+
+@pytest.mark.parametrize(
+    ("named", "generation", "now"),
+    [("eva", 0, 0), ("eva", 2, 2), (None, 0, 1), (None, 1, 2), (None, 2, 1)],
+)
+def test_an_address_that_was_replaced_names_nobody(
+    named: str | None, generation: int, now: int
+) -> None:
+    about = request(7, generations={"eva": now, "omar": 9})
+    came = arrival(tokens=(handlers_token("eva", "h", generation),), from_=sender(EVA))
+    verdict = choose(came, facts(about, handlers=numbered()))
+    assert (JOIN, named) == (verdict.joining, verdict.named)
+
+
+def test_the_address_of_a_handler_who_left_names_nobody() -> None:
+    known = facts(request(7), handlers={"gone": HandlerFact("gone", id=1)})
+    came = arrival(tokens=(handlers_token("eva"),), from_=sender(EVA))
+    assert choose(came, known).named is None
+    assert choose(came, facts(request(7))).named is None
+
+
+@pytest.mark.parametrize("gone", [closed(), closed(status="archived"), DELETED])
+@pytest.mark.parametrize("role", ["h", "n", "s"])
+def test_people_inside_may_write_to_what_is_over(role: str, gone: RequestFact) -> None:
+    came = arrival(tokens=(handlers_token("eva", role),), from_=sender(EVA))
+    assert (JOIN, 7) == what(choose(came, facts(gone, handlers=numbered())))[:2]
+
+
+@pytest.mark.parametrize(("request_id", "held_about"), [(7, 7), (None, None), (None, 8)])
+def test_a_token_of_a_hold_leads_to_the_request_that_the_mail_claims(
+    request_id: int | None, held_about: int | None
+) -> None:
+    waits = HoldFact(5, 50, held_about, "waiting", BOB, "Hello", "why")
+    came = arrival(tokens=(Token("n", 0, 5),), from_=sender(EVA))
+    verdict = choose(came, facts(request(7), named_hold=waits, handlers=numbered()))
+    assert (request_id, None) == (verdict.request_id, verdict.named)
+
+
+def test_a_handlers_held_answer_that_is_accepted_is_his() -> None:
+    came = arrival(wish=Wish.ACCEPT, tokens=(handlers_token("eva"),), from_=sender(EVA))
+    verdict = choose(came, held(7, request(), handlers=numbered()))
+    assert (JOIN, 7, ThreadReason.ACCEPTED) == what(verdict)
+    assert ("h", "eva") == (verdict.role, verdict.named)
+    from_outside = replace(came, mail=replace(came.mail, from_=sender(BOB)))
+    verdict = choose(from_outside, held(7, request(), handlers=numbered()))
+    assert (JOIN, "", None) == (verdict.joining, verdict.role, verdict.named)

@@ -6,8 +6,9 @@ import pytest
 from tests.unit.core.builders import arrival, sender, site
 
 from postroom.core.facts import Arrival
+from postroom.core.model import SenderVerdict, Verdict
 from postroom.core.site import Site
-from postroom.core.trust import is_relay, judge_sender
+from postroom.core.trust import is_relay, judge_sender, needs_evaluation
 
 OURS = site(
     authserv_ids=("mx.example.com",), relays=("10.0.0.0/8", "192.0.2.7", "::1", "unix", "nonsense")
@@ -48,6 +49,32 @@ PASS = results("dmarc=pass header.from=example.net")
 )
 def test_verdict(verdict: str, given: Arrival) -> None:
     assert verdict == judge_sender(given, OURS).verdict
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_what_was_found_when_the_mail_came_in_counts(verdict: Verdict) -> None:
+    found = SenderVerdict(verdict, "evaluated here: dmarc=pass")
+    assert found == judge_sender(came(PASS, RECEIVED, evaluated=found, peer="203.0.113.9"), OURS)
+    # A mail of a relay that is decided again: it was judged before.
+    assert found == judge_sender(came(PASS, RECEIVED, evaluated=found), OURS)
+
+
+@pytest.mark.parametrize(
+    ("expected", "given"),
+    [
+        (True, came(peer="203.0.113.9")),
+        (True, came(peer="2001:db8::1", transport="lmtp")),
+        (False, came(peer="10.0.0.1")),
+        (False, came(peer="unix")),
+        (False, came(peer="")),
+        (False, came(peer="203.0.113.9", transport="cli")),
+        (False, came(peer="203.0.113.9", from_=None)),
+        (False, came(peer="203.0.113.9", is_vouched=True)),
+        (False, came(peer="203.0.113.9", evaluated=SenderVerdict(Verdict.PASS, ""))),
+    ],
+)
+def test_only_mail_straight_from_the_internet_is_looked_up(expected: bool, given: Arrival) -> None:
+    assert expected is needs_evaluation(given, OURS)
 
 
 def test_an_address_alone_grants_nothing() -> None:

@@ -1,0 +1,45 @@
+"""The timers that are due, read: for the ticker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select
+
+from postroom.store import schema as t
+
+MOST = 200  # in one look; the rest comes in the next
+
+
+@dataclass(frozen=True, slots=True)
+class DueTimer:
+    """A timer whose moment has come. `journal_id` is that of the mail that its hold keeps."""
+
+    id: int
+    kind: str
+    actor: str
+    request_id: int | None
+    delivery_id: int | None
+    journal_id: int | None
+
+
+_DUE = (
+    select(
+        t.timer.c.id,
+        t.timer.c.kind,
+        t.timer.c.actor,
+        t.timer.c.request_id,
+        t.timer.c.delivery_id,
+        t.hold.c.journal_id,
+    )
+    .select_from(t.timer.outerjoin(t.hold, t.timer.c.hold_id == t.hold.c.id))
+    .where(t.timer.c.state == "armed", t.timer.c.due_at <= bindparam("now"))
+    .order_by(t.timer.c.due_at, t.timer.c.id)
+    .limit(MOST)
+)
+
+
+def due_timers(connection: Connection, now: datetime) -> list[DueTimer]:
+    """Return what is due, in order."""
+    return [DueTimer(*row) for row in connection.execute(_DUE, {"now": now})]
