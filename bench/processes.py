@@ -42,7 +42,7 @@ CONFIG = """\
 instance = "bench"
 node = "bench"
 [paths]
-rules = "{shipped}/rules"
+rules = "{rules}"
 templates = "{shipped}/templates"
 [[mailbox]]
 name = "support"
@@ -91,14 +91,21 @@ class Burst:
     cpu_seconds: float
 
 
-def write_config(folder: Path, port: int = 0) -> Path:
+def write_config(folder: Path, port: int = 0, rules: Path | None = None) -> Path:
     """Write a config without brakes, with its secret; return where it lies."""
+    shipped = shipped_folder()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "secret").write_bytes(b"not a secret: it is in the bench")
     (folder / "secret").chmod(0o600)
     path = folder / "config.toml"
     path.write_text(
-        CONFIG.format(shipped=shipped_folder(), mailbox=MAILBOX, host=HOST, port=port or 1)
+        CONFIG.format(
+            rules=rules or shipped / "rules",
+            shipped=shipped,
+            mailbox=MAILBOX,
+            host=HOST,
+            port=port or 1,
+        )
     )
     return path
 
@@ -112,12 +119,12 @@ def free_port() -> int:
 
 
 class Daemon:
-    """A Postroom of its own in an empty folder; stopped at the end of the `with`."""
+    """A Postroom of its own in a folder of its own; stopped at the end of the `with`."""
 
-    def __init__(self, folder: Path, only: str | None = None) -> None:
+    def __init__(self, folder: Path, only: str | None = None, rules: Path | None = None) -> None:
         self.folder = folder
         self.port = free_port()
-        config = write_config(folder, self.port)
+        config = write_config(folder, self.port, rules)
         self._log_path = folder / "log"
         command = [sys.executable, "-m", "postroom", "run", "--config", str(config)]
         command += ["--only", only] if only is not None else []

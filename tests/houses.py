@@ -186,7 +186,8 @@ def make_house(
     `config_extra` is appended to CONFIG: whole tables. The clock is in `house.desk.clock`.
     """
     written = write_house(folder, rules=rules, config_extra=config_extra, config=config)
-    with open_house(written, load_policy(written.rules)) as house:
+    policy = load_policy(written.rules, webhooks=written.webhooks)
+    with open_house(written, policy) as house:
         house.desk.clock = clock or Clock()
         yield house
 
@@ -207,7 +208,7 @@ def change_rules(house: House, **texts: str) -> Policy:
     """Write some files of rules anew and return the policy, not yet adopted."""
     for name, text in texts.items():
         (house.config.rules / f"{name}.toml").write_text(text, encoding="utf-8")
-    return load_policy(house.config.rules)
+    return load_policy(house.config.rules, webhooks=house.config.webhooks)
 
 
 def another_desk(house: House) -> Desk:

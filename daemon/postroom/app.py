@@ -6,7 +6,7 @@ all or nothing.
 Used by: cli.
 Fails:   ConfigError (78), Busy and StaleSchema (1) before anything is started.
 
-`run` is the work (pipeline, sender, ticker, each a thread) and starts the doors as a process of
+`run` is the work (pipeline, sender, hooks, ticker: threads) and starts the doors as a process of
 their own: both are Python's interpreter lock long (bench/README.md).
 """
 
@@ -25,7 +25,7 @@ from datetime import UTC
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from postroom import logs, parent
+from postroom import clock, logs, parent
 from postroom.config import Config
 from postroom.dns import Resolver
 from postroom.errors import ConfigError, PostroomError, Unavailable
@@ -34,6 +34,7 @@ from postroom.house import (
     WORK,
     hold_folder,
     load_checked_policy,
+    open_hooks,
     open_house,
     open_readers,
     open_sender,
@@ -42,6 +43,7 @@ from postroom.intake.smtp import SmtpDoor
 from postroom.spool import Spool
 from postroom.work import ticker
 from postroom.work.pipeline import Pipeline
+from postroom.work.precedence import Precedence
 from postroom.work.vouching import Voucher
 
 log = structlog.get_logger()
@@ -189,7 +191,7 @@ def _open_voucher(config: Config) -> Voucher:
 
 
 class _Worker:
-    """Pipeline, sender and ticker, each in a thread of its own."""
+    """Pipeline, sender, hooks and ticker, each in a thread of its own."""
 
     def __init__(self, config: Config) -> None:
         self._stack = ExitStack()
@@ -198,7 +200,8 @@ class _Worker:
         self.house = self._stack.enter_context(open_house(config, policy))
         self._readers = open_readers(config)
         self._stack.callback(self._readers.close)
-        self._sender = open_sender(self.house)
+        self._precedence = Precedence()
+        self._sender = open_sender(self.house, self._precedence.give_way)
         voucher = _open_voucher(config)
         self._stack.callback(voucher.close)
         self._pipeline = Pipeline(
@@ -207,12 +210,17 @@ class _Worker:
             self.house.desk,
             on_mail=self._sender.wake,
             voucher=voucher,
+            give_way=self._precedence.give_way,
         )
+        self._hooks = open_hooks(self.house, self._sender.wake)
         self._stop = threading.Event()
         self._reloading = threading.Lock()
+        self._ticking = threading.Lock()
+        self._watch = ticker.ClockWatch(clock.now)
         self._threads = [
             threading.Thread(target=self._keep, args=(self._pipeline.run,), name="pipeline"),
             threading.Thread(target=self._keep, args=(self._sender.run,), name="sender"),
+            threading.Thread(target=self._keep, args=(self._hooks.run,), name="hooks"),
         ]
         self._clock = BackgroundScheduler(timezone=UTC)
 
@@ -220,7 +228,8 @@ class _Worker:
         """Begin to work."""
         for thread in self._threads:
             thread.start()
-        self._clock.add_job(self._tick, "interval", seconds=1, coalesce=True, max_instances=1)
+        # Two at a time: one that has more to do than a second's work goes on, the other gives way.
+        self._clock.add_job(self._tick, "interval", seconds=1, coalesce=True, max_instances=2)
         self._clock.start()
 
     def reload(self) -> None:
@@ -274,7 +283,19 @@ class _Worker:
             log.info("policy.activated", version=policy.version, before=old)
 
     def _tick(self) -> None:
+        if not self._ticking.acquire(blocking=False):
+            return
         try:
-            ticker.fire_due(self.house.desk, self._readers, self._sender.wake)
+            self._watch.look()
+            while self._fire_due():
+                if self._stop.is_set():
+                    return
         except Exception:
             log.exception("ticker.failed")
+        finally:
+            self._ticking.release()
+
+    def _fire_due(self) -> int:
+        return ticker.fire_due(
+            self.house.desk, self._readers, self._sender.wake, precedence=self._precedence
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -21,6 +22,7 @@ from postroom.core.settings import (
     DatabaseTable,
     DnsTable,
     FilePath,
+    HookTable,
     LimitsTable,
     ListenTable,
     LogsTable,
@@ -57,13 +59,13 @@ class Config(Table):
     dns: DnsTable = DnsTable()
     brakes: BrakesTable = BrakesTable()
     requests: RequestsTable = RequestsTable()
+    hooks: dict[Annotated[str, AfterValidator(check_instance)], HookTable] = Field(default={})
     limits: LimitsTable = LimitsTable()
     logs: LogsTable = LogsTable()
 
     later_keys: ClassVar[Mapping[str, str]] = {
         "imap": later("IMAP"),
         "dkim": later("DKIM signing"),
-        "hooks": "hooks come in a later version",
         "retention": later("retention"),
         "metrics": later("metrics"),
         "alerts": later("alerts"),
@@ -104,6 +106,11 @@ class Config(Table):
     def templates(self) -> Path:
         """The folder of the templates; it need not exist."""
         return self.resolve(self.paths.templates)
+
+    @property
+    def webhooks(self) -> frozenset[str]:
+        """The names of the hooks that are called by a url."""
+        return frozenset(name for name, table in self.hooks.items() if table.url is not None)
 
     @property
     def maildir(self) -> Path | None:
@@ -202,6 +209,22 @@ def load_secrets(config: Config) -> tuple[bytes, ...]:
     return tuple(_read_secret(config.secret_path(name)) for name in config.secrets_files)
 
 
+def load_hook_secrets(config: Config) -> dict[str, bytes]:
+    """Return the keys that webhooks are signed with, by the names of the hooks."""
+    return {
+        name: _signing_key(_read_secret(config.secret_path(table.secret_file)))
+        for name, table in config.hooks.items()
+        if table.secret_file is not None
+    }
+
+
+def _signing_key(written: bytes) -> bytes:
+    """Read a key as Standard Webhooks writes it (whsec_ and base64), or octets as they are."""
+    if not written.startswith(b"whsec_"):
+        return written
+    return b64decode(written.removeprefix(b"whsec_"), validate=True)
+
+
 def _read_secret(path: Path) -> bytes:
     """Read a key; the line end that an editor adds is no part of it."""
     try:
@@ -220,6 +243,7 @@ def _check_whole(config: Config, file: str, problems: list[Problem]) -> Iterator
     _check_mailboxes(config, report)
     _check_loop(config, report)
     _check_reader_memory(config, report)
+    yield from _check_hooks(config, report)
     outgoing = config.outgoing
     if (outgoing.user is None) != (outgoing.password_file is None):
         report("outgoing", "needs both user and password_file, or none of them")
@@ -280,6 +304,30 @@ def _check_reader_memory(config: Config, report: Callable[[str, str], None]) -> 
             f"({write_size(size)}): it must be at least {SIZES_OF_A_READER} times that, "
             f"{write_size(SIZES_OF_A_READER * size)}",
         )
+
+
+def _check_hooks(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:
+    """A webhook is signed, and what it is told is read by nobody on the way."""
+    for name, table in config.hooks.items():
+        at = f"hooks.{name}"
+        if (table.url is None) != (table.secret_file is None):
+            report(at, "needs both url and secret_file, or none of them")
+        is_plain = table.url is not None and table.url.startswith("http:")
+        if is_plain and not table.is_on_this_machine and not table.plain_http:
+            report(f"{at}.url", "must be https://, or say plain_http = true: requests can be read")
+        if table.secret_file is None:
+            continue
+        key = f"{at}.secret_file"
+        yield from _check_secret(config, table.secret_file, key, SECRET_OCTETS, report)
+        try:
+            octets = len(_signing_key(_read_secret(config.secret_path(table.secret_file))))
+        except ConfigError:
+            continue  # said already
+        except ValueError:
+            report(key, "must hold base64 after whsec_")
+        else:
+            if octets < SECRET_OCTETS:
+                report(key, f"holds a key of {octets} octets; it needs at least {SECRET_OCTETS}")
 
 
 def _check_secret(

@@ -12,21 +12,22 @@ import fcntl
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from postroom import clock
-from postroom.config import Config, load_secrets
-from postroom.core.consistency import CONFIG, check_mailboxes
+from postroom.config import Config, load_hook_secrets, load_secrets
+from postroom.core.consistency import CONFIG, check_hooks, check_mailboxes
 from postroom.core.model import Policy
 from postroom.core.routing import match_rule
 from postroom.core.site import Site
 from postroom.errors import Busy, ConfigError, Problem
 from postroom.mail.tokens import Signer
 from postroom.policy.examples import run_examples
+from postroom.policy.hooks import FOLDER, find_hooks
 from postroom.policy.loader import RULES, policy_from_files, read_policy, where_it_lies
 from postroom.render import check_templates
 from postroom.spool import Spool
@@ -35,6 +36,7 @@ from postroom.store.db import Database
 from postroom.store.migrate import open_database
 from postroom.work import transport
 from postroom.work.desk import Desk
+from postroom.work.hooks import Hook, HookRunner
 from postroom.work.readers import Readers
 from postroom.work.sender import Sender
 from postroom.work.stationery import Stationery
@@ -90,10 +92,15 @@ def _active(database: Database) -> Policy | None:
 
 def load_checked_policy(config: Config) -> Policy:
     """Load rules and templates and check all there is to check: ConfigError with every problem."""
-    draft = read_policy(config.rules, config.templates)
+    draft = read_policy(config.rules, config.templates, config.webhooks)
+    executables = find_hooks(config.rules)
+    of_executables = config.hooks.keys() - config.webhooks
     problems = [
         *draft.problems,
         *check_mailboxes(config.site(), draft.policy, draft.names),
+        *check_hooks(
+            config.webhooks, of_executables, executables.names | executables.faults.keys()
+        ),
         *check_templates(draft.policy.files, draft.extracted),
     ]
     # A rule that could not be read in full would not match what it is meant to.
@@ -119,7 +126,7 @@ def open_readers(config: Config) -> Readers:
     )
 
 
-def open_sender(house: House) -> Sender:
+def open_sender(house: House, give_way: Callable[[], None] = lambda: None) -> Sender:
     """Make the sender for the configured relay or Maildir."""
     return Sender(
         house.database,
@@ -130,6 +137,23 @@ def open_sender(house: House) -> Sender:
         clock=clock.now,
         random=random.random,
         threads=1 if house.config.maildir is not None else house.config.outgoing.connections,
+        give_way=give_way,
+    )
+
+
+def open_hooks(house: House, on_mail: Callable[[], None] = lambda: None) -> HookRunner:
+    """Make what runs the hooks: executables in rules/hooks/, webhooks of the config."""
+    secrets = load_hook_secrets(house.config)
+    tables = house.config.hooks
+    return HookRunner(
+        house.desk,
+        house.config.rules / FOLDER,
+        {
+            name: Hook(table.timeout.total_seconds(), table.url, secrets.get(name, b""))
+            for name, table in tables.items()
+        },
+        random=random.random,
+        on_mail=on_mail,
     )
 
 

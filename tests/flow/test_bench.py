@@ -56,3 +56,24 @@ def test_a_profile_names_what_takes_the_time(tmp_path: Path) -> None:
     assert "work: pipeline, writer and sender" in said
     assert re.search(r"work/desk\.py:\d+\(_settle_here\)", said)
     assert "read_mail" in said
+
+
+def test_a_small_crowd_of_timers_is_measured(tmp_path: Path) -> None:
+    small = ("--timers", "60", "--mails", "20", "--requests", "60", "--folder", str(tmp_path))
+    ran = subprocess.run(
+        [sys.executable, "-m", "bench.timers", *small],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "daemon")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    for name in (
+        "a tick with nothing due, 60",
+        "60 timers due in one second",
+        "timers due: median",
+    ):
+        assert name in ran.stdout
+    assert list(tmp_path.iterdir()) == []

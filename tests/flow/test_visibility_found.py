@@ -165,11 +165,11 @@ def test_a_machine_that_answers_a_notice_in_an_unknown_name_is_not_public(house:
     assert "held" == put_in(house, answer).outcome
 
 
-def test_a_machine_that_answers_an_answer_is_public(house: House) -> None:
+def test_what_a_machine_says_to_our_envelope_sender_stays_inside(house: House) -> None:
     put_in(house, mail())
     at = str(to("ann@example.net", send(house))["Return-Path"]).strip("<>")
     entry = put_in(house, mail("Away", "I am not there.\n", to=at), "", at)
-    assert "public" == row(house, t.message, journal_id=entry.id).visibility
+    assert "internal" == row(house, t.message, journal_id=entry.id).visibility
 
 
 # ---- and beside it

@@ -251,7 +251,8 @@ BOX = 'category = "support"'
             BOX + '\n[limits]\nmessage_size = "251MB"',
             "limits.reader_memory: 1GB is too little",
         ),
-        (BOX, BOX + '\n[hooks.page]\nurl = "x"', "hooks: hooks come in a later version"),
+        (BOX, BOX + '\n[hooks.page]\nurl = "x"', 'hooks.page.url: must be such as "https://'),
+        (BOX, BOX + '\n[hooks.page]\nurl = "https://x/"', "needs both url and secret_file"),
         (BOX, BOX + '\n[logs]\nformat = "yaml"', "logs.format: must be"),
     ],
 )

@@ -33,7 +33,7 @@ THREAD = bytes.fromhex("01dc5a1b2c3d") + bytes(range(16))
 
 TO_HANDLERS_ABOUT_A_REQUEST = [
     *("new", "message", "note", "taken-over", "activated", "escalation", "held", "undelivered"),
-    *("command-result", "command-error"),
+    *("command-result", "command-error", "hook-failed"),
 ]
 TO_CUSTOMERS = ["answer", "auto-reply", "approved", "rejected", "canceled"]
 HOSTILE = [
@@ -501,11 +501,15 @@ def test_what_a_command_printed_keeps_its_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "role"), [("it goes to the customer\nthen.", "h"), ("it stays internal.", "n")]
+    ("expected", "role"),
+    [
+        ("as a reply to this mail: it goes to the customer\nthen.", "h"),
+        ("as a reply to this mail it stays internal; to\nanswer the customer,", "n"),
+    ],
 )
 def test_a_command_error_says_where_the_next_try_goes(expected: str, role: str) -> None:
     text = part(read(letter_of("command-error", SAMPLE, reply_role=role)), "plain")
-    assert f"Correct it and send it again as a reply to this mail: {expected}" in text
+    assert expected in text
     assert "Possible here: #close, #reopen" in text
     assert "    It has been burning since Monday." in text
 

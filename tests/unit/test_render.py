@@ -21,6 +21,7 @@ NAMES = [
     *("auto-reply", "answer", "new", "message", "note", "ask", "alert", "escalation", "activated"),
     *("taken-over", "approved", "rejected", "canceled", "command-result", "command-error"),
     *("held", "held-answer", "lost", "digest", "letterhead", "forward", "undelivered", "notice"),
+    "hook-failed",
 ]
 
 

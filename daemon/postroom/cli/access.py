@@ -102,7 +102,7 @@ def current_policy(config: Config, connection: Connection) -> Policy:
 
     version = reads.active_policy(connection)
     if version is None:
-        return load_policy(config.rules, config.templates)
+        return load_policy(config.rules, config.templates, config.webhooks)
     return policy_from_files(reads.policy_files(connection, version), version=version)
 
 

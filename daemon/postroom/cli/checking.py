@@ -47,7 +47,7 @@ def _rules_beside(file: Path) -> tuple[Problem, ...]:
     if not rules.is_dir():
         return ()
     try:
-        load_policy(rules, file.parent / "templates")
+        load_policy(rules, file.parent / "templates", webhooks=None)
     except ConfigError as error:
         return error.problems
     return ()

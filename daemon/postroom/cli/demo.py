@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -23,12 +23,13 @@ from types import FrameType
 from rich.console import Console
 
 from postroom import parent
-from postroom.cli import showing
+from postroom.cli import showing, unanswered
 from postroom.cli.playback import Account, Playback
-from postroom.cli.story import MAILBOX, SCENES, Posting, Scene
+from postroom.cli.story import MAILBOX, RULE, SCENES, Check, Posting, Scene
 from postroom.config import Config, load_config
 from postroom.errors import PostroomError
 from postroom.house import DATABASE_FILE
+from postroom.policy.loader import load_policy
 from postroom.shipped import shipped_folder
 from postroom.spool import Spool
 from postroom.store import journal
@@ -93,7 +94,9 @@ def write_config(folder: Path, rules: Path | None) -> Path:
     shipped = shipped_folder()
     path = folder / "config.toml"
     text = CONFIG.format(
-        rules=json.dumps(str((rules or shipped / "rules").resolve())),
+        rules=json.dumps(
+            str(unanswered.with_alarm((rules or shipped / "rules").resolve(), folder))
+        ),
         templates=json.dumps(str(shipped / "templates")),
         mailbox=MAILBOX,
         host=HOST,
@@ -182,8 +185,8 @@ def _show(
     playback = Playback(database, config.resolve("sent"), config.requests.prefix)
     past: list[tuple[Posting, Account]] = []
     console.print(
-        "Five mails come in by SMTP. What is shown of them is read back from the daemon's own\n"
-        "journal, from its requests, and from the Maildir that its answers go to."
+        "Five mails come in by SMTP, and one of them nobody answers. What is shown is read back\n"
+        "from the daemon's own journal, from its requests, and from the Maildir that mail goes to."
     )
     for number, scene in enumerate(SCENES, 1):
         console.print()
@@ -194,6 +197,8 @@ def _show(
         past.append((posting, account))
         if not _check(console, scene, account, past[:-1]):
             return 1
+    if not _leave_unanswered(console, config, playback, past, daemon):
+        return 1
     if not _sum_up(console, config, database):
         return 1
     if not once:
@@ -222,10 +227,39 @@ def _post(
     return found[0]
 
 
+def _leave_unanswered(
+    console: Console,
+    config: Config,
+    playback: Playback,
+    past: list[tuple[Posting, Account]],
+    daemon: subprocess.Popen[bytes],
+) -> bool:
+    """Let a request with a short patience wait, until it was handed on."""
+    before = next(account for _, account in past if RULE in account.matched)
+    request = before.entry.request or 0
+    console.print()
+    console.rule(f"[bold]{len(SCENES) + 1}. Nobody answers request {request}", align="left")
+    typed = " ".join(unanswered.command(config.path, request)[2:])
+    console.print(f"Its priority gets levels after two seconds each: {typed}", soft_wrap=True)
+    if complaint := unanswered.raise_priority(config.path, request):
+        raise StoryError(complaint)
+    _wait_until(
+        lambda: unanswered.has_come_to_its_end(playback.now(before)), daemon, unanswered.SECONDS
+    )
+    account = playback.later(before)
+    showing.sequel(console, account)
+    policy = load_policy(config.rules, webhooks=config.webhooks)
+    return _is_as_expected(console, account, unanswered.expect(account, before, policy))
+
+
 def _check(
     console: Console, scene: Scene, account: Account, past: list[tuple[Posting, Account]]
 ) -> bool:
-    checks = list(scene.expect(account, past))
+    return _is_as_expected(console, account, scene.expect(account, past))
+
+
+def _is_as_expected(console: Console, account: Account, expected: Iterable[Check]) -> bool:
+    checks = list(expected)
     for check in checks:
         showing.check(console, check)
     if all(check.is_met for check in checks):

@@ -120,7 +120,18 @@ def list_timers(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List timers, soonest first; fired and cancelled ones too, unless --state says otherwise."""
+    """List timers, soonest first; fired and cancelled ones too, unless --state says otherwise.
+
+    \b
+    clock        a clock of a request is missed, or a warning of it is due
+    level        the next level of its escalation chain
+    activate     a postponed request wakes
+    undelivered  somebody hears that an answer did not arrive
+    hold         a held mail opens by itself
+    accept, refuse  a held mail is let in or turned away, as somebody asked by mail
+
+    `postroom policy explain ID` says how the moments of a request come about.
+    """
     from postroom.store import views
 
     wanted = state.value if state is not None else None

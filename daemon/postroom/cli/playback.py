@@ -10,7 +10,7 @@ import email
 import email.policy
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,20 @@ class Playback:
             if number is not None:
                 whole = views.whole_request(connection, self._prefix, number)
         return Account(entry, whole, _message(whole, entry), self._changed(whole), sent)
+
+    def later(self, account: Account) -> Account:
+        """Return what has become of a request since its mail was accounted for."""
+        sent, number, whole = self._sent(account.entry), account.entry.request, None
+        if number is not None:
+            with self._database.read() as connection:
+                whole = views.whole_request(connection, self._prefix, number)
+        return replace(account, whole=whole, changes=self._changed(whole), sent=sent)
+
+    def now(self, account: Account) -> Account:
+        """Return how its request stands, without accounting for anything."""
+        with self._database.read() as connection:
+            whole = views.whole_request(connection, self._prefix, account.entry.request or 0)
+        return replace(account, whole=whole)
 
     def _sent(self, entry: JournalEntry) -> tuple[SentMail, ...]:
         """Wait for the mails of a request to leave; those that were not accounted for."""

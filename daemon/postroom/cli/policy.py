@@ -1,4 +1,4 @@
-"""policy show and versions: the rules and templates that decide, and those that once did."""
+"""policy show, versions, explain: rules that decide or once did, and why a request is as it is."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from postroom.cli import simulating
 from postroom.cli.access import open_store, read_config
-from postroom.cli.options import ConfigOption, JsonOption
+from postroom.cli.options import ConfigOption, JsonOption, RequestArgument
 from postroom.cli.tables import print_json, print_properties, print_table
 from postroom.errors import NotFound
 
 app = typer.Typer(no_args_is_help=True, help="The rules and templates that decide.")
+app.command()(simulating.simulate)
 
 
 @app.command()
@@ -51,6 +53,26 @@ def show(
         print_properties([("version", at[-1].version), ("activated", at[-1].activated_at)])
         for path, text in files.items():
             print(f"  {path}  {len(text.splitlines())} lines")
+
+
+@app.command()
+def explain(
+    request_id: RequestArgument, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Say why a request is as it is, and what will happen to it when.
+
+    Prints where owner, category, priority, status and type come from; each clock (first_reply,
+    next_reply, deadline) and the escalation chain, piece by piece up to the moment that is due:
+    counted, paused (and why) or closed (and why); then the warnings and levels to come. A clock
+    that does not run says why. For people in the time zone of the calendar, as JSON in UTC.
+
+    \b
+      postroom policy explain 12
+      postroom policy explain 12 --json
+    """
+    from postroom.cli import clocks
+
+    clocks.explain(request_id, config, as_json=as_json)
 
 
 @app.command()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from postroom.config import Config
+    from postroom.core.accounting import Times
+    from postroom.core.model import Policy
     from postroom.store.search import Wanted
     from postroom.store.views import MessageView, WholeRequest
 
@@ -137,16 +139,23 @@ def _check_names(connection: Connection, settings: Config, wanted: Wanted) -> No
 def show(
     request_id: RequestArgument, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show a request with its messages and its whole history: who, what, from, to, because."""
+    """Show a request with its messages and its whole history: who, what, from, to, because.
+
+    Times are in the opening hours of its priority's calendar, and round the clock; the status that
+    it is in now counts when it ends. "read" is red until the owner has read it (he answers, notes
+    or commands), yellow when a customer wrote since. `postroom policy explain ID` says the rest.
+    """
+    from postroom.cli.clocks import times_of_request
     from postroom.store import views
 
     settings = read_config(config)
     with open_store(settings) as database, database.read() as connection:
         whole = views.whole_request(connection, settings.requests.prefix, request_id)
+        times = times_of_request(whole, _policy(settings, connection))
     if as_json:
-        print_json(record_of(whole))
+        print_json(record_of(whole, times))
     else:
-        print_request(whole)
+        print_request(whole, times)
 
 
 @app.command()
@@ -185,16 +194,31 @@ def attachment(
         print(f"{output}: {cell(found.name)}, {found.type}, {len(octets)} octets")
 
 
-def record_of(whole: WholeRequest) -> dict[str, Any]:
+def _policy(settings: Config, connection: Connection) -> Policy | None:
+    """Return the active policy; None when its files are not sound: looking goes on without it."""
+    from postroom.errors import ConfigError
+
+    try:
+        return current_policy(settings, connection)
+    except ConfigError:
+        return None
+
+
+def record_of(whole: WholeRequest, times: Times | None) -> dict[str, Any]:
     """Return a request as `request show --json` gives it."""
     record: dict[str, Any] = plain(whole.request)
     record["messages"] = [only(message, MESSAGE_KEYS) for message in whole.messages]
-    keys = "history participants links mailbox mailboxes extracted auto_reply merged_into"
-    return record | only(whole, keys)
+    keys = (
+        "history participants links mailbox mailboxes extracted auto_reply merged_into"
+        " owner_read_at handler_read_at customer_read_at"
+    )
+    return record | only(whole, keys) | {"times": plain(times)}
 
 
-def print_request(whole: WholeRequest) -> None:
+def print_request(whole: WholeRequest, times: Times | None) -> None:
     """Print a request for people."""
+    from postroom.cli.clocks import rows_of_times
+
     request = whole.request
     print_properties(
         [
@@ -211,7 +235,12 @@ def print_request(whole: WholeRequest) -> None:
             *((f"{key[:-3]}", getattr(request, key)) for key in ("created_at", "updated_at")),
             ("replied", request.replied_at),
             ("closed", request.closed_at),
+            ("read", request.read_status),
+            ("first reply due", request.first_reply_due_at),
+            ("next reply due", request.next_reply_due_at),
             ("deadline", request.deadline_at),
+            ("escalation level", request.escalation_level or None),
+            *rows_of_times(times),
             ("merged into", whole.merged_into),
             ("links", [f"{link.kind} {link.request}" for link in whole.links]),
             ("participants", [f"{p.role} {cell(p.addresses)}" for p in whole.participants]),

@@ -23,6 +23,7 @@ from postroom.cli.playback import Account, SentMail, text_of
 from postroom.cli.story import MAILBOX, Check
 from postroom.cli.tables import cell, clean, plain
 from postroom.store.journal import JournalEntry
+from postroom.store.views import ChangeView
 from postroom.work.audit import AuditReport
 
 HEADERS = (
@@ -62,6 +63,18 @@ def account(console: Console, account: Account) -> None:
     _facts(console, _what_and_why(account))
     for item in account.sent:
         _sent(console, item)
+
+
+def sequel(console: Console, account: Account) -> None:
+    """Show what has become of a request since, and the mails that went out for it."""
+    rows = ((f"history: {one.kind}", _with(_changed(one), one.because)) for one in account.changes)
+    _facts(console, rows)
+    for item in account.sent:
+        _sent(console, item)
+
+
+def _changed(change: ChangeView) -> str:
+    return f"{cell(change.from_)} → {cell(change.to)}" if change.from_ else cell(change.to)
 
 
 def _what_and_why(account: Account) -> Iterator[tuple[str, Text]]:

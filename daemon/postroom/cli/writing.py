@@ -16,6 +16,7 @@ import typer
 
 from postroom import clock
 from postroom.cli.access import actor_named
+from postroom.cli.clocks import times_of_request
 from postroom.cli.requests import record_of
 from postroom.cli.tables import cell, print_json
 from postroom.core.commands import Command, WriteAnswer, WriteNote
@@ -174,11 +175,12 @@ def _print_changes(
     with house.database.read() as connection:
         whole = views.whole_request(connection, house.site.prefix, request_id)
     if as_json:
-        print_json(record_of(whole))
+        print_json(record_of(whole, times_of_request(whole, house.desk.policy)))
         return
     changed = [
         f"{item.kind} {cell(item.from_)} → {cell(item.to)}" if item.from_ or item.to else item.kind
         for item in whole.history[before:]
+        if item.kind != "read"  # whoever changes it has read it
     ]
     request = whole.request
     print(f"{request.reference}: {'; '.join(changed) or 'nothing to change'}")

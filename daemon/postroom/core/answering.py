@@ -7,6 +7,7 @@ and these hold no reply address of people inside and no passage of what was said
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 
 from postroom.core import letters, lifecycle
@@ -38,8 +39,10 @@ def message_by(
         author=Author(handler.full_name, handler.email, handler.name),
         to=to or tuple(item.address for item in mail.to),
         subject=mail.subject,
-        text=text,
+        # Inside, all of a mail is kept: a forwarded part may be what it was written for.
+        text=text if visibility is Visibility.PUBLIC else mail.text or text,
         fresh=text,
+        attached_text=mail.attached_text if visibility is Visibility.INTERNAL else "",
         message_id=mail.message_id,
         references=(),
         at=task.now,
@@ -87,8 +90,37 @@ def write_answer(
     # A closed request stays closed: whoever wants it open says so.
     is_open = request.phase in (Phase.ACTIVE, Phase.POSTPONED)
     after = workflow.on_answer
-    if after is not None and after != request.status and is_open and not keeps:
+    # A transition on its way finds the status as it was when its hook was started.
+    is_free = not keeps and task.facts.background.pending is None
+    if after is not None and after != request.status and is_open and is_free:
         yield lifecycle.change(request, task.policy, after, "answered")
+
+
+# What can be read of a mail is bounded, and so is what a template may hold.
+LONGEST_ANSWER = 400_000
+_UNREADABLE = re.compile(
+    r"application/(?:x-)?pkcs7-mime|application/(?:vnd\.)?ms-tnef|application/pgp-encrypted"
+)
+_UNREADABLE_NAME = re.compile(r"(?:smime\.p7m|winmail\.dat|encrypted\.asc)", re.IGNORECASE)
+
+
+def check_readable(mail: ParsedMail, words: str) -> None:
+    """Raise NotAllowed unless all that a handler wrote could be read, and can be sent."""
+    for item in mail.attachments:
+        if _UNREADABLE.fullmatch(item.type) or _UNREADABLE_NAME.fullmatch(item.name):
+            raise NotAllowed(
+                f"the mail is encrypted or in a form that cannot be read here ({item.name}): send "
+                "it as plain text or HTML"
+            )
+    is_cut = any(defect.startswith("text longer") for defect in mail.defects)
+    if is_cut or len(words) > LONGEST_ANSWER:
+        raise NotAllowed(f"an answer has at most {LONGEST_ANSWER} characters: attach the rest")
+
+
+def passages_of(words: str, mail: ParsedMail, leaks: Collection[Leak]) -> frozenset[str]:
+    """Return the leaks of an answer as they stand in it, to know them again."""
+    outgoing = attached(words, mail)
+    return frozenset(" ".join(outgoing[leak.start : leak.end].split())[:500] for leak in leaks)
 
 
 def leaks_in(task: Task, text: str, mail: ParsedMail) -> tuple[Leak, ...]:
@@ -105,16 +137,23 @@ def scan(task: Task, outgoing: str) -> tuple[Leak, ...]:
     background, site = task.facts.background, task.site
     if site.signer is None:
         raise ValueError("an answer cannot be scanned without the instance's keys")
+    if not background.is_whole:
+        return (Leak(LeakKind.TOO_LONG, 0, len(outgoing)),)
     said = {Visibility.INTERNAL: list[str](), Visibility.PUBLIC: [task.request.subject]}
     for message in background.messages:
         if not message.is_draft:
-            said[message.visibility] += [message.subject, message.text]
+            said[message.visibility] += [message.subject, message.text, message.attached_text]
+    said[Visibility.INTERNAL] += _reasons(task)
     mailboxes = [mailbox.reply_address for mailbox in site.mailboxes.values()]
     internal, public = said[Visibility.INTERNAL], said[Visibility.PUBLIC]
-    found = find_leaks(outgoing, internal, public, site.signer, mailboxes)
-    if background.is_whole:
-        return found
-    return (*found, Leak(LeakKind.TOO_LONG, len(outgoing), len(outgoing)))
+    return find_leaks(outgoing, internal, public, site.signer, mailboxes)
+
+
+def _reasons(task: Task) -> list[str]:
+    """Return what handlers gave as reasons by `#reason`: it was said inside."""
+    changes = (one for commands in task.facts.background.commands for one in commands.changes)
+    given = (str(change.get("because") or "") for change in changes)
+    return [reason for reason in given if not reason.startswith("by hand, ")]
 
 
 def attached(text: str, mail: ParsedMail) -> str:

@@ -32,13 +32,12 @@ from postroom.core.model import Direction, Handler, Outcome, Phase, Visibility
 from postroom.core.notices import Scene
 from postroom.core.opening import forwarded, ids_of, learn_sender, message_of, telling_of_mail
 from postroom.core.tasks import Task
-from postroom.core.threads import Joining
+from postroom.core.threads import Joining, ThreadReason
 from postroom.mail.message import Origin
 
 # Only these may change a request; a list passes on what a person wrote.
 _TOUCHES = frozenset({Origin.PERSON, Origin.LIST})
 # Deliveries of these kinds go outside.
-_TO_CUSTOMERS = frozenset({"answer", "auto-reply"})
 
 
 def append_mail(case: Case) -> Decision:
@@ -51,7 +50,7 @@ def append_mail(case: Case) -> Decision:
     is_person = case.origin in _TOUCHES
     # A handler who writes to no address of his own: nobody knows for whom that was meant.
     is_lost = handler is not None and is_person and case.thread.role != "s"
-    is_internal = handler is not None or case.thread.is_inside or _answers_notice(case)
+    is_internal = handler is not None or case.thread.is_inside or _is_machines_word(case)
     visibility = Visibility.INTERNAL if is_internal else Visibility.PUBLIC
     direction = Direction.NOTE if is_internal and is_person else Direction.IN
     message = message_of(
@@ -64,7 +63,9 @@ def append_mail(case: Case) -> Decision:
     ]
     if case.is_held:
         effects.append(EndHold("accepted"))
-        if handler is None and arrival.sender and request.participant(arrival.sender) is None:
+        # By mail, where From is a claim, a stranger is let in once: to stay takes #cc.
+        is_new = handler is None and arrival.sender and not arrival.confirms
+        if is_new and request.participant(arrival.sender) is None:
             effects.append(AddParticipant(request.id, arrival.sender, "cc", "accepted by hand"))
     if is_person and case.thread.is_inside:
         effects.extend(exposed(case))
@@ -87,13 +88,12 @@ def append_mail(case: Case) -> Decision:
     )
 
 
-def _answers_notice(case: Case) -> bool:
-    """Whether a machine answers, perhaps with all of it, what only people inside were sent.
+def _is_machines_word(case: Case) -> bool:
+    """Whether a machine answers the envelope sender of ours, perhaps with all that it was sent.
 
-    Their mail may be passed on to an address that we know nothing of.
+    Mail to people inside may be passed on to an address that we know nothing of.
     """
-    known = (case.facts.deliveries.get(number) for number in case.arrival.bounce_deliveries)
-    return any(one is not None and one.kind not in _TO_CUSTOMERS for one in known)
+    return case.thread.reason is ThreadReason.DELIVERY_TOKEN
 
 
 def _told(
@@ -118,12 +118,16 @@ def _told(
         yield from forwarded(case, scene)
     else:
         news = notices.of_note(scene, message)
-    yield from notices.tell([*owners, news])
+    alarm = None
     if handler is not None and is_lost:
         braked = brake_lost(case.arrival.sender, case.facts, case.now)
         yield from braked.spent
-        if braked.by is None:
-            yield _lost(case, scene, handler, message)
+        if braked.by is not None:
+            what = f"{handler.full_name} keeps writing without an answer address"
+            alarm = notices.Alarm("lost", f"{what}, and is told of it no more")
+    yield from notices.tell([*owners, news], alarm)
+    if handler is not None and is_lost and braked.by is None:
+        yield _lost(case, scene, handler, message)
 
 
 def _came_back(case: Case, request: RequestFact) -> Iterable[Effect]:
@@ -142,8 +146,8 @@ def _came_back(case: Case, request: RequestFact) -> Iterable[Effect]:
 def _lost(case: Case, scene: Scene, handler: Handler, message: AppendMessage) -> QueueMail:
     """Tell a handler that his mail went to no address of his own."""
     why = {
-        "h": "The answer address that you wrote to was replaced, because others have seen it",
-        "n": "The address that you wrote to was replaced, because others have seen it",
+        "h": "The answer address that you wrote to is valid no more: others have seen it",
+        "n": "The address that you wrote to is valid no more: others have seen it",
         "c": "It came to a customer's answer address",
     }.get(case.thread.role, "It came without its answer address")
     reason = f"{why}, so it is kept as an internal note."

@@ -26,7 +26,7 @@ _NOTICES = Budget(10, timedelta(minutes=10))
 # Notices of requests, to all handlers together.
 NEWS_KEY = "notice-all"
 # What the administrators are told of the site, such as that a brake has closed.
-ALERT_KEY = "alert"
+ALERT_KEYS = ("alert:flood", "alert:held", "alert:lost")
 _ALERTS = Budget(1, timedelta(hours=1))
 # A handler is told that his mail was not what it should be. An out-of-office without any mark
 # would come back for each of these, for ever: as with automatic answers, the third is the last.
@@ -58,7 +58,7 @@ def keys_for(address: str) -> tuple[str, ...]:
     person = _person(address)
     told = f"{_LOST_KEY}{person}", f"{_ERROR_KEY}{person}"
     own = request_key(address), *answer_keys(address), *_alike_keys(address)
-    return *own, *told, NOTICE_KEY, NEWS_KEY, ALERT_KEY
+    return *own, *told, NOTICE_KEY, NEWS_KEY, *ALERT_KEYS
 
 
 def _person(address: str) -> str:
@@ -122,9 +122,9 @@ def brake_notices(brakes: Brakes, facts: Facts, now: datetime, count: int) -> Br
     return _take([(NEWS_KEY, brakes.notices_in_all)], facts, now, count)
 
 
-def brake_alert(facts: Facts, now: datetime) -> Braked:
-    """Try to take a token for telling the administrators of something."""
-    return _take([(ALERT_KEY, _ALERTS)], facts, now)
+def brake_alert(cause: str, facts: Facts, now: datetime) -> Braked:
+    """Try to take a token for telling the administrators of something; each cause has its own."""
+    return _take([(f"alert:{cause}", _ALERTS)], facts, now)
 
 
 def brake_error(address: str, facts: Facts, now: datetime) -> Braked:

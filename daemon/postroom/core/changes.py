@@ -19,7 +19,9 @@ from postroom.core.effects import (
     AnswerHold,
     Assign,
     Effect,
+    PendingTransition,
     RemoveParticipant,
+    RunHook,
     SetPostponed,
     SetProperty,
     SetStatus,
@@ -190,6 +192,9 @@ def said_of(effect: Effect, task: Task) -> Iterator[dict[str, Any]]:
         case SetPostponed():
             was, until = _moment(request.postponed_until), _moment(effect.until)
             yield _said("postponed until", was, until, effect.because)
+        case RunHook(transition=PendingTransition() as transition):
+            waits = f"{transition.to}, when its hook has succeeded"
+            yield _said(f"transition {transition.name}", transition.from_, waits, effect.because)
         case AddParticipant():
             yield _said("participant", None, effect.address, effect.because)
         case RemoveParticipant():
@@ -261,7 +266,7 @@ def _taken_back(what: str, was: str | None, became: str | None, task: Task) -> E
         case "owner":
             _check_still(what, request.owner, became)
             owner = handler_named(task.policy, was).name if was is not None else None
-            return Assign(request.id, request.owner, owner, because)
+            return Assign(request.id, request.owner, owner, because, is_by_hand=True)
         case "tags":
             return _tags_back(was, became, task)
         case "postponed until":
@@ -321,16 +326,29 @@ def _postpone(change: Postpone, task: Task) -> Iterator[Effect]:
 
 
 def _change_status(name: str, reason: str, task: Task) -> Iterable[Effect]:
-    """Change the status; a transition may have something to tell the requester (row 106)."""
+    """Change the status; a transition may have something to tell the requester (row 106).
+
+    One with a hook is made when that has succeeded (row 104, core.hooks).
+    """
     request, policy = task.request, task.policy
     change = lifecycle.by_hand(request, policy, name, "handler", reason)
-    yield replace(change, because=task.because(reason))
     transition = lifecycle.transition_by(request, policy, name, "handler")
-    if transition is None or transition.mail is None:
-        return
-    if leaks := scan(task, reason):
+    pending = task.facts.background.pending
+    if transition is not None and pending is not None:
+        raise NotAllowed(f"{pending} is on its way: its hook has not answered yet")
+    sends_mail = transition is not None and transition.mail is not None
+    if sends_mail and (leaks := scan(task, reason)):
         raise NotAllowed(f"the reason goes to the customer: {why_held(leaks)}")
-    yield from letters.letter_to_customers(task, transition.mail, reason=reason)
+    if transition is not None and transition.run is not None:
+        waiting = PendingTransition(
+            transition.name, request.status, change.to, reason, task.actor, sends_mail
+        )
+        because = task.because(reason)
+        yield RunHook(request.id, transition.run, "transition", because, waiting)
+        return
+    yield replace(change, because=task.because(reason))
+    if transition is not None and transition.mail is not None:
+        yield from letters.letter_to_customers(task, transition.mail, reason=reason)
 
 
 def _close(command: Close, task: Task) -> Iterable[Effect]:
@@ -378,7 +396,7 @@ def _assign(name: str, task: Task) -> Iterable[Effect]:
         owner = handler_named(task.policy, name).name
     if owner == request.owner:
         return ()
-    return (*turn, Assign(request.id, request.owner, owner, because))
+    return (*turn, Assign(request.id, request.owner, owner, because, is_by_hand=True))
 
 
 def _property(command: ChangeProperty, task: Task) -> Iterable[Effect]:

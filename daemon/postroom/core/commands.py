@@ -19,6 +19,7 @@ from postroom.core.model import Direction, Outcome, Policy, Visibility
 from postroom.core.notices import Telling
 from postroom.core.site import Site
 from postroom.core.tasks import Task, check_access, handler_named
+from postroom.core.timing import follow
 from postroom.errors import NotAllowed
 from postroom.mail.message import ParsedMail
 
@@ -63,7 +64,7 @@ def decide_command(
     check_access(task)
     effects = tuple(_effects(command, task))
     is_mail = isinstance(command, WriteNote | WriteAnswer)
-    return Decision(
+    decision = Decision(
         actor=actor,
         reason=f"{_name(command)} by {actor}",
         policy_version=policy.version,
@@ -74,6 +75,7 @@ def decide_command(
         explanation={"command": _name(command), "by": actor},
         seen=actor if actor in policy.handlers else None,
     )
+    return follow(decision, facts, policy, now)
 
 
 def _name(command: Command) -> str:

@@ -34,6 +34,23 @@ def check_mailboxes(
     ]
 
 
+def check_hooks(
+    webhooks: Collection[str], others: Collection[str], executables: Collection[str]
+) -> Iterator[Problem]:
+    """Yield which of the [hooks.NAME] of config.toml mean nothing, or two things.
+
+    `others` are those without a url: they say something about an executable of rules/hooks/.
+    """
+    for name in others:
+        if name not in executables:
+            text = "has no url, and rules/hooks/ no such executable" + nearest(name, executables)
+            yield Problem(CONFIG, f"hooks.{name}", text)
+    for name in webhooks:
+        if name in executables:
+            text = "has a url, and is an executable in rules/hooks/ besides: which of them?"
+            yield Problem(CONFIG, f"hooks.{name}", text)
+
+
 def _names_of_mailboxes(site: Site, names: Mapping[str, Collection[str]]) -> Iterator[Problem]:
     for mailbox in site.mailboxes.values():
         named = (

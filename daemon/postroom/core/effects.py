@@ -12,7 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from postroom.core.model import Direction, Outcome, Phase, Visibility
+from postroom.core.chains import Chain
+from postroom.core.clocks import Timing
+from postroom.core.model import Direction, Outcome, Phase, ReadStatus, Visibility
 from postroom.mail.message import Address, Attachment
 
 
@@ -79,6 +81,7 @@ class AppendMessage:
     attachments: tuple[Attachment, ...] = ()
     is_draft: bool = False  # words for the customer that were not sent: nothing internal
     thread_index: str = ""  # Outlook's
+    attached_text: str = ""  # of a message inside: what its files say, for the scan of answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ class Assign:
     from_: str | None
     to: str | None
     because: str
+    is_by_hand: bool = False  # somebody asked for it, for this request
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +199,82 @@ class SetPostponed:
     request: int
     until: datetime | None
     because: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetClocks:
+    """The clocks of a request as they stand now, with the timer for what comes first."""
+
+    request: int | None
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class SetChain:
+    """Where the escalation chain of a request stands now, with the timer of its next level."""
+
+    request: int | None
+    was: Chain
+    chain: Chain
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetRead:
+    """Who has read a request, and the colour that follows; None: as it was."""
+
+    request: int
+    was: ReadStatus
+    status: ReadStatus
+    because: str
+    is_new_owner: bool = False  # what the owner before has read says nothing of this one
+    owner_at: datetime | None = None
+    handler_at: datetime | None = None
+    customer_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row of history that says what happened, and changes nothing else."""
+
+    request: int | None
+    kind: str  # missed, warned, escalated
+    to: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class PendingTransition:
+    """A transition that waits for its hook, with all that is needed to make it then."""
+
+    name: str
+    from_: str
+    to: str
+    reason: str
+    actor: str  # who asked for it
+    sends_mail: bool = False  # to the customer, with the reason
+
+
+@dataclass(frozen=True, slots=True)
+class RunHook:
+    """A hook to be run after the commit. It is told of the request as this decision leaves it."""
+
+    request: int | None
+    name: str
+    event: str  # rule, level, transition
+    because: str
+    transition: PendingTransition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndHookRun:
+    """One attempt at running a hook is over; `due_at`: when there is to be another."""
+
+    run: int
+    attempt: int
+    state: str  # waiting, done, failed
+    due_at: datetime | None
+    result: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +343,7 @@ class QueueMail:
     # Whom the token names: a participant's address, or a handler with the generation of his.
     reply_to: str | None = None
     reply_generation: int = 0
+    reply_hold: int | None = None  # with Reply.HOLD; None: the hold that this decision makes
     to: tuple[Address, ...] = ()  # as shown to every recipient; empty: each sees only himself
     cc: tuple[Address, ...] = ()
     is_inside: bool = False  # joins the handlers' own thread about the request
@@ -315,6 +396,12 @@ Effect = (
     | SetTags
     | SetReplied
     | SetPostponed
+    | SetClocks
+    | SetChain
+    | SetRead
+    | Record
+    | RunHook
+    | EndHookRun
     | AnswerHold
     | EndTimer
     | TakeTurn

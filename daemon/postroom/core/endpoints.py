@@ -170,3 +170,18 @@ def check_handler_name(text: str) -> str:
     if not text.strip():
         raise ValueError('must not be empty, write such as "{first_name} at {from_name}"')
     return text
+
+
+def check_hook_url(text: str) -> str:
+    """Check where a webhook is called; whether plain http may be is said beside it."""
+    try:
+        parts = urlsplit(text)
+        port_is_well = parts.port is None or parts.port in _PORT
+    except ValueError:
+        port_is_well = False
+    is_plain = text.isascii() and text.isprintable() and " " not in text
+    if not port_is_well or not is_plain or parts.scheme not in ("http", "https"):
+        raise ValueError(f'must be such as "https://example.com/hook", not {show(text)}')
+    if not parts.hostname or parts.fragment or "@" in parts.netloc:
+        raise ValueError(f"must name a host, without user and #fragment: {show(text)}")
+    return text

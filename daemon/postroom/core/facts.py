@@ -12,9 +12,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from postroom.core.model import Direction, Phase, SenderVerdict, Verdict, Visibility
+from postroom.core.chains import Chain
+from postroom.core.clocks import Moment, Timing
+from postroom.core.model import (
+    Direction,
+    Phase,
+    ReadStatus,
+    SenderVerdict,
+    Verdict,
+    Visibility,
+)
 from postroom.core.site import Mailbox
-from postroom.mail.message import Envelope, ParsedMail
+from postroom.mail.message import Envelope, Origin, ParsedMail
 from postroom.mail.tokens import Token
 
 
@@ -125,6 +134,10 @@ class RequestFact:
     tags: tuple[str, ...] = ()
     deadline_at: datetime | None = None
     postponed_until: datetime | None = None
+    moments: tuple[Moment, ...] = ()  # its history, as far as clocks look at it
+    chain: Chain = field(default_factory=Chain)
+    timing: Timing = field(default_factory=Timing)
+    read_status: ReadStatus = ReadStatus.RED
     # handler → how often his reply addresses were replaced; absent: never
     generations: Mapping[str, int] = field(default_factory=dict)
 
@@ -215,12 +228,18 @@ class MessageFact:
     origin: str
     is_draft: bool
     thread_index: str | None
+    attached_text: str = ""
     verdict: str = Verdict.NONE.value  # on its sender, when it came in
 
     @property
     def is_from_outside(self) -> bool:
         """Whether a customer wrote it, for everybody in the request to see."""
         return self.direction is Direction.IN and self.visibility is Visibility.PUBLIC
+
+    @property
+    def is_by_person(self) -> bool:
+        """Whether no machine wrote it."""
+        return self.origin in (Origin.PERSON.value, Origin.LIST.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +279,8 @@ class HoldFact:
     from_address: str
     subject: str
     reason: str
+    passages: frozenset[str] = frozenset()  # what was found in an answer
+    wish: str | None = None  # what somebody has said of it already, and a timer is about to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,11 +301,12 @@ class Background:
     history: tuple[ChangeFact, ...] = ()
     holds: tuple[HoldFact, ...] = ()  # that wait
     commands: tuple[CommandsFact, ...] = ()  # the latest first
+    pending: str | None = None  # the transition whose hook has not answered yet
 
     @property
     def last_in(self) -> MessageFact | None:
         """Return the customer's message that an answer answers."""
-        found = (one for one in reversed(self.messages) if one.is_from_outside)
+        found = (one for one in reversed(self.messages) if one.is_from_outside and one.is_by_person)
         return next(found, None)
 
 
@@ -318,5 +340,6 @@ class Facts:
     hold_request: int | None = None  # where a held mail claims to belong
     hold_state: str | None = None  # None: the mail was never held
     hold_reason: str = ""
+    hold_passages: frozenset[str] = frozenset()  # what was found in an answer when it was held
     named_hold: HoldFact | None = None  # by a handler's token
     background: Background = field(default_factory=Background)

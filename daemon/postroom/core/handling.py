@@ -12,7 +12,15 @@ from difflib import get_close_matches
 from typing import Any
 
 from postroom.core import letters, notices
-from postroom.core.answering import attached, leaks_in, message_by, why_held, write_answer
+from postroom.core.answering import (
+    attached,
+    check_readable,
+    leaks_in,
+    message_by,
+    passages_of,
+    why_held,
+    write_answer,
+)
 from postroom.core.brakes import brake_error, brake_lost
 from postroom.core.changes import (
     in_order,
@@ -30,13 +38,14 @@ from postroom.core.effects import (
     KnowIds,
     QueueMail,
     Reply,
+    RunHook,
     SetStatus,
 )
 from postroom.core.exposure import exposed
 from postroom.core.facts import HoldFact, Wish
 from postroom.core.judging import Case
 from postroom.core.leaks import Leak, mark
-from postroom.core.model import Direction, Handler, Outcome, Visibility
+from postroom.core.model import Direction, Handler, Outcome, Verdict, Visibility
 from postroom.core.notices import News, Scene
 from postroom.core.opening import ids_of
 from postroom.core.orders import Mistyped, Orders, check, orders_of, words_of
@@ -62,12 +71,12 @@ def handle_mail(case: Case) -> Decision:
     transitions = [transition.name for transition in task.workflow.transitions]
     typed = read_typed(case.arrival.mail.fresh, transitions)
     words = words_of(typed, handler)
-    if not typed.lines and _is_machine(task, words):
+    if not typed.lines and not case.arrival.mail.attachments and _is_machine(task, words):
         return _repeated(case, task)
     try:
         check(typed)
         orders = orders_of(task, typed.lines, words, case.arrival.answered_journal)
-        is_note = orders.is_note or case.thread.role == "n"
+        is_note = orders.is_note or case.thread.role != "h"
         return _done(case, task, typed, orders, words, is_note=is_note)
     except NotAllowed as mistake:
         return _refused(case, task, typed, mistake)
@@ -115,16 +124,46 @@ def handle_hold(case: Case, hold: HoldFact) -> Decision:
         fault = "write #accept or #refuse on the first line, and no other command"
     elif hold.state != "waiting":
         fault = f"the mail waits no more: it was {hold.state}"
+    elif hold.wish is not None:
+        fault = f"somebody has said #{hold.wish} already"
+    elif "accept" in wishes and _is_in_handlers_name(case, hold):
+        fault = (
+            "the held mail is in a handler's name, so #accept needs a mail that is proven to be "
+            "yours (DKIM, SPF or your login); or say `postroom hold accept` at a shell"
+        )
+    else:
+        fault = _no_access(case, hold)
     effects: tuple[Effect, ...] = ()
     reason = f"not done: {fault}" if fault else f"#{min(wishes)} by {handler.name}"
     if fault:
         scene = notices.scene_of_case(case, None, letters.of_nothing(hold.subject))
-        effects = tuple(_told_of_mistake(case, scene, fault, Reply.NOTE))
+        effects = tuple(_told_of_mistake(case, scene, fault, Reply.HOLD, hold=hold.id))
     else:
         effects = (AnswerHold(hold.id, min(wishes), reason),)
     return case.decided(
         Outcome.COMMAND, reason, effects, actor=handler.name, by=handler.name, hold=hold.id
     )
+
+
+def _is_in_handlers_name(case: Case, hold: HoldFact) -> bool:
+    """Whether an unproven mail would let in what speaks as a handler, his own words apart."""
+    speaker = case.policy.handler_by_address(hold.from_address)
+    is_own_answer = bool(hold.passages) and speaker == case.handler
+    return speaker is not None and not is_own_answer and case.verdict is not Verdict.PASS
+
+
+def _no_access(case: Case, hold: HoldFact) -> str:
+    """Say why a handler may not decide about a held mail; "" if he may."""
+    request = case.facts.requests.get(hold.request_id or 0)
+    if request is None:
+        return ""
+    handler = _handler(case)
+    task = Task(request, case.facts, case.policy, case.site, case.now, handler.name, case.verdict)
+    try:
+        check_access(task)
+    except NotAllowed as error:
+        return str(error)
+    return ""
 
 
 def _handler(case: Case) -> Handler:
@@ -139,16 +178,18 @@ def _done(
 ) -> Decision:
     check_access(task)
     mail, handler = case.arrival.mail, _handler(case)
-    files = [item for item in mail.attachments if not item.inline]
-    if not words and not typed.lines and not files:
-        raise NotAllowed("the mail has no words of its own")
-    is_answer = not is_note and bool(words or (files and not typed.lines))
+    if not words and not typed.lines:
+        # Files alone may be the words: an encrypted or unknown body that nobody here can read.
+        raise NotAllowed("the mail has no words of its own that can be read")
+    is_answer = not is_note and bool(words)
+    if is_answer:
+        check_readable(mail, words)
     if is_answer and (leaks := leaks_in(task, words, mail)):
         if case.arrival.wish is Wish.NONE:
             return _held(case, task, words, leaks)
         # Held before: whoever let it in saw what was found then, and nothing else.
-        if why_held(leaks) != case.facts.hold_reason:
-            raise NotAllowed(why_held(leaks))
+        if not passages_of(words, mail, leaks) <= case.facts.hold_passages:
+            raise NotAllowed(f"{why_held(leaks)}: more than when it was held")
     changed: list[Effect] = []
     said: list[dict[str, Any]] = []
     after = task
@@ -167,7 +208,8 @@ def _done(
     if not is_answer and (note := _note_in(spoken)) is not None:
         tellings.append(notices.of_note(notices.scene_of_task(after), note))
     effects += notices.tell(tellings)
-    if said or orders.reports:
+    is_of_holds = all(isinstance(effect, AnswerHold) for effect in changed)
+    if said or orders.reports or (orders.changes and not (changed and is_of_holds)):
         effects.append(_result(case, after, said, reports))
     sources = [line.source for line in typed.lines]
     return case.decided(
@@ -217,14 +259,21 @@ def _around(case: Case) -> Iterator[Effect]:
 
 
 def _is_outgoing(effect: Effect) -> bool:
+    """Whether an effect sends mail outside, now or when its hook has succeeded."""
+    if isinstance(effect, RunHook):
+        return effect.transition is not None and effect.transition.sends_mail
     return isinstance(effect, QueueMail) and effect.kind == "answer"
 
 
 def _leaks_by_change(task: Task, mail: ParsedMail, effects: Iterable[Effect]) -> Iterator[Leak]:
     """Find what must not go out in the reasons of transitions, which the customer reads."""
     for effect in effects:
-        if isinstance(effect, QueueMail) and _is_outgoing(effect):
+        if not _is_outgoing(effect):
+            continue
+        if isinstance(effect, QueueMail):
             yield from leaks_in(task, str(effect.variables["reason"]), mail)
+        if isinstance(effect, RunHook) and effect.transition is not None:
+            yield from leaks_in(task, effect.transition.reason, mail)
 
 
 def _note_in(effects: Iterable[Effect]) -> AppendMessage | None:
@@ -276,6 +325,7 @@ def _held(case: Case, task: Task, words: str, leaks: tuple[Leak, ...]) -> Decisi
         responsible=handler.name,
         by=handler.name,
         leaks=[leak.kind.value for leak in leaks],
+        passages=sorted(passages_of(words, case.arrival.mail, leaks)),
     )
 
 
@@ -284,8 +334,10 @@ def _refused(case: Case, task: Task, typed: Typed, mistake: NotAllowed) -> Decis
     mail, handler, what = case.arrival.mail, _handler(case), str(mistake)
     text = mail.fresh or mail.text
     is_meant = case.thread.role == "h" and not _may_be_internal(typed)
-    # What carries an answer address holds nothing internal, not even his own words.
-    is_answer = is_meant and not leaks_in(task, text, mail)
+    # What carries an answer address holds nothing internal: neither his own words, nor what the
+    # request and its holds have to say to a command.
+    is_clean = is_meant and not leaks_in(task, text, mail)
+    is_answer = is_clean and isinstance(mistake, Mistyped)
     because = f"not done: {what}"[:500]
     message = message_by(
         handler,
@@ -296,7 +348,7 @@ def _refused(case: Case, task: Task, typed: Typed, mistake: NotAllowed) -> Decis
         Visibility.INTERNAL,
         because=because,
         # Meant for the customer: to say it again, rightly, is no leak.
-        is_draft=is_answer,
+        is_draft=is_clean,
     )
     choices = mistake.choices if isinstance(mistake, Mistyped) else ()
     reply = Reply.ANSWER if is_answer else Reply.NOTE
@@ -330,7 +382,12 @@ def _may_be_internal(typed: Typed) -> bool:
 
 
 def _told_of_mistake(
-    case: Case, scene: Scene, what: str, reply: Reply, choices: tuple[str, ...] = ()
+    case: Case,
+    scene: Scene,
+    what: str,
+    reply: Reply,
+    choices: tuple[str, ...] = (),
+    hold: int | None = None,
 ) -> Iterator[Effect]:
     """Tell a handler that nothing of his mail was done, with his words to be sent again."""
     mail, handler = case.arrival.mail, _handler(case)
@@ -347,5 +404,6 @@ def _told_of_mistake(
         kind="command-result",
         reason=what,
         choices=choices,
+        hold=hold,
     )
     yield notices.notice(scene, news, handler)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from postroom.core import letters, notices
 from postroom.core.appending import append_mail, record_bounce
-from postroom.core.brakes import brake_notice, brake_request
+from postroom.core.brakes import brake_error, brake_notice, brake_request
 from postroom.core.effects import Decision, Effect, EndHold, HoldMail, NoteMailbox, Reply
 from postroom.core.exposure import exposed
 from postroom.core.facts import Arrival, Facts, RequestFact, SameMail, Wish
@@ -23,6 +23,7 @@ from postroom.core.notices import News
 from postroom.core.opening import open_request
 from postroom.core.site import Site
 from postroom.core.threads import Joining, ThreadReason
+from postroom.core.timing import follow
 from postroom.core.worktime import due_at
 from postroom.mail.message import Origin
 
@@ -37,7 +38,7 @@ def decide_mail(
     arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime
 ) -> Decision:
     """Decide about one mail. Total: every mail gets exactly one outcome."""
-    decision = _decide(arrival, facts, policy, site, now)
+    decision = follow(_decide(arrival, facts, policy, site, now), facts, policy, now)
     if not arrival.confirms:
         return decision
     case = judge(arrival, facts, policy, site, now)
@@ -212,12 +213,19 @@ def _hold(case: Case, why: str, *, victim: Handler | None = None) -> Decision:
     until = due_at(case.now, case.site.hold_for, calendar) if victim is None else None
     request_id = request.id if request is not None else None
     effects: list[Effect] = [HoldMail(request_id, until, why, responsible)]
-    if case.thread.joining is Joining.HOLD and case.thread.is_inside:
+    if case.thread.is_inside:
         effects.extend(exposed(case))
     told = brake_notice(case.facts, case.now)
-    if told.by is None:
-        effects.extend(_told_of_hold(case, request, why, (responsible, victim)))
-        effects.extend(told.spent)
+    effects.extend(told.spent)
+    people: list[str | Handler | None] = [responsible] if told.by is None else []
+    if victim is not None:  # it never opens by itself: he has a brake of his own
+        own = brake_error(case.arrival.sender, case.facts, case.now)
+        effects.extend(own.spent)
+        people += [victim] if own.by is None else []
+    effects.extend(_told_of_hold(case, request, why, people))
+    if told.by is not None:
+        what = "more mail is held than is told of: see `postroom hold list`"
+        effects.extend(notices.alert(_scene(case, request), notices.Alarm("held", what)))
     return case.decided(
         Outcome.HELD,
         why,
@@ -235,9 +243,7 @@ def _told_of_hold(
     """Tell people of a held mail; by a reply they let it in or turn it away."""
     policy = case.policy
     handlers = [policy.handlers[one] if isinstance(one, str) else one for one in people if one]
-    subject = case.arrival.mail.subject
-    about = letters.of_request(request) if request is not None else letters.of_nothing(subject)
-    scene = notices.scene_of_case(case, request, about)
+    scene = _scene(case, request)
     news = News(
         "held",
         Reply.HOLD,
@@ -249,6 +255,12 @@ def _told_of_hold(
         yield notices.notice(scene, news, handler)
 
 
+def _scene(case: Case, request: RequestFact | None) -> notices.Scene:
+    subject = case.arrival.mail.subject
+    about = letters.of_request(request) if request is not None else letters.of_nothing(subject)
+    return notices.scene_of_case(case, request, about)
+
+
 def _confirmed(case: Case, what: str) -> Iterator[Effect]:
     """Tell the handler who asked for it by mail what became of a held mail."""
     handler = case.policy.handlers.get(case.arrival.by)
@@ -256,9 +268,7 @@ def _confirmed(case: Case, what: str) -> Iterator[Effect]:
         return
     subject = case.arrival.mail.subject
     said = f"The mail of {case.arrival.sender or 'nobody'}, {subject!r}, was {what}."
-    request = case.facts.requests.get(case.facts.hold_request or 0)
-    about = letters.of_request(request) if request is not None else letters.of_nothing(subject)
-    scene = notices.scene_of_case(case, request, about)
+    scene = _scene(case, case.facts.requests.get(case.facts.hold_request or 0))
     news = News("command-result", Reply.NOTE, what, lambda _: {"text": said}, kind="command-result")
     yield notices.notice(scene, news, handler)
 

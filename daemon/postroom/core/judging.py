@@ -12,7 +12,7 @@ from postroom.core.facts import Arrival, Facts, RequestFact
 from postroom.core.model import Actions, Handler, Outcome, Policy, SenderVerdict, Verdict
 from postroom.core.routing import Routing, route
 from postroom.core.site import Site
-from postroom.core.threads import ThreadVerdict, choose_thread
+from postroom.core.threads import ThreadVerdict, choose_thread, sender_as_handler
 from postroom.core.trust import judge_sender
 from postroom.mail.message import Origin
 
@@ -40,7 +40,7 @@ class Case:
     @property
     def handler(self) -> Handler | None:
         """The handler whose address the mail comes from, if it is one's."""
-        return self.policy.handler_by_address(self.arrival.sender)
+        return sender_as_handler(self.arrival, self.policy)
 
     @property
     def is_held(self) -> bool:

@@ -106,10 +106,31 @@ def find_leaks(
             for found in signer.find_in_text(outgoing, mailboxes)
             if found.token.role in SECRET_ROLES
         ]
+        public = tuple(public)
         leaks += _find_passages(outgoing, internal, public)
+        leaks += [
+            key
+            for key in _find_keys(outgoing, internal, public)
+            if not any(leak.start <= key.start and key.end <= leak.end for leak in leaks)
+        ]
     except (TooManyTries, _TooMany):
         leaks.append(too_long)
     return tuple(sorted(leaks, key=lambda leak: (leak.start, leak.end)))
+
+
+# A password, an account, a serial number: letters and digits together.
+_KEY = re.compile(r"(?=[^\W_]*[^\W\d_])(?=[^\W_]*\d)[^\W_]{6,}+")
+
+
+def _find_keys(outgoing: str, internal: Iterable[str], public: Iterable[str]) -> Iterator[Leak]:
+    """Find words of letters and digits that stand in internal texts and in no public one."""
+    secret = {key.casefold() for text in internal for key in _KEY.findall(text)}
+    if not secret:
+        return
+    known = {key.casefold() for text in public for key in _KEY.findall(text)}
+    for found in _KEY.finditer(outgoing):
+        if found[0].casefold() in secret - known:
+            yield Leak(LeakKind.PASSAGE, found.start(), found.end())
 
 
 def mark(text: str, leaks: Iterable[Leak]) -> str:

@@ -21,6 +21,12 @@ from postroom.mail.message import Address, Attachment
 
 # What a mail repeats of a message; the whole is in the request.
 _TEXT_LIMIT = 20_000
+_CUT = "\n\n[… the rest is too long for a mail: see `postroom request show`]"
+# These name the handler himself, and a signature does not fit our words anyway.
+_PRIVATE = frozenset(
+    {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
+    | {"text/vcard", "text/x-vcard", "text/directory", "application/pgp-keys"}
+)
 _ROLES = ("requester", "cc")  # who hears public answers
 
 
@@ -81,7 +87,7 @@ def of_mail(arrival: Arrival, time_zone: str = "", verdict: str = "") -> dict[st
     mail, sender = arrival.mail, arrival.mail.from_
     others = [item.address for item in mail.reply_to if not _is(item, arrival.sender)]
     return {
-        "text": mail.fresh[:_TEXT_LIMIT],
+        "text": _cut(mail.fresh),
         "from_name": (sender.name or sender.address) if sender else "",
         "from_address": arrival.sender,
         "subject": mail.subject,
@@ -97,12 +103,16 @@ def of_message(message: MessageFact | None, time_zone: str) -> dict[str, Any]:
     if message is None:
         return {}
     return {
-        "text": message.fresh[:_TEXT_LIMIT],
+        "text": _cut(message.fresh),
         "from_name": message.from_name or message.from_address,
         "from_address": message.from_address,
         "subject": message.subject,
         "at": show_moment(message.at, time_zone),
     }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_LIMIT else text[:_TEXT_LIMIT] + _CUT
 
 
 def of_sender(arrival: Arrival) -> dict[str, str]:
@@ -185,9 +195,9 @@ def letter_to_customers(
         to=people[:1],
         cc=people[1:],
         in_reply_to=parent,
-        references=_references(answered),
+        references=_references(answered, task),
         thread_index=(answered.thread_index or "") if answered is not None else "",
-        attachments=tuple(item.part for item in attachments),
+        attachments=tuple(item.part for item in attachments if item.type not in _PRIVATE),
     )
 
 
@@ -208,10 +218,26 @@ def _answered(task: Task) -> MessageFact | None:
     return next(found, None)
 
 
-def _references(answered: MessageFact | None) -> tuple[str, ...]:
-    if answered is None or answered.message_id is None:
-        return answered.references if answered is not None else ()
-    return (*answered.references, answered.message_id)
+def _references(answered: MessageFact | None, task: Task) -> tuple[str, ...]:
+    """Return what an answer refers to: our own ids and those of people who hear it.
+
+    An id is a word of whoever made it: a stranger's, that somebody has replied to, stays here.
+    """
+    if answered is None:
+        return ()
+    heard = {a for one in task.request.participants if one.role in _ROLES for a in one.addresses}
+    theirs = {
+        message.message_id
+        for message in task.facts.background.messages
+        if message.is_from_outside and message.from_address.lower() in heard
+    }
+    signer = task.site.signer
+    known = [
+        one
+        for one in answered.references
+        if one in theirs or (signer is not None and signer.verify_message_id(one) is not None)
+    ]
+    return (*known, *((answered.message_id,) if answered.message_id is not None else ()))
 
 
 def _quoted(

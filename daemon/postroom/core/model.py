@@ -36,6 +36,14 @@ class Outcome(StrEnum):
     COMMAND = "command"
 
 
+class ReadStatus(StrEnum):
+    """Whether a request's owner has read it (rows 56, 57)."""
+
+    RED = "red"  # not yet
+    YELLOW = "yellow"  # he has, and a customer wrote since
+    GREEN = "green"
+
+
 class Direction(StrEnum):
     """Which way a message went."""
 

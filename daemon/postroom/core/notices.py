@@ -59,6 +59,7 @@ class News:
     attachments: tuple[Attachment, ...] = ()
     changes: tuple[Mapping[str, Any], ...] = ()
     choices: tuple[str, ...] = ()
+    hold: int | None = None  # that Reply.HOLD is about; None: the one that this decision makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,18 @@ def wanting(scene: Scene, names: Iterable[str], event: str) -> list[Handler]:
     ]
 
 
-def tell(tellings: Iterable[Telling], alarm: str = "") -> Iterator[Effect]:
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What the administrators are to be told of the whole site; once an hour for each cause."""
+
+    cause: str  # flood, held, lost
+    what: str
+
+
+_FLOOD = Alarm("flood", "there are more notices than the brake lets through")
+
+
+def tell(tellings: Iterable[Telling], alarm: Alarm | None = None) -> Iterator[Effect]:
     """Return a notice for everybody who is to be told, once for each: all that a decision tells.
 
     A flood is braked: the request shows everything, and an administrator is told once (`alarm`:
@@ -155,11 +167,11 @@ def tell(tellings: Iterable[Telling], alarm: str = "") -> Iterator[Effect]:
         braked = brake_notices(scene.site.brakes, scene.facts, scene.now, len(letters_))
         yield from braked.spent
         if braked.by is not None:
-            alarm = alarm or "there are more notices than the brake lets through"
+            yield from alert(scene, _FLOOD)
         else:
             yield from letters_
-    if alarm:
-        yield from _alert(scene, alarm)
+    if alarm is not None:
+        yield from alert(scene, alarm)
 
 
 def notice(scene: Scene, news: News, handler: Handler) -> QueueMail:
@@ -182,18 +194,20 @@ def notice(scene: Scene, news: News, handler: Handler) -> QueueMail:
         },
         reply=news.reply,
         reply_to=handler.name,
+        reply_hold=news.hold,
         reply_generation=generations.get(handler.name, 0),
     )
 
 
-def _alert(scene: Scene, what: str) -> Iterator[Effect]:
+def alert(scene: Scene, alarm: Alarm) -> Iterator[Effect]:
     """Tell the administrators of something that concerns the whole site: once an hour at most."""
-    people = administrators(scene.policy)
-    braked = brake_alert(scene.facts, scene.now)
+    # Not who did it: an out-of-office without any mark would answer this, too.
+    people = [one for one in administrators(scene.policy) if one.name != scene.actor]
+    braked = brake_alert(alarm.cause, scene.facts, scene.now)
     if not people or braked.by is not None:
         return
     yield from braked.spent
-    news = News("alert", Reply.NOTE, what, kind="alert", reason=what)
+    news = News("alert", Reply.NOTE, alarm.what, kind="alert", reason=alarm.what)
     nowhere = replace(scene, request=None, about={**scene.about, "subject": ""})
     for handler in people:
         letter = _letter(nowhere, news, handler.language, handler.time_zone)
@@ -207,7 +221,9 @@ def _to_address(scene: Scene, news: News, address: str) -> QueueMail:
 
 
 def _letter(scene: Scene, news: News, language: str, time_zone: str) -> QueueMail:
-    is_small = sum(one.size for one in news.attachments) <= scene.site.notice_size
+    # As they travel: base64 makes four octets of three, and adds line ends.
+    travelling = sum(one.size for one in news.attachments) * 1.37
+    is_small = travelling <= scene.site.notice_size
     message = {
         **news.message(time_zone),
         "attachments": [

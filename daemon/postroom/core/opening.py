@@ -24,6 +24,7 @@ from postroom.core.effects import (
     OpenRequest,
     QueueMail,
     Reply,
+    RunHook,
     SpendBrake,
 )
 from postroom.core.facts import Arrival, Facts, RequestFact, Wish
@@ -42,6 +43,7 @@ from postroom.core.model import (
     Visibility,
 )
 from postroom.core.notices import News, Scene, Telling
+from postroom.core.people import people_named
 from postroom.core.replies import ReplyVerdict, judge_auto_reply
 from postroom.core.routing import Routing
 from postroom.core.threads import ThreadReason, ThreadVerdict, referenced_ids
@@ -87,6 +89,8 @@ def open_request(case: Case, spent: tuple[SpendBrake, ...]) -> Decision:
         effects.append(_auto_reply(case, shape, about, reply))
     effects.extend(participants.from_mail(case, None))
     effects.extend(_news(case, about, choice, reply))
+    if case.actions.run is not None:
+        effects.append(RunHook(None, case.actions.run, "rule", case.routing.because("run", "")))
     if case.is_held:
         effects.append(EndHold("opened" if arrival.wish is Wish.OPEN else "accepted"))
     return case.decided(
@@ -342,14 +346,16 @@ def _news(
     why = replace(everybody.news, reason=choice.reason)
     flood = "automatic replies have stopped: so many would have been sent that a brake closed"
     tellings = [Telling(scene, why, owner), everybody]
-    yield from notices.tell(tellings, flood if reply.is_flood else "")
+    alarm = notices.Alarm("flood", flood) if reply.is_flood else None
+    yield from notices.tell(tellings, alarm)
     yield from forwarded(case, scene)
 
 
 def telling_of_mail(case: Case, scene: Scene, event: str) -> Telling:
     """Tell people inside of a customer's mail: the owner, the category's, and whom rules name."""
     category, is_new = scene.category, event == "new"
-    named = _resolve(scene, case.actions.notify)
+    owner = str(scene.about["owner"])
+    named = people_named(case.actions.notify, owner, category, case.policy)
     handlers = [*notices.readers(scene, event), *(one for one in named if isinstance(one, Handler))]
     others = [*(category.notify if category is not None and is_new else ())]
     others += [one for one in named if isinstance(one, str)]
@@ -393,27 +399,3 @@ def _forwarded(case: Case, scene: Scene) -> QueueMail:
         reply=Reply.SIDE,
         attachments=("0",),
     )
-
-
-def _resolve(scene: Scene, names: Iterable[str]) -> list[Handler | str]:
-    """Turn names of people inside (owner, members, group:NAME …) and addresses into people."""
-    policy, category = scene.policy, scene.category  # gone: nobody stands behind it
-    found: list[Handler | str] = []
-    for name in names:
-        people: tuple[str, ...] = ()
-        match name:
-            case "owner":
-                people = (str(scene.about["owner"]),)
-            case "administrator":
-                people = (category.administrator or "",) if category is not None else ()
-            case "members":
-                members = category.members if category is not None else ()
-                people = tuple(member.handler for member in members)
-            case _ if name.startswith("group:"):
-                people = policy.groups.get(name.removeprefix("group:"), ())
-            case _ if name in policy.handlers:
-                people = (name,)
-            case _ if "@" in name:
-                found.append(policy.handler_by_address(name) or name)
-        found += [policy.handlers[person] for person in people if person in policy.handlers]
-    return found

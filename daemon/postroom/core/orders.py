@@ -100,7 +100,8 @@ def orders_of(task: Task, lines: tuple[Line, ...], words: str, answered: int | N
                 orders.reports.append(help_text())
             case _:
                 orders.changes.append(_change(task, line, reason, answered))
-                statuses += line.word in ("status", "close", "reopen")
+                moves = ChangeStatus | Close | Reopen | Postpone
+                statuses += isinstance(orders.changes[-1], moves)
     if not lines:
         return orders
     if orders.is_note and len(orders.changes) + len(orders.reports) == 0 and not words:
@@ -166,8 +167,7 @@ def _hold_meant(wish: str, task: Task) -> Change:
         return EndHoldOf(holds[0].id, wish)
     if not holds:
         raise NotAllowed("no mail is held for this request")
-    shown_ = "; ".join(f"{one.from_address}: {one.subject[:80]}" for one in holds)
-    raise NotAllowed(f"several mails are held, answer the notice of the one: {shown_}")
+    raise NotAllowed(f"{len(holds)} mails are held: answer the notice of the one that you mean")
 
 
 def _undo(task: Task, answered: int | None) -> Change:

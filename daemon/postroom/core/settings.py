@@ -17,6 +17,7 @@ from postroom.core.endpoints import (
     check_endpoint,
     check_file_path,
     check_handler_name,
+    check_hook_url,
     check_instance,
     check_name_server,
     check_network,
@@ -65,6 +66,12 @@ def _positive(value: timedelta) -> timedelta:
 def _some(value: int) -> int:
     if not value:
         raise ValueError("must be larger than nothing")
+    return value
+
+
+def _ten_minutes(value: timedelta) -> timedelta:
+    if value > timedelta(minutes=10):
+        raise ValueError("must be ten minutes at most")
     return value
 
 
@@ -222,3 +229,18 @@ class LogsTable(Table):
 
     format: Literal["auto", "logfmt", "json", "console"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class HookTable(Table):
+    """[hooks.NAME]: a webhook, or (without url) what holds for the executable of that name."""
+
+    url: Annotated[str, AfterValidator(check_hook_url)] | None = None
+    secret_file: FilePath | None = None
+    timeout: Annotated[Duration, AfterValidator(_ten_minutes)] = timedelta(seconds=30)
+    plain_http: bool = False
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether the url leads to this machine, where nobody listens in."""
+        host = urlsplit(self.url or "").hostname or ""
+        return host in ("localhost", "127.0.0.1", "::1")

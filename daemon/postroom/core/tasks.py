@@ -11,6 +11,7 @@ from postroom.core.effects import (
     Effect,
     RemoveParticipant,
     ReplaceAddresses,
+    RunHook,
     SetPostponed,
     SetProperty,
     SetStatus,
@@ -64,6 +65,9 @@ class Task:
 
     def after(self, effect: Effect) -> Task:
         """Return the task as a change leaves it, as far as the next command looks at it."""
+        if isinstance(effect, RunHook) and effect.transition is not None:
+            background = replace(self.facts.background, pending=effect.transition.name)
+            return replace(self, facts=replace(self.facts, background=background))
         return replace(self, request=_after(effect, self.request))
 
 

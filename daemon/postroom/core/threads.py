@@ -13,8 +13,9 @@ from enum import StrEnum
 
 from postroom.core.addresses import handler_of
 from postroom.core.facts import Arrival, Facts, KnownId, RequestFact, Wish
-from postroom.core.model import Phase, Policy
+from postroom.core.model import Handler, Phase, Policy
 from postroom.core.site import Site
+from postroom.mail.address import parse_addresses
 from postroom.mail.refs import find_tags
 from postroom.mail.tokens import Token
 
@@ -79,7 +80,7 @@ def choose_thread(
     if verdict.joining is not Joining.JOIN or verdict.request_id is None:
         return verdict
     # People inside may always write to a request; only customers' words ask whether it is closed.
-    if verdict.is_inside or policy.handler_by_address(arrival.sender) is not None:
+    if verdict.is_inside or sender_as_handler(arrival, policy) is not None:
         return verdict
     return _if_open(verdict, facts.requests[verdict.request_id], policy, now)
 
@@ -92,11 +93,12 @@ def _by_wish(arrival: Arrival, facts: Facts, policy: Policy) -> ThreadVerdict | 
         return ThreadVerdict(Joining.NEW, facts.hold_request, ThreadReason.HOLD_OVER)
     request = _survivor(facts, facts.hold_request)
     accepted = ThreadVerdict(Joining.JOIN, request.id, ThreadReason.ACCEPTED)
-    handler = policy.handler_by_address(arrival.sender)
+    handler = sender_as_handler(arrival, policy)
     role = next((one.role for one in _handlers_tokens(arrival, facts)), "")
     if handler is None or not role:
         return accepted
-    return replace(accepted, role=role, named=handler.name)  # a human vouches for him
+    # A human vouches for him; but a side thread stays inside, whoever writes there.
+    return replace(accepted, role=role, named=handler.name if role != "s" else None)
 
 
 def _by_evidence(arrival: Arrival, facts: Facts, policy: Policy, site: Site) -> ThreadVerdict:
@@ -120,7 +122,7 @@ def _by_token(arrival: Arrival, facts: Facts, policy: Policy) -> ThreadVerdict |
             continue
         evidence = f"token of role {token.role}"
         named = named_handler(token, facts, policy)
-        is_handler = policy.handler_by_address(arrival.sender) is not None
+        is_handler = sender_as_handler(arrival, policy) is not None
         joining = Joining.HOLD if token.role == "h" and not is_handler else Joining.JOIN
         return ThreadVerdict(
             joining, request.id, ThreadReason.REPLY_TOKEN, evidence, token.role, named
@@ -193,6 +195,15 @@ def is_participant(request: RequestFact, address: str, policy: Policy) -> bool:
     return (
         request.participant(address) is not None or policy.handler_by_address(address) is not None
     )
+
+
+def sender_as_handler(arrival: Arrival, policy: Policy) -> Handler | None:
+    """Return the handler whose address a mail comes from.
+
+    RFC 5322 §3.6.2 allows several authors: nobody's name may stand behind another's domain.
+    """
+    authors = [one for text in arrival.mail.all_of("From") for one in parse_addresses(text)]
+    return policy.handler_by_address(arrival.sender) if len(authors) <= 1 else None
 
 
 def referenced_ids(arrival: Arrival) -> tuple[str, ...]:

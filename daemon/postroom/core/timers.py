@@ -14,6 +14,7 @@ from postroom.core.model import Phase, Policy
 from postroom.core.notices import News, Telling
 from postroom.core.site import Site
 from postroom.core.tasks import Task
+from postroom.core.timing import follow
 
 ACTOR = "timer"
 
@@ -57,7 +58,7 @@ def _asked(facts: Facts, time_zone: str) -> dict[str, object]:
 
 
 def _decision(task: Task, effects: list[Effect], reason: str) -> Decision:
-    return Decision(
+    decision = Decision(
         actor=ACTOR,
         reason=reason,
         policy_version=task.policy.version,
@@ -66,3 +67,4 @@ def _decision(task: Task, effects: list[Effect], reason: str) -> Decision:
         versions={task.request.id: task.request.version},
         explanation={"timer": reason},
     )
+    return follow(decision, task.facts, task.policy, task.now)

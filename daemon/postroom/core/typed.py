@@ -27,10 +27,13 @@ LONGEST_SOURCE: Final = 600
 _LOOK = 300  # characters of a line of the answer that are compared
 
 # Zero-width and direction marks, soft hyphens, BOM: put there by editors, not by people.
-_UNSEEN = re.compile("[\u00ad\u034f\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe0f\ufeff]")
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u180e\u200b\u200e\u200f\u115f\u1160\u202a-\u202e\u2060-\u206f\u2800\u3164\uffa0\ufe0f\ufeff]"
+)
 _JOINERS = "\u200c\u200d"  # these belong to the spelling of Persian words and of emoji
 _HASHES = re.compile("[#＃﹟]")
 _EMPHASIS = "*_`"
+_KEPT_INSIDE = frozenset({"note", "reason"})  # better nothing done than these words sent
 _STOPS = ".,;:"
 # A bullet or number of a list, emphasis, the backslash of Markdown programs; the white space is
 # single by now.
@@ -243,9 +246,13 @@ def _misplaced(lines: list[str], known: Mapping[str, Word]) -> Iterator[Fault]:
         bare = _bare(line[:_LOOK])
         mark = _START.match(bare)
         # "# Next" is a heading; "#1234" and "#whatever" mean something to the customer.
-        if mark is None or bare.startswith(" ", mark.end()):
+        if mark is None:
             continue
-        word = known.get(_split(bare, mark)[0])
+        name, argument = _split(bare, mark)
+        is_heading = bare.startswith(" ", mark.end()) and (argument or name not in _KEPT_INSIDE)
+        if is_heading:
+            continue
+        word = known.get(name)
         if word is None:
             continue
         if word.is_later:

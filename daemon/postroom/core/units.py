@@ -91,6 +91,13 @@ def write_size(octets: int) -> str:
     return f"{octets // OCTETS[unit]}{unit}"
 
 
+def write_duration(seconds: int) -> str:
+    """Write a length of time: "1h30m". Hours go on past 24: a working day has fewer."""
+    hours, rest = divmod(max(seconds, 0), 3600)
+    parts = ((hours, "h"), (rest // 60, "m"), (rest % 60, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
+
+
 def parse_budget(text: object) -> Budget:
     """Read "2 per 20m"; "off" is no limit."""
     if text == "off":

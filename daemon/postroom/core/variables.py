@@ -50,7 +50,6 @@ EMPTY: Mapping[str, Any] = {
     "link": "",
     "changes": [],
     "choices": [],
-    "help": "",
     "extracted": {},
     "neutral": False,
 }
@@ -110,7 +109,6 @@ SAMPLE: Mapping[str, Any] = {
         }
     ],
     "choices": ["#close", "#reopen"],
-    "help": "#close  close the request\n#take   make it yours",
     "extracted": {"order": "4711"},
     "neutral": False,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -38,12 +39,18 @@ class Holidays:
     def __contains__(self, day: date, /) -> bool:
         return day in _holidays_of(self.code, day.year)
 
+    def name_of(self, day: date, /) -> str | None:
+        """Return what a holiday is called, in English where the library knows it."""
+        return _holidays_of(self.code, day.year).get(day)
+
 
 @lru_cache(maxsize=512)
-def _holidays_of(code: str, year: int) -> frozenset[date]:
+def _holidays_of(code: str, year: int) -> Mapping[date, str]:
     country, _, subdivision = code.partition("-")
-    found = holidays_library.country_holidays(country, subdiv=subdivision or None, years=year)
-    return frozenset(day for day in found if day.year == year)
+    found = holidays_library.country_holidays(
+        country, subdiv=subdivision or None, years=year, language="en_US"
+    )
+    return {day: name for day, name in found.items() if day.year == year}
 
 
 @lru_cache(maxsize=1)

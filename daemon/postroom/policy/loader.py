@@ -21,6 +21,7 @@ from postroom.core.units import nearest
 from postroom.errors import ConfigError, Problem
 from postroom.policy.calendars import CalendarsFile, CalendarTable, build_calendars
 from postroom.policy.categories import CategoriesFile, CategoryTable, build_categories
+from postroom.policy.hooks import Hooks, find_hooks
 from postroom.policy.priorities import PrioritiesFile, PriorityTable, build_priorities
 from postroom.policy.problems import Report, names_in, read_entries, report_unknown_keys
 from postroom.policy.routing import RoutingFile, RuleTable, build_rules
@@ -71,19 +72,27 @@ class Draft:
     extracted: frozenset[str] | None
 
 
-def load_policy(rules: Path, templates: Path | None = None) -> Policy:
+def load_policy(
+    rules: Path, templates: Path | None = None, webhooks: Collection[str] | None = ()
+) -> Policy:
     """Load `rules/*.toml` and `templates/mail/*.j2`.
 
     Raises ConfigError with every problem; files are named by the path given here.
     """
-    draft = read_policy(rules, templates)
+    draft = read_policy(rules, templates, webhooks)
     if draft.problems:
         raise ConfigError([where_it_lies(item, rules, templates) for item in draft.problems])
     return draft.policy
 
 
-def read_policy(rules: Path, templates: Path | None = None) -> Draft:
-    """Read `rules/*.toml` and `templates/mail/*.j2` as far as they can be read."""
+def read_policy(
+    rules: Path, templates: Path | None = None, webhooks: Collection[str] | None = ()
+) -> Draft:
+    """Read `rules/*.toml` and `templates/mail/*.j2` as far as they can be read.
+
+    `run` may name the executables in `rules/hooks/`, and the webhooks of config.toml; without
+    those (None) nothing is said about it.
+    """
     unread: list[Problem] = []
     files: dict[str, str] = {}
     if rules.is_dir():
@@ -92,8 +101,9 @@ def read_policy(rules: Path, templates: Path | None = None) -> Draft:
         unread += [Problem("rules/", "", "is not a folder: `postroom init` writes one")]
     if templates is not None and templates.is_dir():
         files |= _texts(templates, "mail/*.j2", "templates", unread)
-    # No hook yet: `run` is part of the language, and refused until it acts.
-    draft = draft_policy(files, hooks=())
+    hooks = find_hooks(rules)
+    hooks = replace(hooks, names=hooks.names | frozenset(webhooks or ()))
+    draft = draft_policy(files, hooks=hooks if webhooks is not None else None)
     absent = {problem.file for problem in unread}
     return replace(
         draft,
@@ -121,7 +131,9 @@ def policy_from_files(
     return replace(draft.policy, version=version) if version else draft.policy
 
 
-def draft_policy(files: Mapping[str, str], *, hooks: Collection[str] | None = None) -> Draft:
+def draft_policy(
+    files: Mapping[str, str], *, hooks: Hooks | Collection[str] | None = None
+) -> Draft:
     """Read a policy from texts as far as it goes, with what is wrong."""
     files = effective_files(files)
     problems: list[Problem] = []
@@ -218,7 +230,9 @@ class _Documents:
         return read_entries(model, key, self.parsed[name] or {}, self.reports[name], names)
 
 
-def _names(documents: _Documents, files: Mapping[str, str], hooks: Collection[str] | None) -> Names:
+def _names(
+    documents: _Documents, files: Mapping[str, str], hooks: Hooks | Collection[str] | None
+) -> Names:
     """Collect all names of the policy. Those of a file that cannot be parsed stay unknown."""
     parsed = documents.parsed
     templates = {match[1] for path in files if (match := _TEMPLATE.fullmatch(path))}
@@ -233,9 +247,10 @@ def _names(documents: _Documents, files: Mapping[str, str], hooks: Collection[st
         "type": names_in(parsed["types"], "type"),
         "status": statuses and (statuses | {item.name for item in FIXED}) - {"merged"},
         "template": templates,
-        "hook": hooks,
+        "hook": hooks.names if isinstance(hooks, Hooks) else hooks,
     }
-    return Names({kind: names for kind, names in kinds.items() if names is not None})
+    faults = hooks.faults if isinstance(hooks, Hooks) else {}
+    return Names({kind: names for kind, names in kinds.items() if names is not None}, faults)
 
 
 def _extracted(routing: dict[str, Any] | None) -> frozenset[str] | None:

@@ -190,6 +190,8 @@ def build_rules(tables: list[RuleTable], report: Report) -> tuple[Rule, ...]:
         _check_subject(table, carried, at, report)
         if table.then == ThenTable() and not table.extract:
             report(f"{at}.then", "does nothing: name an action")
+        if table.then.ignore and table.then.run is not None:
+            report(f"{at}.then.run", "would never run: what is ignored opens no request")
         if table.continue_:
             carried |= table.extract.keys()
         rules.append(

@@ -37,9 +37,13 @@ _NAME = re.compile(r"[^\W_]+(-[^\W_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Everything that the policy names, by kind; a kind that is absent is not checked."""
+    """Everything that the policy names, by kind; a kind that is absent is not checked.
+
+    `faults` says of hooks that are there why they cannot be run.
+    """
 
     of: Mapping[str, Collection[str]] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
 
     def problem(self, kind: str, name: str) -> str | None:
         """Say what is wrong with using that name, if anything."""
@@ -93,10 +97,16 @@ def known(kind: str) -> AfterValidator:
 
 
 def _hook(name: str, info: ValidationInfo) -> str:
-    names = info.context
-    if isinstance(names, Names) and names.problem("hook", name) is not None:
-        raise ValueError("hooks come in a later version: leave this out until then")
-    return name
+    """Accept a hook that can be run: an executable in rules/hooks/, or a webhook."""
+    check_word(name)  # it becomes the name of a file
+    names = info.context if isinstance(info.context, Names) else Names()
+    problem = names.problem("hook", name)
+    if problem is None:
+        return name
+    if name in names.faults:
+        raise ValueError(f"hook {show(name)} {names.faults[name]}")
+    there = [*names.of["hook"], *names.faults]
+    raise ValueError(f"there is no hook {show(name)}" + nearest(name, there))
 
 
 def _recipient(text: str, info: ValidationInfo) -> str:

@@ -183,6 +183,8 @@ def _check_transitions(
             _exists(name, statuses, f"{key}.from[{index + 1}]", report)
         if not item.from_:
             report(f"{key}.from", "names no status")
+        if table.free and item.run is not None:
+            report(f"{key}.run", "would never run: in a free workflow nobody asks for transitions")
         if _exists(item.to, statuses, f"{key}.to", report) and item.to == "merged":
             report(f"{key}.to", "only #merge leads to this status")
 

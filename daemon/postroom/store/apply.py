@@ -22,6 +22,7 @@ from postroom.core.effects import (
     Decision,
     Effect,
     EndHold,
+    EndHookRun,
     EndTimer,
     HoldMail,
     KnowIds,
@@ -30,11 +31,16 @@ from postroom.core.effects import (
     NoteMailbox,
     OpenRequest,
     QueueMail,
+    Record,
     RecordBounce,
     RemoveParticipant,
     ReplaceAddresses,
+    RunHook,
+    SetChain,
+    SetClocks,
     SetPostponed,
     SetProperty,
+    SetRead,
     SetReplied,
     SetStatus,
     SetTags,
@@ -46,7 +52,7 @@ from postroom.core.model import Phase
 from postroom.core.site import Site
 from postroom.errors import Conflict, NotAllowed
 from postroom.mail.tokens import Signer
-from postroom.store import reads, write_mail, write_request
+from postroom.store import hooks, reads, write_mail, write_request
 from postroom.store import schema as t
 from postroom.store import statements as s
 from postroom.store.writing import Applied, MailRow, Writing, inserted
@@ -79,6 +85,8 @@ def apply(
     if decision.seen is not None:
         work.handler(decision.seen).seen_at = now
     write_request.count_handlers(work)
+    for wanted in work.hooks:
+        hooks.start(work, wanted)
     if work.history:
         s.HISTORY.run_each(connection, work.history)
     failpoints.hit("apply.written")
@@ -160,6 +168,18 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
                 work.note(effect.request, "replied", None, None, effect.because)
         case SetPostponed():
             write_request.postpone(work, effect)
+        case SetClocks():
+            write_request.set_clocks(work, effect)
+        case SetChain():
+            write_request.set_chain(work, effect)
+        case SetRead():
+            write_request.set_read(work, effect)
+        case Record():
+            work.note(effect.request, effect.kind, None, effect.to, effect.because)
+        case RunHook():
+            work.hooks.append(effect)
+        case EndHookRun():
+            hooks.end(work.connection, effect)
         case AnswerHold():
             write_mail.answer_hold(work, effect)
         case EndTimer():

@@ -225,7 +225,7 @@ CHECKS: tuple[Check, ...] = (
         """
         SELECT id AS subject FROM timer WHERE state = 'armed' AND (due_at IS NULL OR NOT (
             (kind IN ('hold', 'accept', 'refuse') AND hold_id IS NOT NULL)
-            OR (kind = 'activate' AND request_id IS NOT NULL)
+            OR (kind IN ('activate', 'clock', 'level') AND request_id IS NOT NULL)
             OR (kind = 'undelivered' AND EXISTS (
                 SELECT 1 FROM delivery WHERE delivery.id = timer.delivery_id))))
         """,

@@ -43,3 +43,17 @@ _DUE = (
 def due_timers(connection: Connection, now: datetime) -> list[DueTimer]:
     """Return what is due, in order."""
     return [DueTimer(*row) for row in connection.execute(_DUE, {"now": now})]
+
+
+_NEXT = (
+    select(t.timer.c.due_at)
+    .where(t.timer.c.state == "armed", t.timer.c.due_at.is_not(None))
+    .order_by(t.timer.c.due_at)
+    .limit(1)
+)
+
+
+def next_due_at(connection: Connection) -> datetime | None:
+    """Return when the next timer is due; None when none is armed."""
+    found: datetime | None = connection.execute(_NEXT).scalar()
+    return found

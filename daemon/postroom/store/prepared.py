@@ -8,11 +8,12 @@ Fails:   with the driver's own errors; `store.db` translates them.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Select, Update
+from sqlalchemy import Connection, Delete, Insert, Select, Table, Update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -90,6 +91,11 @@ class Prepared:
             compiled = _compile(self._statement, connection.dialect, columns)
             self._compiled[key] = compiled
         return compiled
+
+
+def row_type(table: Table) -> Any:
+    """Return a tuple with the columns of a table by name, for a statement that selects them all."""
+    return namedtuple(table.name, [column.name for column in table.c])  # noqa: PYI024
 
 
 def _cursor(connection: Connection) -> Any:

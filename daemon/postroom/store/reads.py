@@ -7,11 +7,14 @@ decision whose facts are no longer true.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, literal, select
 
 from postroom.core.brakes import keys_for
+from postroom.core.chains import Chain, ChainState
+from postroom.core.clocks import Moment, Timing
 from postroom.core.facts import (
     AppliedFact,
     Arrival,
@@ -29,7 +32,7 @@ from postroom.core.facts import (
     TurnFact,
 )
 from postroom.core.intake import SAME_WITHIN
-from postroom.core.model import Phase
+from postroom.core.model import Phase, ReadStatus
 from postroom.core.site import Site
 from postroom.core.threads import handled_request, names_hold, referenced_ids
 from postroom.errors import NotFound
@@ -37,7 +40,7 @@ from postroom.mail.address import domain_of
 from postroom.mail.refs import find_tags
 from postroom.store import schema as t
 from postroom.store.background import load_background, load_hold
-from postroom.store.prepared import Prepared
+from postroom.store.prepared import Prepared, row_type
 
 # A merged request forwards to its target; a chain longer than this is a mistake.
 _MERGE_DEPTH = 10
@@ -117,8 +120,11 @@ _KNOWN_IDS = Prepared(
         t.message_ref.c.kind,
     ).where(t.message_ref.c.message_id.in_([bindparam(f"id_{n}") for n in range(_FEW_IDS)]))
 )
-_REQUESTS = select(t.request).where(t.request.c.id.in_(bindparam("ids", expanding=True)))
-_PARTICIPANTS = (
+_FEW_REQUESTS = 4  # almost every decision is about one; more are asked for in so many steps
+_ANY_OF_FEW: list[Any] = [bindparam(f"id_{n}") for n in range(_FEW_REQUESTS)]
+_REQUESTS = Prepared(select(t.request).where(t.request.c.id.in_(_ANY_OF_FEW)))
+_RequestRow = row_type(t.request)
+_PARTICIPANTS = Prepared(
     select(
         t.participant.c.request_id,
         t.participant.c.id,
@@ -128,14 +134,24 @@ _PARTICIPANTS = (
         t.address.c.key,
     )
     .select_from(t.participant.join(t.contact).join(t.address))
-    .where(t.participant.c.request_id.in_(bindparam("ids", expanding=True)))
+    .where(t.participant.c.request_id.in_(_ANY_OF_FEW))
     .order_by(t.participant.c.id, t.address.c.key)
 )
-_TAGS = select(t.tag.c.request_id, t.tag.c.tag).where(
-    t.tag.c.request_id.in_(bindparam("ids", expanding=True))
+_TAGS = Prepared(select(t.tag.c.request_id, t.tag.c.tag).where(t.tag.c.request_id.in_(_ANY_OF_FEW)))
+_MOMENTS = Prepared(
+    select(t.history.c.request_id, t.history.c.at, t.history.c.kind, t.history.c.to_value)
+    .where(
+        t.history.c.request_id.in_(_ANY_OF_FEW),
+        t.history.c.kind.in_(
+            list(map(literal, ["opened", "status", "message", "missed", "warned"]))
+        ),
+    )
+    .order_by(t.history.c.id)
 )
-_MAILBOXES = select(t.request_mailbox.c.request_id, t.request_mailbox.c.mailbox).where(
-    t.request_mailbox.c.request_id.in_(bindparam("ids", expanding=True))
+_MAILBOXES = Prepared(
+    select(t.request_mailbox.c.request_id, t.request_mailbox.c.mailbox).where(
+        t.request_mailbox.c.request_id.in_(_ANY_OF_FEW)
+    )
 )
 _HANDLERS = Prepared(
     select(
@@ -186,8 +202,10 @@ _DELIVERIES = (
     .select_from(t.delivery.join(t.outbox))
     .where(t.delivery.c.id.in_(bindparam("ids", expanding=True)))
 )
-_HOLD = select(t.hold.c.request_id, t.hold.c.state, t.hold.c.reason).where(
-    t.hold.c.journal_id == bindparam("journal_id")
+_HOLD = (
+    select(t.hold.c.request_id, t.hold.c.state, t.hold.c.reason, t.journal.c.explanation)
+    .select_from(t.hold.join(t.journal, t.hold.c.journal_id == t.journal.c.id))
+    .where(t.hold.c.journal_id == bindparam("journal_id"))
 )
 
 
@@ -213,11 +231,12 @@ def load_mail_facts(
     contact, company = _sender(connection, arrival)
     known = _known_ids(connection, arrival)
     deliveries = load_deliveries(connection, arrival.bounce_deliveries)
-    hold_request, hold_state, hold_reason = None, None, ""
+    hold_request, hold_state, hold_reason, passages = None, None, "", frozenset[str]()
     if journal_id is not None:
         held = connection.execute(_HOLD, {"journal_id": journal_id}).first()
         if held is not None:
-            hold_request, hold_state, hold_reason = held
+            hold_request, hold_state, hold_reason, said = held
+            passages = frozenset(said.get("passages") or ())
     wanted = {
         *(token.object_id for token in arrival.tokens if token.role != "b"),
         *arrival.own_ids.values(),
@@ -255,6 +274,7 @@ def load_mail_facts(
         hold_request=hold_request,
         hold_state=hold_state,
         hold_reason=hold_reason,
+        hold_passages=passages,
         named_hold=named_hold,
         background=_background(connection, arrival, requests),
     )
@@ -265,7 +285,7 @@ def _background(
 ) -> Background:
     """Load what a handler's mail may need of the request that its token names."""
     number = handled_request(arrival, requests)
-    return load_background(connection, number) if number is not None else Background()
+    return load_background(connection, number) if number is not None else Background(is_whole=False)
 
 
 def load_command_facts(connection: Connection, request_id: int) -> Facts:
@@ -284,25 +304,40 @@ def load_command_facts(connection: Connection, request_id: int) -> Facts:
 
 def load_requests(connection: Connection, ids: Iterable[int]) -> dict[int, RequestFact]:
     """Return requests by id, and those that they were merged into."""
-    rows: dict[int, Row[Any]] = {}
+    rows: dict[int, Any] = {}
     wanted = set(ids)
     for _ in range(_MERGE_DEPTH):
         wanted -= rows.keys()
         if not wanted:
             break
-        found = connection.execute(_REQUESTS, {"ids": sorted(wanted)}).all()
+        found = [_RequestRow._make(row) for row in _of(connection, _REQUESTS, wanted)]
         rows.update({row.id: row for row in found})
         wanted = {row.merged_into for row in found if row.merged_into is not None}
     if not rows:
         return {}
-    keys = {"ids": sorted(rows)}
-    participants = _participants(connection, keys)
-    tags = _grouped(connection.execute(_TAGS, keys).all())
-    mailboxes = _grouped(connection.execute(_MAILBOXES, keys).all())
+    participants = _participants(connection, rows)
+    tags = _grouped(_of(connection, _TAGS, rows))
+    mailboxes = _grouped(_of(connection, _MAILBOXES, rows))
+    moments: dict[int, list[Moment]] = {}
+    for number, at, kind, to in _of(connection, _MOMENTS, rows):
+        moments.setdefault(number, []).append(Moment(at, kind, to or ""))
     return {
-        number: _request(row, participants.get(number, ()), mailboxes, tags)
+        number: replace(
+            _request(row, participants.get(number, ()), mailboxes, tags),
+            moments=tuple(moments.get(number, ())),
+        )
         for number, row in rows.items()
     }
+
+
+def _of(connection: Connection, statement: Prepared, ids: Iterable[int]) -> list[tuple[Any, ...]]:
+    """Return the rows that belong to these requests."""
+    numbers, rows = sorted(ids), []
+    for start in range(0, len(numbers), _FEW_REQUESTS):
+        few = numbers[start : start + _FEW_REQUESTS]
+        keys = {f"id_{n}": few[min(n, len(few) - 1)] for n in range(_FEW_REQUESTS)}
+        rows += statement.all(connection, keys)
+    return rows
 
 
 def load_handlers(connection: Connection) -> dict[str, HandlerFact]:
@@ -386,10 +421,10 @@ def _brakes(connection: Connection, sender: str) -> dict[str, BrakeFact]:
 
 
 def _participants(
-    connection: Connection, keys: Mapping[str, Any]
+    connection: Connection, ids: Iterable[int]
 ) -> dict[int, tuple[ParticipantFact, ...]]:
     found: dict[int, dict[int, ParticipantFact]] = {}
-    for request_id, number, contact_id, role, name, key in connection.execute(_PARTICIPANTS, keys):
+    for request_id, number, contact_id, role, name, key in _of(connection, _PARTICIPANTS, ids):
         of_request = found.setdefault(request_id, {})
         known = of_request.get(number)
         addresses = (*known.addresses, key) if known is not None else (key,)
@@ -405,7 +440,7 @@ def _grouped(rows: Iterable[Sequence[Any]]) -> dict[int, tuple[str, ...]]:
 
 
 def _request(
-    row: Row[Any],
+    row: Any,
     participants: tuple[ParticipantFact, ...],
     mailboxes: Mapping[int, tuple[str, ...]],
     tags: Mapping[int, tuple[str, ...]],
@@ -433,4 +468,11 @@ def _request(
         deadline_at=row.deadline_at,
         postponed_until=row.postponed_until,
         generations=row.generations,
+        chain=Chain(
+            ChainState(row.chain_state), row.escalation_level, row.chain_due_at, row.chain_remaining
+        ),
+        timing=Timing(
+            row.first_reply_due_at, row.next_reply_due_at, row.deadline_at, row.clock_due_at
+        ),
+        read_status=ReadStatus(row.read_status),
     )

@@ -155,7 +155,14 @@ request = _table(
     Column("next_reply_due_at", UtcDateTime),
     Column("postponed_until", UtcDateTime),
     Column("escalation_level", Integer, nullable=False, server_default=text("0")),
+    Column("chain_state", Text, nullable=False, server_default=text("'none'")),
+    Column("chain_due_at", UtcDateTime),  # nominal moment of the next level
+    Column("chain_remaining", Integer),  # seconds to it, while the chain is stopped
+    Column("clock_due_at", UtcDateTime),  # of the next miss or warning
     Column("read_status", Text, nullable=False, server_default=text("'red'")),
+    Column("owner_read_at", UtcDateTime),  # by whoever owns it now
+    Column("handler_read_at", UtcDateTime),  # by any other handler
+    Column("customer_read_at", UtcDateTime),  # what we sent
     # handler → how often his reply addresses for this request were replaced
     Column("generations", JSON, nullable=False, server_default=text("'{}'")),
     Index("request_by_owner", "owner", "phase"),
@@ -261,6 +268,8 @@ message = _table(
     # Words for the customer that were not sent because of a faulty command: nothing internal.
     Column("is_draft", Boolean, nullable=False, server_default=false()),
     Column("thread_index", Text),  # Outlook's Thread-Index, to be continued in answers
+    # Of a message inside: what its files say, for the scan of answers.
+    Column("attached_text", Text, nullable=False, server_default=text("''")),
 )
 attachment = Table(
     "attachment",
@@ -301,7 +310,7 @@ timer = _table(
     Column("request_id", ForeignKey("request.id"), index=True),
     Column("hold_id", BigId, index=True),
     Column("delivery_id", BigId),
-    Column("kind", Text, nullable=False),  # hold, accept, refuse, activate, undelivered
+    Column("kind", Text, nullable=False),  # hold accept refuse activate undelivered clock level
     Column("actor", Text, nullable=False, server_default=text("'timer'")),  # who wanted it
     Column("due_at", UtcDateTime),
     Column("state", Text, nullable=False),  # armed fired cancelled stopped
@@ -385,5 +394,34 @@ delivery = _table(
         "lease_until",
         sqlite_where=text("state = 'sending'"),
         postgresql_where=text("state = 'sending'"),
+    ),
+)
+hook_run = _table(
+    "hook_run",  # a hook to be run: at least once, each time with the same key and payload
+    _id(),
+    Column("request_id", ForeignKey("request.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("key", Text, nullable=False, unique=True),  # for the hook: do it once
+    Column("event", Text, nullable=False),  # rule level transition
+    Column("because", Text, nullable=False),
+    Column("payload", JSON, nullable=False),  # what the hook is told
+    Column("transition", JSON(none_as_null=True)),  # that is made when it has succeeded
+    Column("state", Text, nullable=False),  # waiting running done failed
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("due_at", UtcDateTime),
+    Column("lease_until", UtcDateTime),
+    Column("last_result", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(
+        "hook_due",
+        "due_at",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index(
+        "hook_leased",
+        "lease_until",
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
     ),
 )

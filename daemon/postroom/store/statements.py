@@ -71,6 +71,45 @@ SET_GENERATIONS = Prepared(
     .values(generations=bindparam("b_generations", type_=t.request.c.generations.type))
 )
 GENERATIONS = Prepared(select(t.request.c.generations).where(t.request.c.id == bindparam("id")))
+SET_CLOCKS = Prepared(
+    update(t.request)
+    .where(t.request.c.id == bindparam("b_id"))
+    .values(
+        {
+            name: bindparam(f"b_{name}", type_=t.request.c[name].type)
+            for name in (
+                *("first_reply_due_at", "next_reply_due_at", "deadline_at", "clock_due_at"),
+            )
+        }
+    )
+)
+SET_CHAIN = Prepared(
+    update(t.request)
+    .where(t.request.c.id == bindparam("b_id"))
+    .values(
+        escalation_level=bindparam("b_level"),
+        chain_state=bindparam("b_state"),
+        chain_due_at=bindparam("b_due_at", type_=t.request.c.chain_due_at.type),
+        chain_remaining=bindparam("b_remaining"),
+    )
+)
+SET_READ = Prepared(
+    update(t.request)
+    .where(t.request.c.id == bindparam("b_id"))
+    .values(
+        read_status=bindparam("b_status"),
+        **{
+            f"{name}_read_at": func.coalesce(
+                bindparam(f"b_{name}_at", type_=t.request.c[f"{name}_read_at"].type),
+                t.request.c[f"{name}_read_at"],
+            )
+            for name in ("owner", "handler", "customer")
+        },
+    )
+)
+FORGET_READ = Prepared(
+    update(t.request).where(t.request.c.id == bindparam("b_id")).values(owner_read_at=None)
+)
 SET_POSTPONED = Prepared(
     update(t.request)
     .where(t.request.c.id == bindparam("b_id"))
@@ -125,6 +164,13 @@ CANCEL_HOLD_TIMER = Prepared(
     update(t.timer)
     .where(t.timer.c.hold_id == bindparam("b_hold_id"), t.timer.c.state == "armed")
     .values(state=bindparam("b_state"))
+)
+HOLD_WISH = Prepared(
+    select(t.timer.c.id).where(
+        t.timer.c.hold_id == bindparam("hold_id"),
+        t.timer.c.state == "armed",
+        t.timer.c.kind != "hold",
+    )
 )
 CANCEL_TIMERS = Prepared(
     update(t.timer)

@@ -135,6 +135,9 @@ class WholeRequest:
     extracted: dict[str, str]
     auto_reply: str
     merged_into: int | None
+    owner_read_at: datetime | None
+    handler_read_at: datetime | None
+    customer_read_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,9 @@ def whole_request(connection: Connection, prefix: str, request_id: int) -> Whole
         extracted=dict(row.extracted),
         auto_reply=row.auto_reply,
         merged_into=row.merged_into,
+        owner_read_at=row.owner_read_at,
+        handler_read_at=row.handler_read_at,
+        customer_read_at=row.customer_read_at,
     )
 
 
@@ -233,6 +239,18 @@ def history(connection: Connection, request_id: int) -> tuple[ChangeView, ...]:
         ChangeView(row.at, row.actor, row.kind, row.from_value, row.to_value, row.because)
         for row in rows
     )
+
+
+def opening(connection: Connection, request_id: int) -> dict[str, Any]:
+    """Return what the journal says of the mail that opened a request; nothing if no mail did."""
+    found: dict[str, Any] | None = connection.execute(
+        select(t.journal.c.explanation)
+        .select_from(t.message.join(t.journal, t.message.c.journal_id == t.journal.c.id))
+        .where(t.message.c.request_id == request_id)
+        .order_by(t.message.c.id)
+        .limit(1)
+    ).scalar()
+    return dict(found or {})
 
 
 def attachment(

@@ -12,11 +12,14 @@ from postroom.core.addresses import handler_number
 from postroom.core.effects import AnswerHold, EndHold, HoldMail, QueueMail, Reply, SpendBrake
 from postroom.errors import Conflict
 from postroom.mail.address import domain_of
+from postroom.mail.tokens import EPOCH
 from postroom.store import schema as t
 from postroom.store import statements as s
 from postroom.store.prepared import Prepared
 from postroom.store.writing import Writing, inserted
 
+_MILLISECOND = timedelta(milliseconds=1)
+_LAST_MOMENT = "postroom.last_moment"
 _PARTICIPANT = Prepared(
     select(t.participant.c.id)
     .select_from(
@@ -32,8 +35,7 @@ def queue_mail(work: Writing, effect: QueueMail) -> None:
     """Write the recipe and one delivery for each recipient; our Message-ID leads back here."""
     has_request = effect.is_about_request and (effect.request or work.opened) is not None
     request_id = work.request_id(effect.request) if has_request else None
-    # A decision's mails differ by the moment: each a millisecond after the one before.
-    moment = work.now + timedelta(milliseconds=work.mails)
+    moment = _moment(work)
     domain = _domain(work, effect)
     message_id = work.signer.message_id(request_id or 0, work.journal_id or 0, moment, domain)
     outbox_id = inserted(
@@ -102,6 +104,17 @@ def _outbox_row(
     }
 
 
+def _moment(work: Writing) -> datetime:
+    """Return the moment for a Message-ID: each of this connection's is later than the one before.
+
+    Two decisions of one millisecond may send mail about one request.
+    """
+    now = (work.now - EPOCH) // _MILLISECOND
+    last: int = max(now, work.connection.info.get(_LAST_MOMENT, 0) + 1)
+    work.connection.info[_LAST_MOMENT] = last
+    return EPOCH + last * _MILLISECOND
+
+
 def _domain(work: Writing, effect: QueueMail) -> str:
     return domain_of(work.site.mailboxes[effect.mailbox].address)
 
@@ -120,8 +133,8 @@ def _reply_token(
             return effect.reply.value, None, number
         case Reply.SIDE if request_id:
             return "s", None, 0
-        case Reply.HOLD if work.hold_id is not None:
-            return "n", 0, work.hold_id
+        case Reply.HOLD if (hold := effect.reply_hold or work.hold_id) is not None:
+            return "n", 0, hold
     return None, None, None
 
 
@@ -173,7 +186,9 @@ def end_hold(work: Writing, effect: EndHold) -> None:
 
 
 def answer_hold(work: Writing, effect: AnswerHold) -> None:
-    """Let the ticker end another mail's hold at once, in the name of who wants it."""
+    """Let the ticker end another mail's hold at once; Conflict when somebody was first."""
+    if s.HOLD_WISH.first(work.connection, {"hold_id": effect.hold}) is not None:
+        raise Conflict(f"somebody has decided about hold {effect.hold}")
     actor = work.decision.actor
     arm(work, effect.wish, work.now, hold_id=effect.hold, actor=actor)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from postroom import failpoints
 from postroom.core.effects import (
     AddParticipant,
@@ -12,12 +14,16 @@ from postroom.core.effects import (
     OpenRequest,
     RemoveParticipant,
     ReplaceAddresses,
+    SetChain,
+    SetClocks,
     SetPostponed,
+    SetRead,
     SetStatus,
     SetTags,
     TakeTurn,
 )
 from postroom.core.model import Phase
+from postroom.core.reading import WRITTEN
 from postroom.errors import Conflict
 from postroom.store import statements as s
 from postroom.store.write_mail import arm
@@ -113,6 +119,7 @@ def append(work: Writing, effect: AppendMessage) -> None:
             "thread_reason": effect.because,
             "is_draft": effect.is_draft,
             "thread_index": effect.thread_index or None,
+            "attached_text": effect.attached_text,
         },
     )
     if effect.attachments:
@@ -129,6 +136,8 @@ def append(work: Writing, effect: AppendMessage) -> None:
         ]
         s.ATTACHMENT.run_each(work.connection, rows)
     what = f"{effect.direction.value}, {effect.visibility.value}"
+    if effect.origin not in WRITTEN:  # clocks look at what people write
+        what += f", {effect.origin}"
     work.note(effect.request, "message", None, what, effect.because)
 
 
@@ -176,6 +185,60 @@ def postpone(work: Writing, effect: SetPostponed) -> None:
         arm(work, "activate", effect.until, request_id=effect.request)
         said = effect.until.strftime("%Y-%m-%dT%H:%M:%SZ")
         work.note(effect.request, "timer", None, f"activate at {said}", effect.because)
+
+
+def set_clocks(work: Writing, effect: SetClocks) -> None:
+    """Write down when the clocks end, and arm the timer for what comes first."""
+    number, timing = work.request_id(effect.request), effect.timing
+    keys = {
+        "b_id": number,
+        "b_first_reply_due_at": timing.first_reply,
+        "b_next_reply_due_at": timing.next_reply,
+        "b_deadline_at": timing.deadline,
+        "b_clock_due_at": timing.due_at,
+    }
+    s.SET_CLOCKS.run(work.connection, keys)
+    _rearm(work, number, "clock", timing.due_at, is_new=effect.request is None)
+
+
+def set_chain(work: Writing, effect: SetChain) -> None:
+    """Write down where the chain stands, and arm the timer of its next level."""
+    number, chain = work.request_id(effect.request), effect.chain
+    keys = {
+        "b_id": number,
+        "b_level": chain.level,
+        "b_state": chain.state.value,
+        "b_due_at": chain.due_at,
+        "b_remaining": chain.remaining,
+    }
+    s.SET_CHAIN.run(work.connection, keys)
+    _rearm(work, number, "level", chain.due_at, is_new=effect.request is None)
+    work.note(effect.request, "chain", str(effect.was), str(chain), effect.because)
+
+
+def set_read(work: Writing, effect: SetRead) -> None:
+    """Write down who has read a request; only another colour is worth a row of history."""
+    keys = {"b_id": effect.request}
+    if effect.is_new_owner:
+        s.FORGET_READ.run(work.connection, keys)
+    moments = {
+        "b_owner_at": effect.owner_at,
+        "b_handler_at": effect.handler_at,
+        "b_customer_at": effect.customer_at,
+    }
+    s.SET_READ.run(work.connection, {**keys, "b_status": effect.status.value, **moments})
+    if effect.was is not effect.status:
+        was, status = effect.was.value, effect.status.value
+        work.note(effect.request, "read", was, status, effect.because)
+
+
+def _rearm(
+    work: Writing, request_id: int, kind: str, due_at: datetime | None, *, is_new: bool
+) -> None:
+    if not is_new:
+        s.CANCEL_TIMERS.run(work.connection, {"b_request_id": request_id, "b_kind": kind})
+    if due_at is not None:
+        arm(work, kind, due_at, request_id=request_id)
 
 
 def link(work: Writing, effect: LinkRequests) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from postroom.core.effects import Decision
+from postroom.core.effects import Decision, RunHook
 from postroom.core.facts import Arrival
 from postroom.core.model import Phase
 from postroom.core.site import Site
@@ -77,6 +77,8 @@ class Writing:
     refs: list[dict[str, Any]] = field(default_factory=list)
     handlers: dict[str, HandlerChange] = field(default_factory=dict)
     mails: int = 0  # queued so far
+    # Written last: a hook hears how all this leaves the request.
+    hooks: list[RunHook] = field(default_factory=list)
 
     def know(self, message_id: str, n: int, request_id: int, kind: str) -> None:
         """Remember a row of message_ref."""

@@ -10,7 +10,7 @@ Fails:   Unavailable when the database is away; Conflict when it never came to r
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,7 +20,8 @@ from postroom import failpoints
 from postroom.core import timers
 from postroom.core.commands import Command, WriteAnswer, WriteNote, decide_command
 from postroom.core.effects import Decision
-from postroom.core.facts import Arrival, Facts, Wish
+from postroom.core.facts import Arrival, Facts, RequestFact, Wish
+from postroom.core.hooks import HookResult, HookRun, decide_result
 from postroom.core.intake import decide_mail, refuse_mail
 from postroom.core.model import Outcome, Policy
 from postroom.core.site import Site
@@ -37,6 +38,10 @@ from postroom.store.writing import Applied, MailRow
 ATTEMPTS = 12
 # What Wish.TAKE_IN may take in after all; the others have their request, or a hold of their own.
 RETRIED = frozenset({Outcome.IGNORED, Outcome.BOUNCE, Outcome.DUPLICATE})
+
+
+# What a timer of a request decides: its number, the request, and the world.
+Fire = Callable[[int, RequestFact, Facts, Policy, Site, datetime], Decision]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Desk:
         self.signer = signer
         self.policy = policy
         self.clock = clock
+        self._aside = ThreadPoolExecutor(2, thread_name_prefix="desk")
 
     def adopt(self, policy: Policy) -> None:
         """Make a policy the active one, here and in the database."""
@@ -114,7 +120,13 @@ class Desk:
     # Mails
 
     def submit_mail(self, arrival: Arrival, raw: bytes | None) -> Future[Settled]:
-        """Settle a mail inside the writer's transaction, together with others."""
+        """Settle a mail inside the writer's transaction, together with others.
+
+        A handler's mail goes the long way: looking through all that was said in its request may
+        take longer than others should wait for the writer.
+        """
+        if any(token.role in "hn" for token in arrival.tokens):
+            return self._aside.submit(self.settle_mail, arrival, raw)
         return self.database.submit(lambda c: self._settle_here(c, arrival, raw))
 
     def settle_mail(
@@ -194,16 +206,32 @@ class Desk:
             row = MailRow(self._typed(command.mail, request.mailbox, now), raw)
         return self._write(decision, row, now)
 
-    def activate(self, timer: int, request_id: int) -> Settled:
-        """Wake a postponed request; its timer has fired then."""
-        return self._until_settled(lambda: self._activate(timer, request_id))
+    # Timers
 
-    def _activate(self, timer: int, request_id: int) -> Settled:
+    def fire(self, decide: Fire, timer: int, request_id: int) -> Settled:
+        """Do what a timer of a request is for; it has fired then."""
+        return self._until_settled(lambda: self._fire(decide, timer, request_id))
+
+    def submit_fire(self, decide: Fire, timer: int, request_id: int) -> Future[Settled]:
+        """Do the same inside the writer's transaction, together with others: for a crowd of them.
+
+        Conflict: the policy was reloaded; to be fired by itself.
+        """
+        return self.database.submit(lambda c: self._fire_here(c, decide, timer, request_id))
+
+    def _fire_here(
+        self, connection: Connection, decide: Fire, timer: int, request_id: int
+    ) -> Settled:
+        policy, now = self.policy, self.clock()
+        facts = reads.load_command_facts(connection, request_id)
+        decision = decide(timer, facts.requests[request_id], facts, policy, self.site, now)
+        return self._applied(connection, decision, None, now)
+
+    def _fire(self, decide: Fire, timer: int, request_id: int) -> Settled:
         policy, now = self.policy, self.clock()
         with self.database.read() as connection:
             facts = reads.load_command_facts(connection, request_id)
-        request = facts.requests[request_id]
-        decision = timers.activate(timer, request, facts, policy, self.site, now)
+        decision = decide(timer, facts.requests[request_id], facts, policy, self.site, now)
         return self._write(decision, None, now)
 
     def tell_undelivered(self, timer: int, delivery_id: int) -> Settled:
@@ -219,6 +247,17 @@ class Desk:
             facts = reads.load_command_facts(connection, known.request_id)
         request = facts.requests[known.request_id]
         decision = timers.tell_undelivered(timer, known, request, facts, policy, self.site, now)
+        return self._write(decision, None, now)
+
+    def end_hook(self, run: HookRun, result: HookResult, jitter: float) -> Settled:
+        """Let a hook's result act on its request. NotAllowed: it has been run again since."""
+        return self._until_settled(lambda: self._end_hook(run, result, jitter))
+
+    def _end_hook(self, run: HookRun, result: HookResult, jitter: float) -> Settled:
+        policy, now = self.policy, self.clock()
+        with self.database.read() as connection:
+            facts = reads.load_command_facts(connection, run.request_id)
+        decision = decide_result(run, result, facts, policy, self.site, now, jitter=jitter)
         return self._write(decision, None, now)
 
     def refuse(self, journal_id: int, arrival: Arrival, actor: str) -> Settled:

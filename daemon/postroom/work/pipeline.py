@@ -82,11 +82,13 @@ class Pipeline:
         *,
         on_mail: Callable[[], None] = lambda: None,
         voucher: Voucher | None = None,
+        give_way: Callable[[], None] = lambda: None,
     ) -> None:
         self._spool = spool
         self._readers = readers
         self._desk = desk
         self._on_mail = on_mail  # told when there is something in the outbox
+        self._give_way = give_way  # waits while others have precedence
         self._voucher = voucher  # None: only our relays' word counts
         self._reading: deque[_Batch] = deque()
         self._asked: list[_Asked] = []
@@ -98,6 +100,7 @@ class Pipeline:
         """Work until told to stop; a batch that was claimed is finished first."""
         while not stop.is_set():
             self.state = "working"
+            self._give_way()
             try:
                 if not self.run_once():
                     self.state = "idle"

@@ -77,6 +77,7 @@ class Sender:
         random: Callable[[], float],
         batch: int = 50,
         threads: int = 1,
+        give_way: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._site = site
@@ -87,6 +88,7 @@ class Sender:
         self._random = random
         self._batch = batch
         self._threads = threads
+        self._give_way = give_way  # waits while others have precedence
         self._awake = threading.Event()
         self._late: deque[_Word] = deque()  # could not be recorded yet
 
@@ -125,6 +127,7 @@ class Sender:
     def _loop(self, stop: threading.Event) -> None:
         while not stop.is_set():
             self._awake.clear()
+            self._give_way()
             try:
                 if not self._round(stop):
                     self._awake.wait(self._pause())

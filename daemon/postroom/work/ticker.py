@@ -1,64 +1,133 @@
 """Timers: what is due is fired, in order, each in the transaction of its effects.
 
-Promise: a timer fires once, however often it is tried. Used by: app, every second.
+Promise: a timer fires once, however often it is tried, and whatever is done to the clock.
+Used by: app, every second; work.simulation, whose clock jumps from one timer to the next.
 Fails:   never; a timer that cannot fire now stays armed and is tried again.
+
+One timer is decided beside the database's writer, as a command is; a crowd inside the writer's
+transactions, several in each, so that ten thousand levels of one second do not take a minute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from postroom.core import escalation, timers
 from postroom.core.facts import Wish
-from postroom.errors import NotAllowed, Unavailable
+from postroom.errors import Conflict, NotAllowed, Unavailable
 from postroom.store.apply import cancel_timer, postpone_timer
-from postroom.store.due import DueTimer, due_timers
-from postroom.work.desk import Desk, Settled
+from postroom.store.due import MOST, DueTimer, due_timers
+from postroom.work.desk import Desk, Fire, Settled
+from postroom.work.precedence import Precedence
 from postroom.work.readers import Readers
 from postroom.work.review import end_hold, refuse_hold
 
 log = structlog.get_logger()
 
 RETRY_IN = timedelta(minutes=10)
+BUDGET = 0.8  # seconds of one call: then whoever calls looks at the world, and calls again
+WINDOW = 96  # decisions that wait for the writer at a time; mail waits behind no more of them
+CROWD = 50  # with so many due everything else gives way
+JUMP = timedelta(minutes=1)  # a clock is corrected by less without anybody setting it
 
 
-def fire_due(desk: Desk, readers: Readers, on_mail: Callable[[], None] = lambda: None) -> int:
-    """Fire every timer that is due; return how many fired."""
-    with desk.database.read() as connection:
-        due = due_timers(connection, desk.clock())
-    fired = 0
+def fire_due(
+    desk: Desk,
+    readers: Readers,
+    on_mail: Callable[[], None] = lambda: None,
+    budget: float = BUDGET,
+    precedence: Precedence | None = None,
+) -> int:
+    """Fire what is due until the budget is spent; return how many fired, 0: none is left that can.
+
+    To be called again at once after anything else than 0.
+    """
+    until, fired = time.monotonic() + budget, 0
+    with ExitStack() as first:
+        while True:
+            with desk.database.read() as connection:
+                due = due_timers(connection, desk.clock())
+            if precedence is not None and fired == 0 and len(due) >= CROWD:
+                first.enter_context(precedence.taken())
+            count = _fire_all(desk, readers, due, until, on_mail)
+            fired += count
+            if count == 0 or len(due) < MOST or time.monotonic() >= until:
+                return fired
+
+
+def _fire_all(
+    desk: Desk,
+    readers: Readers,
+    due: Sequence[DueTimer],
+    until: float,
+    on_mail: Callable[[], None],
+) -> int:
+    """Fire these in order while there is time; the writer keeps the order of a crowd."""
+    is_crowd, fired = len(due) > 1, 0
+    waiting: deque[tuple[DueTimer, Future[Settled]]] = deque()
+
+    def settle_all_but(room: int) -> int:
+        settled = 0
+        while len(waiting) > room:
+            timer, future = waiting.popleft()
+            settled += _settle(
+                desk, timer, partial(_outcome, desk, readers, timer, future), on_mail
+            )
+        return settled
+
     for timer in due:
-        with bound_contextvars(timer=timer.id, kind=timer.kind):
-            settled = _fire(desk, readers, timer)
-            if settled is None:
-                continue
-            fired += 1
-            log.info("timer.fired", request=settled.request_id)
-        if settled.has_mail:
-            on_mail()
-    return fired
+        decide = _decider(timer) if is_crowd else None
+        if decide is not None and timer.request_id is not None:
+            fired += settle_all_but(WINDOW - 1)
+            waiting.append((timer, desk.submit_fire(decide, timer.id, timer.request_id)))
+        else:
+            fired += settle_all_but(0)
+            fired += _settle(desk, timer, partial(_do, desk, readers, timer), on_mail)
+        if time.monotonic() >= until:
+            break
+    return fired + settle_all_but(0)
 
 
-def _fire(desk: Desk, readers: Readers, timer: DueTimer) -> Settled | None:
-    """Do what a timer is for; None when it was not this time."""
+def _outcome(desk: Desk, readers: Readers, timer: DueTimer, future: Future[Settled]) -> Settled:
     try:
+        return future.result()
+    except Conflict:
         return _do(desk, readers, timer)
-    except NotAllowed as late:  # somebody was faster
-        log.info("timer.obsolete", why=str(late))
-        desk.database.write(lambda c: cancel_timer(c, timer.id))
-        return None
-    except Unavailable as away:
-        log.warning("timer.failed", why=str(away))
-        return None
-    except Exception:
-        # The top of a loop: one timer that fails must not keep the others from firing.
-        log.exception("timer.failed")
-        again = desk.clock() + RETRY_IN
-        desk.database.write(lambda c: postpone_timer(c, timer.id, again))
-        return None
+
+
+def _settle(
+    desk: Desk, timer: DueTimer, outcome: Callable[[], Settled], on_mail: Callable[[], None]
+) -> bool:
+    """Wait for what becomes of a timer; False when it did not fire this time."""
+    with bound_contextvars(timer=timer.id, kind=timer.kind):
+        try:
+            settled = outcome()
+        except NotAllowed as late:  # somebody was faster
+            log.info("timer.obsolete", why=str(late))
+            desk.database.write(lambda c: cancel_timer(c, timer.id))
+            return False
+        except Unavailable as away:
+            log.warning("timer.failed", why=str(away))
+            return False
+        except Exception:
+            # The top of a loop: one timer that fails must not keep the others from firing.
+            log.exception("timer.failed")
+            again = desk.clock() + RETRY_IN
+            desk.database.write(lambda c: postpone_timer(c, timer.id, again))
+            return False
+        log.info("timer.fired", request=settled.request_id)
+    if settled.has_mail:
+        on_mail()
+    return True
 
 
 def _do(desk: Desk, readers: Readers, timer: DueTimer) -> Settled:
@@ -69,8 +138,46 @@ def _do(desk: Desk, readers: Readers, timer: DueTimer) -> Settled:
             return end_hold(desk, readers, journal_id, Wish.ACCEPT, timer.actor, confirms=True)
         case DueTimer(kind="refuse", journal_id=int() as journal_id):
             return refuse_hold(desk, readers, journal_id, timer.actor, confirms=True)
-        case DueTimer(kind="activate", request_id=int() as request_id):
-            return desk.activate(timer.id, request_id)
         case DueTimer(kind="undelivered", delivery_id=int() as delivery_id):
             return desk.tell_undelivered(timer.id, delivery_id)
-    raise NotAllowed(f"nothing is known of a timer of kind {timer.kind!r}")
+    decide = _decider(timer)
+    if decide is None or timer.request_id is None:
+        raise NotAllowed(f"nothing is known of a timer of kind {timer.kind!r}")
+    return desk.fire(decide, timer.id, timer.request_id)
+
+
+def _decider(timer: DueTimer) -> Fire | None:
+    """Return what decides for a timer that is about a request and nothing else."""
+    match timer.kind:
+        case "activate":
+            return timers.activate
+        case "level":
+            return escalation.reach_levels
+        case "clock":
+            return escalation.end_clocks
+    return None
+
+
+class ClockWatch:
+    """Notices that somebody has set the clock, and says so once for each time.
+
+    Nothing else has to be done: what has fired is told by its row, not by the time, and what has
+    not is due by its nominal moment, as soon as the clock shows a later one.
+    """
+
+    def __init__(
+        self, wall: Callable[[], datetime], steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall = wall
+        self._steady = steady
+        self._seen = (wall(), steady())
+
+    def look(self) -> timedelta | None:
+        """Return by how much the clock was set since the last look (back: negative)."""
+        before, self._seen = self._seen, (self._wall(), self._steady())
+        passed = timedelta(seconds=self._seen[1] - before[1])
+        jump = self._seen[0] - before[0] - passed
+        if abs(jump) < JUMP:
+            return None
+        log.warning("clock.jumped", seconds=round(jump.total_seconds()), now=self._seen[0])
+        return jump

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.core.builders import ANN, NOW, brakes, facts
 
 from postroom.core.brakes import (
-    ALERT_KEY,
+    ALERT_KEYS,
     NEWS_KEY,
     answer_keys,
     brake_alert,
@@ -161,10 +161,12 @@ def test_notices_take_a_token_each_all_or_none(
 
 
 def test_the_administrators_are_alarmed_once_an_hour() -> None:
-    assert (SpendBrake(ALERT_KEY, 0.0, 0),) == brake_alert(facts(), NOW).spent
-    known = facts(brakes={ALERT_KEY: BrakeFact(ALERT_KEY, 0.0, NOW, 1)})
-    assert brake_alert(known, NOW + 59 * MINUTE).by == "alert"
-    assert brake_alert(known, NOW + 60 * MINUTE).by is None
+    key = "alert:held"
+    assert (SpendBrake(key, 0.0, 0),) == brake_alert("held", facts(), NOW).spent
+    known = facts(brakes={key: BrakeFact(key, 0.0, NOW, 1)})
+    assert brake_alert("held", known, NOW + 59 * MINUTE).by == "alert"
+    assert brake_alert("held", known, NOW + 60 * MINUTE).by is None
+    assert brake_alert("lost", known, NOW).by is None  # each cause has its own
 
 
 def test_every_bucket_that_a_decision_asks_for_is_among_those_that_are_loaded() -> None:
@@ -172,7 +174,7 @@ def test_every_bucket_that_a_decision_asks_for_is_among_those_that_are_loaded() 
         *brake_answer(ANN, ANSWERS, facts(), NOW).spent,
         *brake_request(ANN, TWO, facts(), NOW).spent,
         *brake_notices(brakes(notices_in_all=Budget(5, MINUTE)), facts(), NOW, 1).spent,
-        *brake_alert(facts(), NOW).spent,
+        *(one for key in ALERT_KEYS for one in brake_alert(key[6:], facts(), NOW).spent),
         *brake_notice(facts(), NOW).spent,
         *brake_error(ANN, facts(), NOW).spent,
         *brake_lost(ANN, facts(), NOW).spent,

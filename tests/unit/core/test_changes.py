@@ -201,10 +201,10 @@ def test_a_held_mail_is_answered_by_a_timer_of_its_own() -> None:
 def test_each_change_meets_what_those_before_it_made() -> None:
     changes = (AssignTo("kim"), ChangeTags(("a",)), ChangeTags((), ("a",)), AssignTo("none"))
     assert [
-        Assign(7, "omar", "kim", HAND),
+        Assign(7, "omar", "kim", HAND, is_by_hand=True),
         SetTags(7, ("a",), (), HAND),
         SetTags(7, (), ("a",), HAND),
-        Assign(7, "kim", None, HAND),
+        Assign(7, "kim", None, HAND, is_by_hand=True),
     ] == done(task(), *changes)
 
 

@@ -43,6 +43,7 @@ from postroom.core.effects import (
     QueueMail,
     Reply,
     SetProperty,
+    SetRead,
     SetReplied,
     SetStatus,
     SetTags,
@@ -73,8 +74,11 @@ def decide(
     known: Facts | None = None,
     actor: str = "omar",
 ) -> Decision:
+    """Decide, without what follows for the read status (tests/unit/core/test_reading.py)."""
     known = known or facts(about or request())
-    return decide_command(command, 7, known, rules or policy(), site(), NOW, actor=actor)
+    decision = decide_command(command, 7, known, rules or policy(), site(), NOW, actor=actor)
+    effects = tuple(effect for effect in decision.effects if not isinstance(effect, SetRead))
+    return replace(decision, effects=effects)
 
 
 def refused(*args: Any, **more: Any) -> str:
@@ -113,9 +117,13 @@ def refused(*args: Any, **more: Any) -> str:
         (SetStatus(7, "open", "closed", Phase.CLOSED, "done"), Close("done"), request()),
         (SetStatus(7, "closed", "open", Phase.ACTIVE, "by hand, omar"), Reopen(), closed()),
         (SetStatus(7, "deleted", "open", Phase.ACTIVE, "oops"), Reopen("oops"), DELETED),
-        (Assign(7, "omar", "kim", "by hand, omar"), AssignTo("kim"), request()),
-        (Assign(7, "omar", None, "by hand, omar"), AssignTo("none"), request()),
-        (Assign(7, None, "omar", "by hand, omar"), AssignTo("omar"), request(owner=None)),
+        (Assign(7, "omar", "kim", "by hand, omar", is_by_hand=True), AssignTo("kim"), request()),
+        (Assign(7, "omar", None, "by hand, omar", is_by_hand=True), AssignTo("none"), request()),
+        (
+            Assign(7, None, "omar", "by hand, omar", is_by_hand=True),
+            AssignTo("omar"),
+            request(owner=None),
+        ),
         (
             SetProperty(7, "priority", "medium", "high", "by hand, omar"),
             ChangeProperty("priority", "high"),
@@ -164,7 +172,7 @@ def test_a_command_that_changes_nothing_does_nothing(command: Command) -> None:
 def test_auto_follows_the_rule_of_the_category() -> None:
     decision = decide(AssignTo("auto"))
     turn, assign = decision.effects
-    assert assign == Assign(7, "omar", "eva", "by hand, omar: round robin")
+    assert assign == Assign(7, "omar", "eva", "by hand, omar: round robin", is_by_hand=True)
     assert turn.handler == "eva"  # type: ignore[union-attr]
 
 
@@ -207,7 +215,7 @@ def test_an_answer_goes_to_the_requester_and_carries_his_token() -> None:
         letter.in_reply_to,
         letter.references,
         letter.attachments,
-    ) == ("two@example.net", ("one@example.net", "two@example.net"), ("2",))
+    ) == ("two@example.net", ("two@example.net",), ("2",))
     assert letter.variables["message"]["text"] == "It is done."
     assert replied == SetReplied(7, NOW, "answered by omar")
 
@@ -474,7 +482,7 @@ def test_a_notice_carries_the_newest_of_the_readers_addresses() -> None:
 
 def test_nobody_is_told_who_does_not_want_to_be() -> None:
     decision = decide(AssignTo("kim"), actor="eva")
-    assert [Assign(7, "omar", "kim", "by hand, eva")] == list(decision.effects)
+    assert [Assign(7, "omar", "kim", "by hand, eva", is_by_hand=True)] == list(decision.effects)
 
 
 def test_several_changes_tell_of_the_last_owner_only() -> None:

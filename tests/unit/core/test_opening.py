@@ -261,7 +261,7 @@ def test_a_reply_spends_a_token_of_each_brake_and_none_when_it_is_not_sent() -> 
     empty = facts(brakes={"answer-all": BrakeFact("answer-all", 0.0, NOW, 1)})
     request = opened(arrival(), empty, policy(), braked)
     assert request.auto_reply == "brake: answer-all"
-    assert spent(arrival(), empty, policy(), braked) == ["alert"]  # the administrators'
+    assert spent(arrival(), empty, policy(), braked) == ["alert:flood"]  # the administrators'
 
 
 # ---- who is told
@@ -327,7 +327,9 @@ def test_notices_that_a_brake_stops_alarm_the_administrators_once() -> None:
     empty = facts(brakes={"notice-all": BrakeFact("notice-all", 0.0, NOW, 1)})
     [alarm] = told(arrival(), empty, loud(), flood)
     assert (alarm.template, alarm.recipients, alarm.reply) == ("alert", (EVA,), None)
-    both = replace(empty, brakes={**empty.brakes, "alert": BrakeFact("alert", 0.0, NOW, 1)})
+    both = replace(
+        empty, brakes={**empty.brakes, "alert:flood": BrakeFact("alert:flood", 0.0, NOW, 1)}
+    )
     assert [] == told(arrival(), both, loud(), flood)
     found = effects(arrival(), facts(), loud(), flood)
     spent = [effect for effect in found if isinstance(effect, SpendBrake)]

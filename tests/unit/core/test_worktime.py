@@ -288,7 +288,9 @@ def test_a_holiday_is_a_date_of_the_calendars_zone(start: str, zone: str) -> Non
         for piece in segments(at("2026-12-20T00:00Z"), at("2026-12-30T00:00Z"), where)
         if not piece.is_open
     ]
-    assert [Segment(at(start), at(start) + timedelta(days=1), False, "holiday")] == closed
+    assert [
+        Segment(at(start), at(start) + timedelta(days=1), False, "holiday: Christmas Day")
+    ] == closed
 
 
 # ---- segments

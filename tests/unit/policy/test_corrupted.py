@@ -107,7 +107,7 @@ PRIORITIES = [
     ('notify = ["administrator"]', 'notify = ["admin"]', 'did you mean "administrator"?'),
     ('notify = ["administrator"]', 'notify = ["boss@"]', "notify[1]: must be a mail address"),
     ('template = "escalation"', 'template = "escalate"', 'there is no template "escalate"'),
-    ('template = "escalation"', 'run = "page"', "level[1].run: hooks come in a later version"),
+    ('template = "escalation"', 'run = "page"', 'level[1].run: there is no hook "page"'),
     ('of = "first_reply"', 'of = "first-reply"', 'did you mean "first_reply"?'),
     ('of = "first_reply"', 'of = "first_reply"\nafter = "0m"', "needs either before"),
     ('of = "deadline"', 'of = "deadline"\nwhat = 1', "warning[1].what: is not a key here"),
@@ -165,7 +165,7 @@ WORKFLOWS = [
     (
         'mail = "rejected"',
         'run = "refund"',
-        'transition "reject".run: hooks come in a later version',
+        'transition "reject".run: there is no hook "refund"',
     ),
     ('name = "cancel"', 'name = "reject"', 'transition "reject": is named twice'),
     (
@@ -201,7 +201,7 @@ ROUTING = [
     (
         'tags = ["invoice"]',
         'run = "page"',
-        "then.run: hooks come in a later version",
+        'then.run: there is no hook "page"',
     ),
     ('tags = ["invoice"]', 'subject = "{invioce}"', "nothing extracts {invioce}; did you mean"),
     (

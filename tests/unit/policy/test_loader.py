@@ -162,17 +162,20 @@ def test_a_stored_policy_loads_from_its_own_files_and_keeps_its_version() -> Non
     assert policy_from_files(policy.files).version == policy.version
 
 
-def test_a_rule_that_would_run_a_hook_is_refused_until_hooks_are_there(tmp_path: Path) -> None:
+def test_a_rule_may_run_an_executable_of_the_folder_or_a_webhook(tmp_path: Path) -> None:
     (tmp_path / "rules/hooks").mkdir(parents=True)
     for path, text in SMALLEST.items():
         (tmp_path / path).write_text(text)
     (tmp_path / "rules/hooks/page").touch(0o755)
     rule = '[[rule]]\nname = "p"\nthen = { run = "page" }\n'
+    other = '[[rule]]\nname = "r"\nthen = { run = "refund" }\n'
     (tmp_path / "rules/routing.toml").write_text(rule)
-    with pytest.raises(ConfigError) as caught:
+    assert load_policy(tmp_path / "rules").rules[0].then.run == "page"
+    (tmp_path / "rules/routing.toml").write_text(rule + other)
+    with pytest.raises(ConfigError, match='there is no hook "refund"'):
         load_policy(tmp_path / "rules")
-    words = "hooks come in a later version: leave this out until then"
-    assert str(caught.value) == f'{tmp_path}/rules/routing.toml: rule "p".then.run: {words}'
+    assert len(load_policy(tmp_path / "rules", webhooks={"refund"}).rules) == 2
+    load_policy(tmp_path / "rules", webhooks=None)
 
 
 def test_a_draft_holds_what_could_be_read_beside_what_is_wrong(tmp_path: Path) -> None:
@@ -243,3 +246,16 @@ def test_a_free_text_of_a_later_rule_may_use_what_an_earlier_one_extracted() -> 
     later = "[[rule]]\nname = 'b'\nthen = { subject = 'Order {order}' }\n"
     assert problems(routing=first + later) == []
     assert problems(routing=later + first) != []
+
+
+def test_a_hook_that_would_never_run_is_refused() -> None:
+    rule = '[[rule]]\nname = "p"\nthen = { run = "page", ignore = true }\n'
+    [ignored] = problems(hooks={"page"}, routing=rule)
+    assert "then.run: would never run: what is ignored opens no request" in ignored
+    text = shipped_texts()["rules/workflows.toml"]
+    added = '\n[[workflow.transition]]\nname = "x"\nfrom = "open"\nto = "closed"\nrun = "page"\n'
+    free, strict = text.split('[[workflow]]\nname = "inquiry"')
+    found = problems(
+        hooks={"page"}, workflows=f'{free}{added}\n[[workflow]]\nname = "inquiry"{strict}'
+    )
+    assert any("in a free workflow nobody asks for transitions" in one for one in found)
