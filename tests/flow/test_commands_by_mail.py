@@ -486,7 +486,8 @@ def test_of_several_held_mails_a_note_must_say_which(house: House) -> None:
     held(house)
     held(house, "Again.\n")
     entry = write(house, "#accept\n", role="n")
-    assert "mails are held: answer the notice of the one that you mean" in entry.explanation["fault"]
+    fault = entry.explanation["fault"]
+    assert "mails are held: answer the notice of the one that you mean" in fault
     assert ["waiting", "waiting"] == [one.state for one in rows(house, t.hold)]
 
 
