@@ -287,15 +287,14 @@ class _Worker:
             return
         try:
             self._watch.look()
-            while self._fire_due():
-                if self._stop.is_set():
-                    return
+            if self._fire_due():
+                with self._precedence.taken():  # there may be a crowd
+                    while not self._stop.is_set() and self._fire_due():
+                        pass
         except Exception:
             log.exception("ticker.failed")
         finally:
             self._ticking.release()
 
     def _fire_due(self) -> int:
-        return ticker.fire_due(
-            self.house.desk, self._readers, self._sender.wake, precedence=self._precedence
-        )
+        return ticker.fire_due(self.house.desk, self._readers, self._sender.wake)

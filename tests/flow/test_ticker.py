@@ -151,32 +151,6 @@ def test_what_a_timer_of_a_crowd_takes_away_from_the_next_one_is_obsolete(house:
     assert [] == rows(house, t.history, kind="missed")
 
 
-def test_a_crowd_goes_first_and_one_timer_does_not(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    precedence = Precedence()
-    waited: list[bool] = []
-    real = ticker._settle
-
-    def look(*arguments: Any) -> bool:
-        waited.append(not precedence._is_free.is_set())
-        return real(*arguments)
-
-    monkeypatch.setattr(ticker, "_settle", look)
-    crowd(house, ticker.CROWD)
-    ticker.fire_due(house.desk, shared_readers(), precedence=precedence)
-    assert [True] == list(dict.fromkeys(waited))
-    assert precedence._is_free.is_set()
-    waited.clear()
-    clock_of(house).forward(hours=2)
-    house.desk.command(ChangeProperty("priority", "quiet"), 1, "eva")
-    with house.database.read() as connection:
-        few = due.due_timers(connection, clock_of(house)())[: ticker.CROWD - 1]
-    monkeypatch.setattr(ticker, "due_timers", lambda *_: few)
-    ticker.fire_due(house.desk, shared_readers(), precedence=precedence)
-    assert [False] == list(dict.fromkeys(waited))
-
-
 # ---- the plan of the due query
 
 
@@ -280,8 +254,11 @@ class Tick:
         self._ticking = threading.Lock()
         self._watch = SimpleNamespace(look=lambda: None)
         self._stop = threading.Event()
+        self._precedence = Precedence()
+        self.went_first: list[bool] = []
 
     def _fire_due(self) -> int:
+        self.went_first.append(not self._precedence._is_free.is_set())
         return self.counts.pop(0)
 
 
@@ -289,6 +266,9 @@ def test_a_tick_goes_on_at_once_while_there_is_more() -> None:
     worker: Any = Tick([500, 500, 3, 0, 7])
     _Worker._tick(worker)
     assert [7] == worker.counts
+    assert [False, True, True, True] == worker.went_first  # mail waits for a crowd …
+    assert worker._precedence._is_free.is_set()
+    worker._precedence.give_way()  # … and no longer
     assert not worker._ticking.locked()
     with worker._ticking:  # one is at work still: the next second's gives way
         _Worker._tick(worker)

@@ -2,7 +2,7 @@
 
 Python lets one thread run at a time, so ten thousand levels of one second would wait for all the
 mail that comes meanwhile. Nobody waits longer than PATIENCE for each of his batches: mail goes on.
-Used by: work.ticker (takes it), work.pipeline and work.sender (give way), app.
+Used by: app (takes it for its tick), work.pipeline and work.sender (give way).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-PATIENCE = 1.0  # seconds
+PATIENCE = 2.0  # seconds
 
 
 class Precedence:

@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -27,7 +26,6 @@ from postroom.errors import Conflict, NotAllowed, Unavailable
 from postroom.store.apply import cancel_timer, postpone_timer
 from postroom.store.due import MOST, DueTimer, due_timers
 from postroom.work.desk import Desk, Fire, Settled
-from postroom.work.precedence import Precedence
 from postroom.work.readers import Readers
 from postroom.work.review import end_hold, refuse_hold
 
@@ -36,7 +34,6 @@ log = structlog.get_logger()
 RETRY_IN = timedelta(minutes=10)
 BUDGET = 0.8  # seconds of one call: then whoever calls looks at the world, and calls again
 WINDOW = 96  # decisions that wait for the writer at a time; mail waits behind no more of them
-CROWD = 50  # with so many due everything else gives way
 JUMP = timedelta(minutes=1)  # a clock is corrected by less without anybody setting it
 
 
@@ -45,23 +42,19 @@ def fire_due(
     readers: Readers,
     on_mail: Callable[[], None] = lambda: None,
     budget: float = BUDGET,
-    precedence: Precedence | None = None,
 ) -> int:
     """Fire what is due until the budget is spent; return how many fired, 0: none is left that can.
 
     To be called again at once after anything else than 0.
     """
     until, fired = time.monotonic() + budget, 0
-    with ExitStack() as first:
-        while True:
-            with desk.database.read() as connection:
-                due = due_timers(connection, desk.clock())
-            if precedence is not None and fired == 0 and len(due) >= CROWD:
-                first.enter_context(precedence.taken())
-            count = _fire_all(desk, readers, due, until, on_mail)
-            fired += count
-            if count == 0 or len(due) < MOST or time.monotonic() >= until:
-                return fired
+    while True:
+        with desk.database.read() as connection:
+            due = due_timers(connection, desk.clock())
+        count = _fire_all(desk, readers, due, until, on_mail)
+        fired += count
+        if count == 0 or len(due) < MOST or time.monotonic() >= until:
+            return fired
 
 
 def _fire_all(
