@@ -57,7 +57,6 @@ HAPPENS = (
     *(f"event: {action.__name__}" for action in ACTIONS),
     *("outcome opened", "outcome appended", "outcome held", "outcome command", "outcome bounce"),
     *("handler: answered", "handler: noted", "command error", "held: sender"),
-    *("hold accepted", "hold refused", "participant added"),
     *("mail outside c", "mail inside h", "mail inside n", "mail inside s"),
 )
 
