@@ -317,6 +317,18 @@ def test_answers_and_messages_set_the_status_that_the_workflow_names(tmp_path: P
         assert "open" == row(house, t.request).status
 
 
+@pytest.mark.parametrize(
+    ("status", "command"), [("waiting", "#take"), ("waiting", "#tag vip"), ("open", "#status open")]
+)
+def test_only_a_status_that_is_named_keeps_the_answer_from_setting_one(
+    tmp_path: Path, status: str, command: str
+) -> None:
+    flows = shipped_rules()["workflows"].replace('# on_answer = "waiting"', 'on_answer = "waiting"')
+    with make_house(tmp_path, rules={**OWNED, "workflows": flows}) as house:
+        answer(house, asked(house), f"{command}\n\nIt is done.\n", sender=OMAR)
+        assert status == row(house, t.request).status
+
+
 def test_a_closed_request_stays_closed_when_it_is_answered(house: House) -> None:
     notice = asked(house)
     house.desk.command(Close(), 1, "kim")

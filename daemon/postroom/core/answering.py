@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from postroom.core import letters, lifecycle
-from postroom.core.effects import AppendMessage, Assign, Author, Effect, SetReplied
+from postroom.core.effects import AppendMessage, Assign, Author, Effect, SetReplied, SetStatus
 from postroom.core.leaks import Leak, LeakKind, find_leaks
 from postroom.core.model import Direction, Handler, Phase, Visibility
 from postroom.core.tasks import Task
@@ -91,7 +91,7 @@ def write_answer(
     is_open = request.phase in (Phase.ACTIVE, Phase.POSTPONED)
     after = workflow.on_answer
     # A transition on its way finds the status as it was when its hook was started.
-    is_free = not keeps and task.facts.background.pending is None
+    is_free = SetStatus not in keeps and task.facts.background.pending is None
     if after is not None and after != request.status and is_open and is_free:
         yield lifecycle.change(request, task.policy, after, "answered")
 

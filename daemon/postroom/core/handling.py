@@ -52,7 +52,6 @@ from postroom.core.orders import Mistyped, Orders, check, orders_of, words_of
 from postroom.core.tasks import Task, check_access
 from postroom.core.typed import WORDS, Typed, read_typed
 from postroom.errors import NotAllowed
-from postroom.mail.message import ParsedMail
 
 # What these commands say stays inside.
 _INSIDE = frozenset({"note", "reason"})
@@ -199,8 +198,6 @@ def _done(
         after = met.after(effect)
     if is_note and any(_is_outgoing(effect) for effect in changed):
         raise NotAllowed("this would send mail outside, and the address you wrote to is for notes")
-    if leaks := tuple(_leaks_by_change(task, mail, changed)):
-        raise NotAllowed(why_held(leaks))
     spoken = _spoken(case, after, words, changed, is_answer=is_answer)
     effects = [*changed, *spoken]
     reports = [*_told_of_answer(effects), *orders.reports]
@@ -263,17 +260,6 @@ def _is_outgoing(effect: Effect) -> bool:
     if isinstance(effect, RunHook):
         return effect.transition is not None and effect.transition.sends_mail
     return isinstance(effect, QueueMail) and effect.kind == "answer"
-
-
-def _leaks_by_change(task: Task, mail: ParsedMail, effects: Iterable[Effect]) -> Iterator[Leak]:
-    """Find what must not go out in the reasons of transitions, which the customer reads."""
-    for effect in effects:
-        if not _is_outgoing(effect):
-            continue
-        if isinstance(effect, QueueMail):
-            yield from leaks_in(task, str(effect.variables["reason"]), mail)
-        if isinstance(effect, RunHook) and effect.transition is not None:
-            yield from leaks_in(task, effect.transition.reason, mail)
 
 
 def _note_in(effects: Iterable[Effect]) -> AppendMessage | None:
