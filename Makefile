@@ -7,6 +7,7 @@
 #   make bench    measure, print a table
 #   make lock     choose new versions of the libraries (uv.lock)
 #   make wheel    build dist/*.whl
+#   make deb      build dist/*.deb, for this release of Debian or Ubuntu
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,9 +16,10 @@ READY := $(VENV)/ready
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq
 PACKAGES := tests/debian-packages
+PROMTOOL := $(VENV)/tools/usr/bin/promtool
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak bench lock wheel packages clean
+.PHONY: help demo test check soak bench lock wheel deb packages clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -41,6 +43,8 @@ soak: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench.run $(ARGS)
+	$(BIN)/python -m bench.timers
+	$(BIN)/python -m bench.sending
 
 # The lock names versions and hashes, not where they come from: that is this machine's own choice
 # (pip's configuration). `uv export` turns it into requirements that pip installs and checks.
@@ -64,10 +68,36 @@ lock:
 wheel: $(READY)
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
-packages:
+# Built with the distribution's own Python: the package's libraries belong to its minor version.
+DEB_PYTHON ?= /usr/bin/python3
+DEB_TREE := build/deb/postroom
+deb: $(READY)
+	@missing=$$(for name in debhelper dpkg-dev python3-venv; do \
+		dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'install ok' || echo $$name; done); \
+	[ -z "$$missing" ] || { echo "installing $$missing"; $(APT) update && $(APT) install -y --no-install-recommends $$missing; }
+	rm -rf build/deb && mkdir -p $(DEB_TREE) dist
+	cp -R daemon rules templates pyproject.toml README.md CHANGES.md config.example.toml $(DEB_TREE)
+	cp -R systemd/debian $(DEB_TREE)/debian
+	cp -R systemd/monitoring $(DEB_TREE)
+	for unit in $(wildcard systemd/*.service systemd/*.socket); do \
+		sed 's|/opt/postroom/bin/postroom|/usr/bin/postroom|' $$unit > $(DEB_TREE)/debian/$$(basename $$unit); done
+	$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --output-file build/deb/requirements.txt
+	cd $(DEB_TREE) && PYTHON=$(DEB_PYTHON) PIP="$(abspath $(BIN))/pip --disable-pip-version-check" \
+		REQUIREMENTS=$(abspath build/deb)/requirements.txt dpkg-buildpackage --build=binary --no-sign
+	mv build/deb/*.deb dist/
+	@ls dist/*.deb
+
+packages: $(PROMTOOL)
 	@missing=$$(for name in $$(grep -v '^#' $(PACKAGES)); do \
 		dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'install ok' || echo $$name; done); \
 	[ -z "$$missing" ] || { echo "installing $$missing"; $(APT) update && $(APT) install -y --no-install-recommends $$missing; }
+
+# Unpacked, not installed: the package would start a server on this machine.
+$(PROMTOOL):
+	@mkdir -p $(VENV)/tools && cd $(VENV)/tools && echo "fetching promtool" && \
+		{ apt-get -qq download prometheus || { $(APT) update && apt-get -qq download prometheus; }; } && \
+		dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb usr/bin/prometheus
+	@touch $@
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

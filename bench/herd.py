@@ -69,7 +69,9 @@ def move_timers(file: Path, due_at: datetime) -> int:
     at = due_at.strftime(_STAMP)
     with closing(sqlite3.connect(file, isolation_level=None)) as db:
         db.execute("BEGIN")
-        db.execute("UPDATE request SET chain_due_at = ? WHERE chain_state = 'running'", (at,))
+        # With a beginning of the wait, the rules would say when it is over.
+        chain = "UPDATE request SET chain_due_at = ?, chain_since = NULL"
+        db.execute(f"{chain} WHERE chain_state = 'running'", (at,))
         moved = "UPDATE timer SET due_at = ? WHERE state = 'armed' AND kind = 'level'"
         count = db.execute(moved, (at,)).rowcount
         db.execute("COMMIT")

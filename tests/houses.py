@@ -186,7 +186,7 @@ def make_house(
     `config_extra` is appended to CONFIG: whole tables. The clock is in `house.desk.clock`.
     """
     written = write_house(folder, rules=rules, config_extra=config_extra, config=config)
-    policy = load_policy(written.rules, webhooks=written.webhooks)
+    policy = load_policy(written.rules, written.templates, webhooks=written.webhooks)
     with open_house(written, policy) as house:
         house.desk.clock = clock or Clock()
         yield house

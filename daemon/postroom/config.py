@@ -16,8 +16,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, PrivateAttr
 
-from postroom.core.endpoints import check_instance, check_node, later
+from postroom import rights
+from postroom.certificates import Certificate, authorities
+from postroom.core.encryption import check_listener, check_outgoing, reads_password
+from postroom.core.endpoints import check_instance, check_node, later, read_endpoint
+from postroom.core.files import PUBLIC, named_files
+from postroom.core.imap import ImapTable, doubts_of, problems_of
 from postroom.core.settings import (
+    AlertsTable,
     BrakesTable,
     DatabaseTable,
     DnsTable,
@@ -27,13 +33,14 @@ from postroom.core.settings import (
     ListenTable,
     LogsTable,
     MailboxTable,
+    MetricsTable,
     OutgoingTable,
     PathsTable,
     RequestsTable,
     TrustTable,
 )
 from postroom.core.site import Brakes, Mailbox, Site
-from postroom.core.tables import Table, check_table, read_toml
+from postroom.core.tables import Table, check_table, join, read_toml
 from postroom.core.units import show, write_size
 from postroom.errors import ConfigError, Problem
 
@@ -54,6 +61,7 @@ class Config(Table):
     database: DatabaseTable = DatabaseTable()
     mailbox: Annotated[list[MailboxTable], Field(min_length=1)]
     listen: list[ListenTable] = Field(default=[])
+    imap: list[ImapTable] = Field(default=[])
     outgoing: OutgoingTable = OutgoingTable()
     trust: TrustTable = TrustTable()
     dns: DnsTable = DnsTable()
@@ -62,13 +70,12 @@ class Config(Table):
     hooks: dict[Annotated[str, AfterValidator(check_instance)], HookTable] = Field(default={})
     limits: LimitsTable = LimitsTable()
     logs: LogsTable = LogsTable()
+    metrics: MetricsTable = MetricsTable()
+    alerts: AlertsTable = AlertsTable()
 
     later_keys: ClassVar[Mapping[str, str]] = {
-        "imap": later("IMAP"),
         "dkim": later("DKIM signing"),
         "retention": later("retention"),
-        "metrics": later("metrics"),
-        "alerts": later("alerts"),
     }
 
     _path: Path = PrivateAttr(default=Path("config.toml"))
@@ -128,6 +135,13 @@ class Config(Table):
             return Path(credentials) / written
         return self.resolve(written)
 
+    def certificate(self, table: ListenTable) -> Certificate | None:
+        """Read the certificate of a listener, if it has one. ValueError: words for the operator."""
+        if table.certificate_file is None:
+            return None
+        key = table.key_file or table.certificate_file  # both may lie in one file
+        return Certificate(self.secret_path(table.certificate_file), self.secret_path(key))
+
     def site(self) -> Site:
         """Return what decisions need of all this."""
         return Site(
@@ -146,6 +160,12 @@ class Config(Table):
             same_mail=self.requests.same_mail,
             relays=tuple(self.trust.relays),
             authserv_ids=tuple(self.trust.authserv_id),
+            topmost_results={
+                table.source(folder): tuple(table.topmost_results)
+                for table in self.imap
+                for folder in table.all_folders
+                if table.topmost_results
+            },
             hold_for=self.trust.hold_for,
             handlers_verdict=self.trust.handlers,
             notice_size=self.limits.notice_size,
@@ -243,17 +263,23 @@ def _check_whole(config: Config, file: str, problems: list[Problem]) -> Iterator
     _check_mailboxes(config, report)
     _check_loop(config, report)
     _check_reader_memory(config, report)
+    _check_watched(config, report)
     yield from _check_hooks(config, report)
-    outgoing = config.outgoing
-    if (outgoing.user is None) != (outgoing.password_file is None):
-        report("outgoing", "needs both user and password_file, or none of them")
-    if outgoing.password_file is not None:
-        yield from _check_secret(
-            config, outgoing.password_file, "outgoing.password_file", 1, report
-        )
+    yield from _check_imap(config, report)
+    yield from _check_listeners(config, report)
+    yield from _check_outgoing(config, report)
     for index, written in enumerate(config.secrets_files):
         key = f"secrets_files[{index + 1}]"
         yield from _check_secret(config, written, key, SECRET_OCTETS, report)
+    if rights.is_everybodys(config.path):
+        report("", f"can be written by everybody on this machine: chmod o-w {config.path}")
+    secrets = [name for key, name in named_files(config.model_dump()) if key not in PUBLIC]
+    yield from rights.doubts(
+        config.data,
+        [config.secret_path(name) for name in dict.fromkeys(secrets)],
+        [config.rules, config.templates],
+        config.path,
+    )
 
 
 def _check_mailboxes(config: Config, report: Callable[[str, str], None]) -> None:
@@ -294,6 +320,38 @@ def _check_loop(config: Config, report: Callable[[str, str], None]) -> None:
             report("outgoing.relay", f"{show(config.outgoing.relay)} is our own [[listen]]: a loop")
 
 
+def _check_listeners(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:
+    for index, table in enumerate(config.listen):
+        at = f"listen[{index + 1}]"
+        for key, text in check_listener(table):
+            report(f"{at}.{key}", text)
+        if table.certificate_file is None:
+            continue
+        try:
+            config.certificate(table)
+        except ValueError as error:
+            report(f"{at}.certificate_file", str(error))
+        else:
+            key = table.key_file or table.certificate_file
+            name = "key_file" if table.key_file else "certificate_file"
+            yield from _check_secret(config, key, f"{at}.{name}", 1, report)
+
+
+def _check_outgoing(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:
+    table = config.outgoing
+    for key, text in check_outgoing(table):
+        report(join("outgoing", key), text)
+    if reads_password(table):
+        yield f"outgoing.tls: the password goes to {table.endpoint.host} in clear"
+    if table.ca_file is not None:
+        try:
+            authorities(config.resolve(table.ca_file))
+        except ValueError as error:
+            report("outgoing.ca_file", str(error))
+    if table.password_file is not None:
+        yield from _check_secret(config, table.password_file, "outgoing.password_file", 1, report)
+
+
 def _check_reader_memory(config: Config, report: Callable[[str, str], None]) -> None:
     """A mail that the doors take and no reader can read would end in quarantine."""
     size, memory = config.limits.message_size, config.limits.reader_memory
@@ -304,6 +362,21 @@ def _check_reader_memory(config: Config, report: Callable[[str, str], None]) -> 
             f"({write_size(size)}): it must be at least {SIZES_OF_A_READER} times that, "
             f"{write_size(SIZES_OF_A_READER * size)}",
         )
+
+
+def _check_watched(config: Config, report: Callable[[str, str], None]) -> None:
+    """Who asks for the metrics is not asked who he is: so only this machine may, unless told."""
+    table = config.metrics
+    written = {"address": table.address, "doors_address": table.doors_address}
+    for key, text in written.items():
+        if text and not table.anywhere and read_endpoint(text).host not in LOOPBACK:
+            report(
+                f"metrics.{key}",
+                f"{show(text)} can be asked by other machines: write 127.0.0.1, "
+                "or say anywhere = true behind a firewall",
+            )
+    if table.address and table.address == table.doors_address:
+        report("metrics.doors_address", "must be another one than address")
 
 
 def _check_hooks(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:
@@ -328,6 +401,22 @@ def _check_hooks(config: Config, report: Callable[[str, str], None]) -> Iterator
         else:
             if octets < SECRET_OCTETS:
                 report(key, f"holds a key of {octets} octets; it needs at least {SECRET_OCTETS}")
+
+
+def _check_imap(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:
+    for key, text in problems_of(config.imap, [table.name for table in config.mailbox]):
+        report(key, text)
+    yield from doubts_of(config.imap)
+    for index, table in enumerate(config.imap):
+        at = f"imap[{index + 1}]"
+        if table.password_file is not None:
+            key = f"{at}.password_file"
+            yield from _check_secret(config, table.password_file, key, 1, report)
+        if table.oauth is not None and table.oauth.client_secret_file is not None:
+            key = f"{at}.oauth.client_secret_file"
+            yield from _check_secret(config, table.oauth.client_secret_file, key, 1, report)
+        if table.ca_file is not None and not config.resolve(table.ca_file).is_file():
+            report(f"{at}.ca_file", f"{config.resolve(table.ca_file)} is not a file")
 
 
 def _check_secret(

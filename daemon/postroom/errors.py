@@ -54,15 +54,23 @@ class Unavailable(PostroomError):
 
 
 class StaleSchema(PostroomError):
-    """The database is older or newer than the code; the text names the command to run."""
+    """The database is older or newer than the code; the text says what to do."""
 
     def __init__(self, found: str, wanted: str) -> None:
-        super().__init__(
-            f"the database has schema {found}, this Postroom needs {wanted}: "
-            "run `postroom db upgrade`, or install the Postroom that made it"
-        )
+        advice = "make a backup, stop the daemon, and run `postroom db upgrade`"
+        if is_newer(found, wanted):
+            advice = (
+                "a newer Postroom made it, and there is no way back: install that one again, or "
+                "`postroom restore` a backup from before the upgrade"
+            )
+        super().__init__(f"the database has schema {found}, this Postroom needs {wanted}: {advice}")
         self.found = found
         self.wanted = wanted
+
+
+def is_newer(found: str, wanted: str) -> bool:
+    """Whether a schema was made by a newer Postroom; they are numbered in order."""
+    return found.isdigit() and wanted.isdigit() and int(found) > int(wanted)
 
 
 class NotFound(PostroomError):

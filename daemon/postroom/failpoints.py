@@ -20,12 +20,20 @@ NAMES = frozenset(
         "spool.finished",  # rows deleted, not committed
         "spool.deferred",  # attempt counted, not committed
         "desk.decided",  # decided on facts of a moment ago, the transaction not begun
+        "imap.fetched",  # mails are here, nothing handed to the spool
+        "imap.told",  # the server has flagged, moved or deleted, which is not yet noted
         "apply.begun",  # the transaction is open, nothing written
         "apply.journal",  # the journal row is written
         "apply.request",  # the row of a new request is written, nothing that belongs to it
         "apply.outbox",  # outbox and deliveries are written
         "apply.written",  # everything written, not committed
         "apply.committed",  # committed, the spool still has the mail
+        "timer.found",  # what is due was read, nothing decided
+        "timer.begun",  # the writer's transaction is open; others of the crowd may be written
+        "timer.fired",  # committed, not yet said
+        "hook.claimed",  # lease committed, nothing run
+        "hook.ended",  # it has run, nobody knows what came of it
+        "hook.recorded",  # its result is committed
         "sender.claimed",  # lease committed, nothing composed
         "sender.composed",  # bytes made, not handed
         "sender.handed",  # `handed` committed, DATA not begun

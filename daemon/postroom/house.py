@@ -29,6 +29,7 @@ from postroom.mail.tokens import Signer
 from postroom.policy.examples import run_examples
 from postroom.policy.hooks import FOLDER, find_hooks
 from postroom.policy.loader import RULES, policy_from_files, read_policy, where_it_lies
+from postroom.pulse import Pulses
 from postroom.render import check_templates
 from postroom.spool import Spool
 from postroom.store import reads
@@ -38,6 +39,8 @@ from postroom.work import transport
 from postroom.work.desk import Desk
 from postroom.work.hooks import Hook, HookRunner
 from postroom.work.readers import Readers
+from postroom.work.relay import FINAL_TIMEOUT
+from postroom.work.restore import check_whole
 from postroom.work.sender import Sender
 from postroom.work.stationery import Stationery
 
@@ -126,22 +129,31 @@ def open_readers(config: Config) -> Readers:
     )
 
 
-def open_sender(house: House, give_way: Callable[[], None] = lambda: None) -> Sender:
+def open_sender(
+    house: House,
+    give_way: Callable[[], None] = lambda: None,
+    pulses: Pulses | None = None,
+) -> Sender:
     """Make the sender for the configured relay or Maildir."""
     return Sender(
         house.database,
         house.site,
         house.desk.signer,
         Stationery(house.database).render,
-        _transport(house.config),
+        open_transport(house.config),
         clock=clock.now,
         random=random.random,
         threads=1 if house.config.maildir is not None else house.config.outgoing.connections,
         give_way=give_way,
+        pulses=pulses,
     )
 
 
-def open_hooks(house: House, on_mail: Callable[[], None] = lambda: None) -> HookRunner:
+def open_hooks(
+    house: House,
+    on_mail: Callable[[], None] = lambda: None,
+    pulses: Pulses | None = None,
+) -> HookRunner:
     """Make what runs the hooks: executables in rules/hooks/, webhooks of the config."""
     secrets = load_hook_secrets(house.config)
     tables = house.config.hooks
@@ -154,13 +166,16 @@ def open_hooks(house: House, on_mail: Callable[[], None] = lambda: None) -> Hook
         },
         random=random.random,
         on_mail=on_mail,
+        pulses=pulses,
     )
 
 
-def _transport(config: Config) -> transport.Transport:
+def open_transport(config: Config, longest: float | None = None) -> transport.Transport:
+    """Open the way out; `longest`: seconds that it waits for a word at most."""
     if config.maildir is not None:
         return transport.Maildir(config.maildir, config.instance)
     outgoing, password = config.outgoing, ""
+    seconds = outgoing.timeout.total_seconds()
     if outgoing.password_file is not None:
         path = config.secret_path(outgoing.password_file)
         password = path.read_text(encoding="utf-8").strip()
@@ -169,7 +184,10 @@ def _transport(config: Config) -> transport.Transport:
         config.instance,
         outgoing.user or "",
         password,
-        outgoing.timeout.total_seconds(),
+        min(seconds, longest or seconds),
+        outgoing.tls,
+        config.resolve(outgoing.ca_file) if outgoing.ca_file is not None else None,
+        longest or FINAL_TIMEOUT,
     )
 
 
@@ -177,6 +195,7 @@ def _transport(config: Config) -> transport.Transport:
 def hold_folder(config: Config, parts: tuple[str, ...]) -> Iterator[None]:
     """Be the only daemon with these parts on a data folder, or raise Busy with who is."""
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    check_whole(config.data)
     with ExitStack() as stack:
         for part in parts:
             stack.enter_context(_flock(config.data / f"{part}.lock"))

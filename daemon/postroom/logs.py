@@ -1,8 +1,9 @@
 """Logs: events with ids, one line each.
 
-logfmt under systemd and in files, colours on a terminal, JSON on request. Event names are
-`noun.past`; ids are bound by the stages with structlog.contextvars. An exception is part of its
-line: what it says, and where it came from, innermost call first.
+Entries with fields in systemd's journal, logfmt in files, colours on a terminal, JSON on request.
+Event names are `noun.past`; ids are bound by the stages with structlog.contextvars. An exception is
+part of its line: what it says, and where it came from, innermost call first. Every event is
+counted (`Tally`), also those that the level keeps out of the log.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from postroom.systemd import Journal, field_name, is_journal
+from postroom.tally import Tally
+
 LEVELS: Mapping[str, int] = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -29,23 +33,41 @@ LEVELS: Mapping[str, int] = {
 LONGEST_VALUE = 2_000
 CALLS_SHOWN = 6
 FIRST_KEYS = ("at", "level", "event")
+# Of syslog(3), by our levels.
+PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+IDENTIFIER = "postroom"
 
 
-def configure(format: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:  # noqa: A002
-    """Set up structlog, and the logging of libraries, for the whole process."""
+def configure(
+    format: str = "auto",  # noqa: A002
+    level: str = "info",
+    stream: TextIO | None = None,
+    tally: Tally | None = None,
+    journal: Journal | None = None,
+) -> None:
+    """Set up structlog, and the logging of libraries, for the whole process.
+
+    `tally` counts the events; `journal` is systemd's, if another than this machine's is meant.
+    """
     out = sys.stderr if stream is None else stream
+    is_journalled = is_journal(out)
     if format == "auto":
-        format = "console" if out.isatty() else "logfmt"  # noqa: A001
+        format = "console" if out.isatty() else "journal" if is_journalled else "logfmt"  # noqa: A001
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            *_counting(tally, LEVELS[level]),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper("iso", utc=True, key="at"),
             _exception_on_one_line,
             _plain_values,
-            *_renderer(format),
+            *([_to_journal(journal or Journal())] if format == "journal" else []),
+            *_renderer("logfmt" if format == "journal" else format, has_priority=is_journalled),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        # What is to be counted must come as far as the processors.
+        wrapper_class=structlog.make_filtering_bound_logger(
+            LEVELS[level] if tally is None else logging.DEBUG
+        ),
         # A line is one write: the doors and the work share this stream.
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
@@ -53,15 +75,61 @@ def configure(format: str = "auto", level: str = "info", stream: TextIO | None =
     _take_over_libraries()
 
 
-def _renderer(format: str) -> list[Processor]:  # noqa: A002
+def _counting(tally: Tally | None, least: int) -> list[Processor]:
+    """Count an event, then drop it if its level is not wanted in the log."""
+    if tally is None:
+        return []
+    counting = tally
+
+    def count(_: WrappedLogger, level: str, event: EventDict) -> EventDict:
+        level = "error" if level == "exception" else level
+        counting.event(str(event.get("event", "")), level, event)
+        if LEVELS.get(level, logging.ERROR) < least:
+            raise structlog.DropEvent
+        return event
+
+    return [count]
+
+
+def _renderer(format: str, *, has_priority: bool) -> list[Processor]:  # noqa: A002
     match format:
         case "console":
             return [structlog.dev.ConsoleRenderer(timestamp_key="at", sort_keys=False)]
         case "json":
-            return [structlog.processors.JSONRenderer(ensure_ascii=False)]
+            rendering: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
         case "logfmt":
-            return [structlog.processors.LogfmtRenderer(key_order=FIRST_KEYS, drop_missing=True)]
-    raise ValueError(f"no log format is called {format!r}")
+            rendering = structlog.processors.LogfmtRenderer(key_order=FIRST_KEYS, drop_missing=True)
+        case _:
+            raise ValueError(f"no log format is called {format!r}")
+    if not has_priority:
+        return [rendering]
+
+    def with_priority(logger: WrappedLogger, name: str, event: EventDict) -> str:
+        """Put "<3>" before a line: journald reads the priority from there (sd-daemon(3))."""
+        priority = PRIORITIES.get(str(event.get("level")), 6)
+        return f"<{priority}>" + str(rendering(logger, name, event))
+
+    return [with_priority]
+
+
+def _to_journal(journal: Journal) -> Processor:
+    """Give an event to journald, its values as fields; what it does not take becomes a line."""
+    line = structlog.processors.LogfmtRenderer(key_order=("event",), drop_missing=True)
+
+    def send(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+        # Time and priority are the journal's own.
+        said = {key: value for key, value in event.items() if key not in ("at", "level")}
+        fields = {
+            "MESSAGE": str(line(logger, name, dict(said))),
+            "PRIORITY": str(PRIORITIES.get(str(event.get("level")), 6)),
+            "SYSLOG_IDENTIFIER": IDENTIFIER,
+            **{field_name(key): str(value) for key, value in said.items() if value is not None},
+        }
+        if journal.send(fields):
+            raise structlog.DropEvent
+        return event
+
+    return send
 
 
 def _exception_on_one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -1,11 +1,13 @@
 """Daemons that may die anywhere, for the crash suite: `python -m tests.crash.daemon_child`.
 
-Reads one JSON object a line: `folder`, `failpoint`, `stumble`. For each it forks a daemon, for
-importing takes longer than living, and answers with exit code and the spool ids clients were told.
+Reads one JSON object a line: `folder`, `failpoint`, `stumble`, `now`. For each it forks a daemon,
+for importing takes longer than living, and answers with exit code and the spool ids clients were
+told.
 
 The daemon takes in the mails of FOLDER/in (FOLDER/told remembers which, as a client does that was
 answered 250), works on them, closes request 1, sends, and ends when nothing is left to do. It dies
 or meets an error where `failpoint` says; to `stumble` lets its first mail fail once and be put off.
+With a moment `now` it does instead what is due then: timers, hooks, and the mail that follows.
 """
 
 from __future__ import annotations
@@ -20,22 +22,24 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 import structlog
 from sqlalchemy import func, select
-from tests.houses import RULES, envelope
+from tests.houses import RULES, envelope, send
 
 from postroom import failpoints
 from postroom.config import load_config
 from postroom.core.changes import Close
 from postroom.errors import NotAllowed
-from postroom.house import House, open_house, open_sender
+from postroom.house import House, load_checked_policy, open_hooks, open_house, open_sender
 from postroom.mail.parse import read_mail
 from postroom.policy.loader import policy_from_files
 from postroom.spool.model import SpoolState
 from postroom.store import schema as t
+from postroom.work import ticker
 from postroom.work.pipeline import Pipeline
 
 POLICY = policy_from_files({f"rules/{name}.toml": text for name, text in RULES.items()})
@@ -48,8 +52,11 @@ class ReadersInside:
 
     def submit(self, raws: list[bytes]) -> Future[list[Any]]:
         answers: Future[list[Any]] = Future()
-        answers.set_result([read_mail(raw) for raw in raws])
+        answers.set_result(self.read(raws))
         return answers
+
+    def read(self, raws: list[bytes]) -> list[Any]:
+        return [read_mail(raw) for raw in raws]
 
 
 def main() -> None:
@@ -58,25 +65,44 @@ def main() -> None:
         folder = Path(asked["folder"])
         child = os.fork()
         if child == 0:
-            die_or_end(folder, asked["failpoint"], stumble=asked["stumble"])
+            die_or_end(folder, asked["failpoint"], stumble=asked["stumble"], now=asked["now"])
         _, status = os.waitpid(child, 0)
         said = {"code": os.waitstatus_to_exitcode(status), "told": told(folder)}
         print(json.dumps(said), flush=True)
 
 
-def die_or_end(folder: Path, failpoint: str, *, stumble: bool) -> NoReturn:
+def die_or_end(folder: Path, failpoint: str, *, stumble: bool, now: str) -> NoReturn:
     os.environ["POSTROOM_FAILPOINT"] = failpoint
     try:
         config = load_config(folder / "config.toml")
-        with open_house(config, POLICY) as house:
+        with open_house(config, load_checked_policy(config) if now else POLICY) as house:
             failpoints.arm_from_environment()
             if stumble:
                 failpoints.arm("apply.begun", once(fail))
-            live(house, folder)
+            if now:
+                keep_time(house, datetime.fromisoformat(now))
+            else:
+                live(house, folder)
             os._exit(0)  # no farewell: what is done is durable, or the suite finds out
     except BaseException:  # noqa: BLE001 - this is a copy of its parent, and must not go on as one
         traceback.print_exc()
     os._exit(1)
+
+
+def keep_time(house: House, now: datetime) -> None:
+    """Fire what is due, run what hooks that asks for, and send."""
+    house.desk.clock = lambda: now
+    hooks = open_hooks(house)
+    for _ in range(2):  # a hook's result may have something to say, too
+        persist(lambda: fire(house))
+        persist(hooks.run_once)
+        persist(lambda: send(house))
+
+
+def fire(house: House) -> None:
+    readers: Any = ReadersInside()
+    while ticker.fire_due(house.desk, readers):
+        pass
 
 
 def told(folder: Path) -> list[str]:

@@ -6,19 +6,16 @@ at one place, a second child finishes the work, and then the house is looked at.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from tests.crash import test_imap_crash
+from tests.crash.nursery import ROOT, Nursery
 from tests.fakes.relay import FakeRelay
 from tests.houses import CONFIG, mail, make_house, rows, sent, write_house
 
@@ -27,8 +24,10 @@ from postroom.house import House
 from postroom.store import schema as t
 from postroom.work.audit import audit
 
-ROOT = Path(__file__).resolve().parents[2]
-PLACES = sorted(failpoints.NAMES)
+# The places that only timers and hooks come by have a suite of their own.
+OF_TIME = {name for name in failpoints.NAMES if name.startswith(("timer.", "hook."))}
+IMAP = {name for name in failpoints.NAMES if name.startswith("imap.")}  # and these another
+PLACES = sorted(failpoints.NAMES - OF_TIME - IMAP)
 # The places that one run comes to again and again; the others are per run, or per batch.
 MANY = {"spool.begun", "spool.written", "spool.committed"} | {
     name for name in failpoints.NAMES if name.startswith("apply.") and name != "apply.committed"
@@ -83,40 +82,6 @@ def folder(pattern: Path, tmp_path: Path, relay: FakeRelay | None) -> Path:
     if relay is not None:
         write_house(copy, config=CONFIG.replace("maildir:sent", relay.url))
     return copy
-
-
-class Nursery:
-    """Makes daemons."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.daemon_child"],
-            env={**os.environ, "PYTHONPATH": f"{ROOT / 'daemon'}:{ROOT}"},
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def live(self, folder: Path, failpoint: str = "", *, stumble: bool = False) -> Life:
-        """Let a daemon live in a folder until it dies or has nothing left to do."""
-        asked = {"folder": str(folder), "failpoint": failpoint, "stumble": stumble}
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(json.dumps(asked), file=self._process.stdin, flush=True)
-        said = json.loads(self._process.stdout.readline())
-        return Life(said["code"], frozenset(said["told"]))
-
-    def close(self) -> None:
-        self._process.communicate()
-
-
-@dataclass(frozen=True)
-class Life:
-    """How a daemon ended, and the spool ids that clients were told so far."""
-
-    code: int
-    told: frozenset[str]
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +186,9 @@ def test_killed_when_the_relay_had_it_sends_the_same_octets_once_more(
 
 def test_every_place_is_visited_and_stands_in_the_source_once() -> None:
     """Each test above fails when nobody came by; here is that there is one for each place."""
-    assert {name for name, _ in KILLS} == failpoints.NAMES == set(PLACES)
+    elsewhere = OF_TIME | IMAP
+    assert {name for name, _ in KILLS} | elsewhere == failpoints.NAMES == {*PLACES, *elsewhere}
+    assert set(test_imap_crash.PLACES) >= IMAP
     found = Counter(
         name
         for path in (ROOT / "daemon").rglob("*.py")

@@ -18,11 +18,11 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from tests.houses import mail, make_house, rows, sent, write_house
+from tests.houses import RULES, mail, make_house, rows, sent, write_house
 
 from postroom.config import Config
 from postroom.house import House
@@ -32,6 +32,7 @@ from postroom.work.audit import audit
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 8  # kills
 CLIENTS = 3
+TIMED_ROUNDS = 3
 WAIT = 60  # seconds; only a hanging daemon gets there
 NO_BRAKES = """
 [brakes]
@@ -44,11 +45,35 @@ requests_per_address = "off"
 """
 
 
+# Every request goes through all of it while the daemon is killed again and again.
+HASTY = """
+[[priority]]
+name = "medium"
+default = true
+calendar = "always"
+first_reply = "1s"
+
+  [[priority.level]]
+  level = 1
+  after = "1s"
+  notify = ["boss@example.com"]
+
+  [[priority.level]]
+  level = 2
+  after = "1s"
+  notify = ["boss@example.com"]
+  run = "page"
+"""
+HOOK = '#!/bin/sh\necho "$POSTROOM_REQUEST $POSTROOM_KEY" >>seen\n'
+TIMED = {**RULES, "priorities": HASTY}
+
+
 class Client:
     """Sends one mail after the other, each until it is answered 250; every third is a reply."""
 
-    def __init__(self, port: int, number: int) -> None:
+    def __init__(self, port: int, number: int, pause: float = 0.0) -> None:
         self._port = port
+        self._pause = pause
         self._number = number
         self._smtp: smtplib.SMTP | None = None
         self._stop = threading.Event()
@@ -70,6 +95,7 @@ class Client:
         while not self._stop.is_set():
             count += 1
             self._send(count)
+            self._stop.wait(self._pause)
         self._hang_up()
 
     def _send(self, count: int) -> None:
@@ -157,26 +183,30 @@ def daemon(folder: Path) -> Iterator[Daemon]:
         started.clean_up()
 
 
-def write(folder: Path) -> tuple[Config, int]:
+def write(folder: Path, rules: Mapping[str, str] = RULES) -> tuple[Config, int]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     listen = f'{NO_BRAKES}[[listen]]\naddress = "127.0.0.1:{port}"\n'
-    return write_house(folder, config_extra=listen), port
+    return write_house(folder, rules=rules, config_extra=listen), port
 
 
 @contextmanager
 def looked_at(folder: Path) -> Iterator[House]:
-    with make_house(folder, config=(folder / "config.toml").read_text(encoding="utf-8")) as house:
+    text = (folder / "config.toml").read_text(encoding="utf-8")
+    rules = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("rules/*.toml")}
+    with make_house(folder, rules=rules, config=text) as house:
         yield house
 
 
 def is_drained(config: Config) -> bool:
-    """Whether nothing is left to work on or to send."""
-    questions = {
-        "spool.db": "SELECT count(*) FROM mail",
-        "postroom.db": "SELECT count(*) FROM delivery WHERE state <> 'sent'",
-    }
-    for name, question in questions.items():
+    """Whether nothing is left to work on, to wait for or to send."""
+    questions = (
+        ("spool.db", "SELECT count(*) FROM mail"),
+        ("postroom.db", "SELECT count(*) FROM timer WHERE state = 'armed'"),
+        ("postroom.db", "SELECT count(*) FROM hook_run WHERE state <> 'done'"),
+        ("postroom.db", "SELECT count(*) FROM delivery WHERE state <> 'sent'"),
+    )
+    for name, question in questions:
         with closing(sqlite3.connect(config.data / name, timeout=WAIT)) as db:
             if db.execute(question).fetchone() != (0,):
                 return False
@@ -247,3 +277,68 @@ def check_replies(house: House) -> None:
     numbers = Counter(int(found[1]) for found in answered if found is not None)
     assert numbers == Counter(request.id for request in requests)
     assert len(answered) == len(requests)
+
+
+def test_killed_at_random_while_timers_fire_and_mail_comes(tmp_path: Path) -> None:
+    """A hook whose daemon was killed runs again when its lease is over: here that is at once."""
+    dice = random.Random(20261121)
+    hook = tmp_path / "rules/hooks/page"
+    hook.parent.mkdir(parents=True)
+    hook.write_text(HOOK, encoding="utf-8")
+    hook.chmod(0o755)
+    config, port = write(tmp_path, TIMED)
+    client = Client(port, 1, pause=0.02)
+    client.start()
+    try:
+        for _ in range(TIMED_ROUNDS):
+            with daemon(tmp_path) as running:
+                running.wait_until_ready()
+                time.sleep(dice.uniform(0.8, 2.0))
+                running.kill()
+            check_audit(tmp_path)
+            end_leases(config)
+        with daemon(tmp_path) as running:
+            running.wait_until_ready()
+            client.stop()
+            wait_for(lambda: is_drained(config))
+            running.stop()
+    finally:
+        client.stop()
+    with looked_at(tmp_path) as house:
+        assert () == audit(house.database, house.spool).findings
+        check_times(house, hook.parent / "seen")
+
+
+def end_leases(config: Config) -> None:
+    with closing(sqlite3.connect(config.data / "postroom.db", timeout=WAIT)) as db, db:
+        db.execute("UPDATE hook_run SET lease_until = created_at WHERE state = 'running'")
+
+
+def check_times(house: House, seen: Path) -> None:
+    """Each level, miss and notice is there once; each hook has run, always with the same key."""
+    requests = [one.id for one in rows(house, t.request)]
+    assert len(requests) > TIMED_ROUNDS
+    for kind, each in (("escalated", ["level 1", "level 2"]), ("missed", ["first_reply"])):
+        found = Counter(
+            (one.request_id, str(one.to_value).partition(" since")[0])
+            for one in rows(house, t.history, kind=kind)
+        )
+        restarts = Counter(
+            one.request_id
+            for one in rows(house, t.history, kind="chain")
+            if one.because == "customer-wrote"
+        )
+        for number in requests:
+            for what in each:
+                most = 1 + restarts[number] if kind == "escalated" else 1
+                assert 1 <= found[number, what] <= most, (number, what, found[number, what])
+    assert len(sent(house)) == len(rows(house, t.delivery))
+    runs = {one.key: one for one in rows(house, t.hook_run)}
+    ended = Counter(
+        one.request_id for one in rows(house, t.history, kind="hook") if "exit 0" in one.to_value
+    )
+    assert ended == Counter(one.request_id for one in runs.values())
+    calls = Counter(tuple(line.split()) for line in seen.read_text(encoding="utf-8").splitlines())
+    assert calls.keys() == {(str(one.request_id), one.key) for one in runs.values()}
+    assert all(count <= runs[key].attempts for (_, key), count in calls.items())
+    print(f"{len(requests)} requests, {len(runs)} hook runs, {sum(calls.values())} calls")

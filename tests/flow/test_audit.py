@@ -82,6 +82,15 @@ def armed(kind: str, **subject: int) -> str:
     )
 
 
+def asked(state: str, due_at: str = "NULL") -> str:
+    """Return the SQL that asks for a hook; it is the first."""
+    return (
+        "INSERT INTO hook_run (request_id, name, key, event, because, payload, state, due_at, "
+        f"created_at) VALUES (1, 'page', 'run_1', 'rule', '', '{{}}', '{state}', {due_at}, "
+        "'2026-11-20 12:00:00.000000')"
+    )
+
+
 # The house of `furnish`: journal 1 opened request 1, 2 appended, 3 duplicate, 4 ignored, 5 held
 # (hold 1, timer 1), 6 bounce, 7 quarantined, 8 opened request 2 by a machine, without an automatic
 # reply; it is postponed (timer 2).
@@ -149,6 +158,11 @@ CASES: dict[str, Case] = {
     "activate-stray, without a moment": Case(
         "timer 2", sql("UPDATE request SET postponed_until = NULL WHERE id = 2")
     ),
+    "closing-without-timer": Case(
+        "request 1",
+        sql("UPDATE request SET closes_at = '2026-12-04 12:00:00.000000' WHERE id = 1"),
+    ),
+    "close-stray": Case("timer 3", sql(armed("close", request_id=1))),
     "timer-aimless": Case("timer 3", sql(armed("escalate", request_id=1))),
     "timer-aimless, for no hold": Case("timer 3", sql(armed("accept", request_id=1))),
     "timer-aimless, for no request": Case("timer 3", sql(armed("activate", hold_id=1))),
@@ -156,6 +170,22 @@ CASES: dict[str, Case] = {
         "timer 3", sql(armed("undelivered", request_id=1, delivery_id=99))
     ),
     "timer-aimless, at no moment": Case("timer 1", sql("UPDATE timer SET due_at = NULL")),
+    "level-without-timer": Case(
+        "request 1",
+        sql(
+            "UPDATE request SET chain_state = 'running', "
+            "chain_due_at = '2026-12-04 12:00:00.000000' WHERE id = 1"
+        ),
+    ),
+    "clock-without-timer": Case(
+        "request 1",
+        sql("UPDATE request SET clock_due_at = '2026-12-04 12:00:00.000000' WHERE id = 1"),
+    ),
+    "hook-stuck": Case("hook run 1", sql(asked("waiting"))),
+    "hook-stuck, run by nobody": Case("hook run 1", sql(asked("running"))),
+    "hook-stuck, in no state": Case("hook run 1", sql(asked("lost", "'2026-11-20'"))),
+    "hook-untold": Case("hook run 1", sql(asked("done"))),
+    "hook-untold, given up": Case("hook run 1", sql(asked("failed"))),
     "message-id-stray": Case(
         "message-id first@example.net",
         sql("UPDATE message_ref SET request_id = 99 WHERE message_id = 'first@example.net'"),

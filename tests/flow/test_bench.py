@@ -77,3 +77,17 @@ def test_a_small_crowd_of_timers_is_measured(tmp_path: Path) -> None:
     ):
         assert name in ran.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sender_empties_its_outbox_under_tls() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "bench.sending", "--runs", "1", "--mails", "20", "--tls"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "daemon")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"^median: [\d,]+ mails/s$", ran.stdout, re.MULTILINE)

@@ -83,3 +83,21 @@ def test_commands_follow_the_policy_of_the_daemon(tmp_path: Path) -> None:
         assert "ignored" == told["outcome"]
     told = shop.json("mail", "explain", "-", stdin=mail("The lottery"))
     assert "opened" == told["outcome"]
+
+
+def test_open_requests_follow_the_rules_of_a_reload(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path)
+    rules = tmp_path / "rules" / "priorities.toml"
+    with running(shop) as daemon:
+        assert 0 == shop.run("mail", "inject", "-", stdin=mail("Slow")).code
+        assert ["opened"] == until_worked(shop, 1)
+        assert shop.json("request", "show", 1)["deadline_at"] is None
+        rules.write_text(rules.read_text() + 'deadline = "8h"\n')
+        assert 1 == shop.json("policy", "diff")["counts"]["deadline"]
+        daemon.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + SECONDS
+        while shop.json("request", "show", 1)["deadline_at"] is None:
+            assert time.monotonic() < deadline
+            select.select([], [], [], 0.05)
+    [row] = [one for one in shop.json("request", "show", 1)["history"] if one["kind"] == "clocks"]
+    assert ("system", True) == (row["actor"], row["to"].startswith("deadline 2"))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
 import stat
+import subprocess
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.flow.cli_runs import Shop, command
+from tests.flow.cli_runs import SECONDS, Shop, argv, clean_env, command
 from tests.houses import mail
 
 from postroom.config import load_config
@@ -49,7 +54,7 @@ def test_options_reach_the_files(tmp_path: Path) -> None:
     document = tomllib.loads((tmp_path / "config.toml").read_text())
     assert "shop" == document["instance"]
     assert "help@shop.example" == document["mailbox"][0]["address"]
-    assert "help+{token}@shop.example" == document["mailbox"][0]["reply_address"]
+    assert 0o600 == stat.S_IMODE((tmp_path / "secret").stat().st_mode)
     assert "smtp://mail.example:587" == document["outgoing"]["relay"]
     assert ["127.0.0.1:2526"] == [table["address"] for table in document["listen"]]
     policy = load_policy(tmp_path / "rules")
@@ -60,6 +65,156 @@ def test_options_reach_the_files(tmp_path: Path) -> None:
     assert "eva" not in texts
     assert "omar" not in texts
     assert "kim" not in texts
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> Path:
+    path = tmp_path / "password"
+    path.write_text("a very secret word\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        (),
+        ("--from", "smtp", "--listen", "unix:/run/postroom/smtp.sock"),
+        ("--from", "lmtp"),
+        ("--from", "lmtp", "--listen", "systemd:lmtp"),
+        ("--imap-url", "imaps://mail.example/INBOX", "--imap-user", "u", "--imap-password-file", 0),
+        (
+            *("--from", "imap", "--imap-url", "imap://mail.example", "--imap-user", "u"),
+            *("--imap-oauth", "microsoft", "--imap-client-id", "c"),
+        ),
+        (
+            *("--from", "imap", "--imap-url", "imaps://mail.example", "--imap-user", "u"),
+            *("--imap-oauth", "google", "--imap-client-id", "c", "--imap-client-secret-file", 0),
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "relay",
+    [
+        (),
+        ("--maildir", "/tmp/sent-by-postroom"),
+        ("--relay", "smtp://localhost:2500"),
+        ("--relay", "smtps://mail.example", "--relay-user", "u", "--relay-password-file", 0),
+    ],
+)
+def test_check_is_content_with_every_combination(
+    tmp_path: Path, password: Path, source: tuple[object, ...], relay: tuple[object, ...]
+) -> None:
+    folder = tmp_path / "shop"
+    people = ("--handler", "Ann Lee <ann@b.example>", "--handler", '"Moe, Ann" <moe@b.example>')
+    addresses = ("--address", "support@a.example", "--address", "sales@a.example")
+    words = [password if word == 0 else word for word in (*source, *relay)]
+    zone = ("--time-zone", "Europe/Oslo", "--language", "nb")
+    said = command("init", folder, *addresses, *people, *zone, *words)
+    assert (0, "") == (said.code, said.err)
+    shop = Shop(load_config(folder / "config.toml"))
+    checked = shop.json("check")
+    assert (True, []) == (checked["ok"], checked["warnings"])
+    assert ["support", "sales"] == [table.category for table in shop.config.mailbox]
+    assert ["ann", "moe"] == list(load_policy(shop.config.rules).handlers)
+    texts = {path: path.read_text() for path in folder.rglob("*") if path.is_file()}
+    hiding = [path for path, text in texts.items() if "a very secret word" in text]
+    assert words.count(password) == len(hiding)
+    assert all(0o600 == stat.S_IMODE(path.stat().st_mode) for path in hiding)
+    assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
+    assert "a very secret word" not in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "lacks"),
+    [
+        (("--yes",), "--address, --handler"),
+        (("--from", "lmtp", "--address", "a@b.example"), "--handler"),
+        (("--from", "imap"), "--imap-url, --imap-user, --imap-password-file, or --imap-oauth"),
+        (("--imap-url", "imaps://x", "--imap-oauth", "google"), "--imap-client-id"),
+        (("--relay", "smtp://x", "--relay-user", "u"), "--relay-password-file"),
+    ],
+)
+def test_what_is_missing_is_named_where_nobody_can_be_asked(
+    tmp_path: Path, words: tuple[str, ...], lacks: str
+) -> None:
+    said = command("init", tmp_path / "shop", *words)
+    assert (2, "") == (said.code, said.out)
+    assert all(option in said.err for option in lacks.split(", "))
+    assert not (tmp_path / "shop").exists()
+
+
+def test_on_a_terminal_everything_is_asked_for(tmp_path: Path) -> None:
+    answers = [
+        ("Address that", "nobody"),
+        ("must be", "help@shop.example, sales@shop.example"),
+        ("Where mail comes from", "imap"),
+        ("Server and folder", "imaps://mail.shop.example/INBOX"),
+        ("User there", ""),
+        ("Log in by", "password"),
+        ("Password of the mailbox", "a very secret word"),
+        ("Where mail goes out", "smtp://mail.shop.example:587"),
+        ("User there", "postroom"),
+        ("Password there", "another secret word"),
+        ("Who handles", "Ann Lee <ann@shop.example>, Bo Ek <bo@shop.example>"),
+        ("Time zone", "Europe/Oslo"),
+        ("Language", "nb"),
+        ("Short name", ""),
+    ]
+    shown = on_a_terminal(answers, "init", tmp_path / "shop")
+    assert "secret word" not in shown
+    assert "postroom check --online" in shown
+    shop = Shop(load_config(tmp_path / "shop" / "config.toml"))
+    config = shop.config
+    assert ("shop", "Europe/Oslo", "nb") == (
+        config.instance,
+        config.mailbox[1].time_zone,
+        config.mailbox[0].language,
+    )
+    assert "help@shop.example" == config.imap[0].user
+    assert "another secret word\n" == (tmp_path / "shop" / "relay-password").read_text()
+    assert ["ann", "bo"] == list(load_policy(config.rules).handlers)
+    assert shop.json("check")["ok"]
+
+
+def on_a_terminal(answers: list[tuple[str, str]], *words: object) -> str:
+    """Give a command on a terminal, answer what it asks, and return all that was shown."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        argv(*words), stdin=theirs, stdout=theirs, stderr=theirs, env=clean_env()
+    ) as process:
+        os.close(theirs)
+        shown = ""
+        try:
+            for question, answer in answers:
+                seen = len(shown)
+                # The space comes last: from then on a password is not shown.
+                while not (question in shown[seen:] and shown.endswith(": ")):
+                    assert select.select([ours], [], [], SECONDS)[0], shown
+                    shown += os.read(ours, 4096).decode()
+                os.write(ours, f"{answer}\n".encode())
+            with suppress(OSError):  # Linux says so when the other side is closed
+                while piece := os.read(ours, 4096):
+                    shown += piece.decode()
+        except BaseException:
+            process.kill()
+            raise
+        assert 0 == process.wait(SECONDS), shown
+    os.close(ours)
+    return shown
+
+
+def test_a_folder_that_root_gave_to_a_group_is_readable_for_it(tmp_path: Path) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir(mode=0o750)
+    try:
+        os.chown(folder, -1, 54_321)
+    except PermissionError:
+        return  # only root gives a folder to a strange group
+    assert 0 == command("init", folder, "--data", tmp_path / "lib").code
+    for name in ("secret", "config.toml", "rules/team.toml"):
+        found = (folder / name).stat()
+        assert (54_321, 0o640) == (found.st_gid, stat.S_IMODE(found.st_mode))
+    assert f"{tmp_path}/lib" in (folder / "config.toml").read_text()
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_explain_has_stable_keys_and_pieces_up_to_what_is_due(house: House) -> N
     opened(house)
     said = explained(house)
     assert KEYS.split() == list(said)
-    first, following, deadline = said["clocks"]
+    first, following, deadline, _ = said["clocks"]
     assert CLOCK_KEYS.split() == list(first)
     assert ("running", "4h", "2099-11-24T10:00:00Z") == (
         *(first["state"], first["within"]),

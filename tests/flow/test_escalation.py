@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.houses import (
     LOUD,
+    change_rules,
     clock_of,
     fire,
     mail,
@@ -261,3 +262,62 @@ def test_an_out_of_office_moves_no_clock(house: House) -> None:
 def opened_reply(house: House) -> EmailMessage:
     """Return the automatic reply that Ann has got."""
     return next(one for one in sent(house) if one["Delivered-To"] == "ann@example.net")
+
+
+HANDED = """
+[[priority]]
+name = "medium"
+default = true
+calendar = "always"
+on = {{ owner-changed = "restart" }}
+
+  [[priority.level]]
+  level = 1
+  after = "1h"
+  assign = "{}"
+  template = "note"
+  notify = ["owner", "administrator"]
+
+  [[priority.level]]
+  level = 2
+  after = "1h"
+"""
+GROUP = '[[group]]\nname = "second-line"\nmembers = ["eva", "omar", "kim"]\n'
+
+
+@pytest.mark.parametrize(
+    ("to", "owner"),
+    [
+        ("category", "omar"),  # its turn, and never the present owner's
+        ("group:second-line", "kim"),  # but for the owner: who has fewest, then by name
+        ("kim", "kim"),
+    ],
+)
+def test_a_level_hands_the_request_on_and_that_is_no_event(
+    to: str, owner: str, tmp_path: Path
+) -> None:
+    rules = {"team": LOUD + GROUP, "priorities": HANDED.format(to)}
+    with make_house(tmp_path, rules=rules) as house:
+        opened(house)
+        assert "eva" == row(house, t.request, id=1).owner
+        pass_time(house, hours=1)
+        assert (owner, 1) == (row(house, t.request, id=1).owner, chain(house)[1])
+        [handed] = [one for one in rows(house, t.history, kind="owner") if one.from_value == "eva"]
+        assert "level 1 of medium, due 2026-11-20T13:00:00Z" in handed.because
+        # The reaction to owner-changed is for changes by hand: the chain went on.
+        assert ("running", 1, 2 * HOUR) == chain(house)
+        escalations = rows(house, t.outbox, kind="escalation")
+        assert {"note"} == {one.template for one in escalations}
+        assert () == audit(house.database, house.spool).findings
+
+
+def test_a_request_whose_priority_was_taken_away_counts_by_the_default_one(house: House) -> None:
+    opened(house)
+    house.desk.command(ChangeProperty("priority", "patient"), 1, "eva")
+    kept = PRIORITIES.partition('[[priority]]\nname = "patient"')
+    quiet = kept[2][kept[2].index('[[priority]]\nname = "quiet"') :]
+    house.desk.adopt(change_rules(house, priorities=kept[0] + quiet))
+    told = pass_time(house, hours=5)
+    assert "patient" == row(house, t.request, id=1).priority
+    assert ["first_reply since 2026-11-20T12:00:00Z"] == [to for _, to in history(house, "missed")]
+    assert EVA in told

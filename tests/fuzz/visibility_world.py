@@ -51,13 +51,19 @@ RULES = {
         'assign = "round-robin"\nowner_on_reply = true\nreassign_when_absent = true\n'
         'layout = "letterhead"\nreopen_within = "30d"',
     ).replace('administrator = "omar"', f'administrator = "omar"\nnotify = ["{INSIDE}"]'),
-    "priorities": PRIORITIES,
+    "priorities": PRIORITIES
+    + f"""
+[[priority.level]]
+level = 1
+after = "20m"
+notify = ["contact", "owner", "{INSIDE}"]
+""",
     "routing": ROUTING
     + f"""
 [[rule]]
 name = "rare"
 when = {{ subject = "*urgent*" }}
-then = {{ notify = ["members", "{INSIDE}"], forward_to = ["{INSIDE}"] }}
+then = {{ notify = ["contact", "members", "{INSIDE}"], forward_to = ["{INSIDE}"] }}
 """,
 }
 TRUST = '\n[trust]\nauthserv_id = ["mx.example.com"]\n'

@@ -7,9 +7,8 @@ Every test also proves that there was a conflict: a race that did not happen pro
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from tests.houses import (
     NOON,
     ROUTING,
     accept_hold,
-    another_desk,
     change_rules,
     clock_of,
     fire,
@@ -35,6 +33,7 @@ from tests.houses import (
     send,
     shared_readers,
 )
+from tests.store.racing import NO_BRAKES, WatchedDesk, desk_of, meanwhile
 
 from postroom import failpoints
 from postroom.core.changes import Change, ChangeTags, Close, Postpone
@@ -49,47 +48,6 @@ from postroom.work.desk import ATTEMPTS, Desk, Settled
 
 WAIT = 20  # seconds; only a hanging test gets there
 ANN, BOB = "Ann Berg <ann@example.net>", "Bob Dahl <bob@example.org>"
-NO_BRAKES = """
-[brakes]
-answers_per_address = "off"
-answers_per_day = "off"
-answers_per_domain = "off"
-answers_alike = "off"
-answers_in_all = "off"
-requests_per_address = "off"
-notices_in_all = "off"
-"""
-
-
-class WatchedDesk(Desk):
-    """A desk that remembers why it had to decide again."""
-
-    conflicts: list[str]
-
-    def _until_settled(self, attempt: Callable[[], Settled]) -> Settled:
-        self.conflicts = []
-
-        def watched() -> Settled:
-            try:
-                return attempt()
-            except Conflict as conflict:
-                self.conflicts.append(str(conflict))
-                raise
-
-        return super()._until_settled(watched)
-
-    def settle(self, raw: bytes, house: House) -> Settled:
-        """Settle a mail that never was in a spool."""
-        return self.settle_mail(ripe(house, raw), raw)
-
-
-@contextmanager
-def desk_of(house: House) -> Iterator[WatchedDesk]:
-    plain = another_desk(house)
-    try:
-        yield WatchedDesk(plain.database, plain.site, plain.signer, plain.policy, plain.clock)
-    finally:
-        plain.database.close()
 
 
 @pytest.fixture
@@ -114,16 +72,6 @@ def fast(house: House) -> Iterator[WatchedDesk]:
     """The desk that goes through meanwhile."""
     with desk_of(house) as desk:
         yield desk
-
-
-def meanwhile(act: Callable[[], object]) -> None:
-    """Let something happen when the next decision was made and its transaction has not begun."""
-
-    def stopped() -> None:
-        failpoints.disarm()
-        act()
-
-    failpoints.arm("desk.decided", stopped)
 
 
 def kinds(house: House, request_id: int) -> list[str]:

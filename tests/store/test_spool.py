@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -586,3 +587,60 @@ def test_sqlites_own_bound_counts_as_a_full_disk(spool: Spool) -> None:
     with connections_of(spool, _bound), pytest.raises(DiskFull):
         put(spool, b"x" * 300_000)
     assert put(spool).endswith("-1")
+
+
+def cursor_at(spool: Spool, uid: int, before: tuple[int, int] | None = None) -> Cursor:
+    return Cursor("imap://a@b/INBOX", 7, uid, before=before)
+
+
+def test_a_cursor_moves_only_from_where_it_stands(spool: Spool) -> None:
+    spool.put_all([(ENVELOPE, b"1")], cursor_at(spool, 1)).result(WAIT)
+    spool.put_all([(ENVELOPE, b"2")], cursor_at(spool, 2, before=(7, 1))).result(WAIT)
+    for before in ((7, 1), (8, 2)):  # somebody else fetched these, or the put before this failed
+        with pytest.raises(Unavailable, match="the cursor of imap://a@b/INBOX stands at"):
+            spool.put_all([(ENVELOPE, b"3")], cursor_at(spool, 3, before)).result(WAIT)
+    found = spool.cursor("imap://a@b/INBOX")
+    assert found is not None
+    assert (2, [b"1", b"2"]) == (found.uid, [mail.raw for mail in claim(spool)])
+
+
+def test_uids_are_remembered_until_journalled_and_told(spool: Spool) -> None:
+    source, mails = "imap://a@b/INBOX", [(ENVELOPE, b"1"), (ENVELOPE, b"2"), (ENVELOPE, b"3")]
+    ids = spool.put_all(mails, cursor_at(spool, 6), [4, None, 6]).result(WAIT)
+    assert [] == spool.journalled_uids(source, 7)
+    spool.quarantine(ids[2], "broken").result(WAIT)
+    spool.finish(ids[:2]).result(WAIT)
+    assert [4] == spool.journalled_uids(source, 7)
+    assert [] == spool.journalled_uids(source, 8)
+    spool.forget_uids(source, 7, [4]).result(WAIT)
+    assert (True, []) == (spool.has_fetched(source), spool.journalled_uids(source, 7))
+    spool.forget_other_validities(source, 8).result(WAIT)
+    assert not spool.has_fetched(source)
+
+
+def test_a_file_of_version_1_is_brought_up_to_date_where_it_lies(tmp_path: Path) -> None:
+    with Spool(tmp_path, "mx1") as spool:
+        spool_id = put(spool)
+    with sqlite3.connect(tmp_path / "spool.db") as db:
+        db.execute("UPDATE mail SET envelope = json_remove(envelope, '$[8]', '$[7]')")
+        db.execute("DROP TABLE fetched")
+        db.execute("DROP TABLE cursor")
+        db.execute(
+            "CREATE TABLE cursor (source TEXT PRIMARY KEY, uid_validity INTEGER NOT NULL,"
+            " uid INTEGER NOT NULL) WITHOUT ROWID"
+        )
+        db.execute("INSERT INTO cursor VALUES ('s', 7, 9)")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    with Spool(tmp_path, "mx1") as one, Spool(tmp_path, "mx1") as two:
+        assert Cursor("s", 7, 9) == one.cursor("s") == two.cursor("s")
+        [mail] = claim(one)
+        assert (spool_id, ENVELOPE) == (mail.id, mail.envelope)
+        two.put_all([(ENVELOPE, b"new")], Cursor("s", 7, 10, before=(7, 9)), [10]).result(WAIT)
+        assert one.has_fetched("s")
+
+
+def test_an_envelope_keeps_where_it_was_fetched(spool: Spool) -> None:
+    fetched = replace(ENVELOPE, source="imap://a@b/INBOX;UIDVALIDITY=7/;UID=9", is_import=True)
+    spool.put(fetched, b"x").result(WAIT)
+    assert [fetched] == [mail.envelope for mail in claim(spool)]

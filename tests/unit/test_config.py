@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from tests.fakes.certificates import Authority
 
 from postroom.config import Config, find_config, load_config, load_secrets
 from postroom.core.consistency import check_mailboxes
@@ -116,6 +117,7 @@ def test_what_is_set_reaches_the_decisions(tmp_path: Path) -> None:
         (Endpoint("127.0.0.1", 2525), "127.0.0.1:2525"),
         (Endpoint("::1", 2525), "[::1]:2525"),
         (Endpoint(path="/run/postroom/smtp.sock"), "unix:/run/postroom/smtp.sock"),
+        (Endpoint(name="smtp"), "systemd:smtp"),
     ],
 )
 def test_where_to_listen(tmp_path: Path, endpoint: Endpoint, address: str) -> None:
@@ -168,6 +170,7 @@ def test_no_name_server(tmp_path: Path, server: str) -> None:
 
 TOP = 'instance = "acme"'
 BOX = 'category = "support"'
+LISTEN = '[[listen]]\naddress = "127.0.0.1:25"'
 
 
 @pytest.mark.parametrize(
@@ -200,7 +203,7 @@ BOX = 'category = "support"'
             "database.url: PostgreSQL comes",
         ),
         (BOX, BOX + '\n[database]\nurl = "mysql"', 'database.url: must be "sqlite", not "mysql"'),
-        (BOX, BOX + '\n[[imap]]\nurl = "x"', "imap: IMAP comes in a later version"),
+        (BOX, BOX + '\n[[imap]]\nurl = "x"', "imap[1].mailbox: is required"),
         (
             BOX,
             BOX + '\n[[listen]]\naddress = "25"',
@@ -210,18 +213,54 @@ BOX = 'category = "support"'
         (BOX, BOX + '\n[[listen]]\naddress = "unix:rel"', "must be unix: and a whole path"),
         (
             BOX,
-            BOX + '\n[[listen]]\naddress = "systemd:x"',
-            "socket activation (systemd:NAME) comes",
+            BOX + '\n[[listen]]\naddress = "systemd:"',
+            "must be systemd: and the FileDescriptor",
+        ),
+        (BOX, BOX + '\n[[listen]]\naddress = "systemd:a b"', "must be systemd: and the FileDescr"),
+        (
+            LISTEN,
+            LISTEN + '\nprotocol = "lmtp"',
+            "listen[1].address: LMTP must not be spoken on port",
         ),
         (
-            BOX,
-            BOX + '\n[[listen]]\nprotocol = "lmtp"\naddress = "h:1"',
-            "protocol: LMTP comes in a",
+            LISTEN,
+            LISTEN + '\ntls = "implicit"',
+            'certificate_file: is required with tls = "implicit"',
+        ),
+        (LISTEN, LISTEN + '\ntls = "ssl"', 'tls: must be "none", "starttls" or "implicit"'),
+        (LISTEN, LISTEN + "\nrequire_tls = true", "listen[1].require_tls: needs certificate_file"),
+        (LISTEN, LISTEN + '\nkey_file = "k"', "listen[1].key_file: goes with certificate_file"),
+        (LISTEN, LISTEN + '\ncertificate_file = "gone"', "gone cannot be read: No such file"),
+        (LISTEN, LISTEN + '\ncertificate_file = "secret"', "secret: is not in PEM form"),
+        (
+            LISTEN,
+            LISTEN + '\ncertificate_file = "secret"\ntls = "none"',
+            'listen[1].certificate_file: is not used with tls = "none"',
+        ),
+        (LISTEN, LISTEN + "\nproxy_protocol = true", "listen[1].proxies: is required with proxy_"),
+        (LISTEN, LISTEN + '\nproxies = ["::1"]', "proxies: is not used without proxy_protocol"),
+        (
+            LISTEN,
+            LISTEN + '\nproxies = ["proxy"]\nproxy_protocol = true',
+            "listen[1].proxies[1]: must be a network",
         ),
         (BOX, BOX + '\n[[listen]]\nprotocol = "pop"\naddress = "h:1"', 'protocol: must be "smtp"'),
         (BOX, BOX + '\n[outgoing]\nrelay = "http://h"', "outgoing.relay: must be such as"),
         (BOX, BOX + '\n[outgoing]\nrelay = "smtp://u:p@h"', "user and password_file are keys"),
         (BOX, BOX + '\n[outgoing]\nrelay = "smtp://h:x"', "is not an address of a relay"),
+        (
+            BOX,
+            BOX + '\n[outgoing]\ntls = "maybe"',
+            'tls: must be "opportunistic", "verify" or "none"',
+        ),
+        (
+            BOX,
+            BOX + '\n[outgoing]\ntls = "none"\nrelay = "smtps://h"',
+            'outgoing.tls: must not be "none"',
+        ),
+        (BOX, BOX + '\n[outgoing]\ntls = "none"\nca_file = "c"', "outgoing.ca_file: is not used"),
+        (BOX, BOX + '\n[outgoing]\nca_file = "gone"', "gone cannot be read: No such file"),
+        (BOX, BOX + '\n[outgoing]\nca_file = "secret"', "secret: no certificate"),
         (BOX, BOX + '\n[outgoing]\nuser = "u"', "outgoing: needs both user and password_file"),
         (
             BOX,
@@ -257,7 +296,8 @@ BOX = 'category = "support"'
     ],
 )
 def test_what_is_refused(tmp_path: Path, old: str, new: str, expected: str) -> None:
-    found = problems(tmp_path, SMALLEST.replace(old, new))
+    text = SMALLEST + LISTEN if old is LISTEN else SMALLEST
+    found = problems(tmp_path, text.replace(old, new))
     assert any(expected in line for line in found), "\n".join(found)
 
 
@@ -267,6 +307,31 @@ def test_two_mailboxes_share_neither_name_nor_address(tmp_path: Path) -> None:
     assert name == 'mailbox[2].name: "support" is the name of two mailboxes'
     (address,) = problems(tmp_path, SMALLEST + other.replace('"support"', '"sales"'))
     assert "is already an address of mailbox" in address
+
+
+def test_a_password_that_others_can_read_on_its_way_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("secret")
+    (tmp_path / "password").chmod(0o600)
+    text = SMALLEST + '[outgoing]\nuser = "u"\npassword_file = "password"\ntls = "none"\n'
+    assert load_config(write(tmp_path, text)).warnings == ()
+    (warning,) = load_config(write(tmp_path, text + 'relay = "smtp://mx.example.com"\n')).warnings
+    assert warning == "outgoing.tls: the password goes to mx.example.com in clear"
+
+
+def test_a_certificate_of_a_door(tmp_path: Path) -> None:
+    pair = Authority(tmp_path / "authority").issue("mx")
+    pair.key.chmod(0o644)
+    files = 'certificate_file = "authority/mx.pem"\nkey_file = "authority/mx.key"\n'
+    text = f"{SMALLEST}{LISTEN.replace(':25', ':2525')}\n{files}"
+    config = load_config(write(tmp_path, text))
+    [warning] = config.warnings
+    assert "mx.key can be read by everybody on this machine" in warning
+    assert "starttls" == config.listen[0].tls_mode
+    assert str(config.certificate(config.listen[0])) == str(pair.certificate)
+    other = text.replace("mx.key", "ca.key")
+    [problem] = problems(tmp_path, other)
+    assert problem.startswith("listen[1].certificate_file: ")
+    assert problem.endswith("the key belongs to another certificate")
 
 
 def test_our_own_door_is_no_relay(tmp_path: Path) -> None:
@@ -393,7 +458,7 @@ def test_the_example_has_every_key(tmp_path: Path) -> None:
         tables_below = {
             name
             for name in type(table).model_fields
-            if re.search(rf"^\[+{name}\]", text, re.MULTILINE)
+            if re.search(rf"^(# \[)?\[+{name}\]", text, re.MULTILINE)
         }
         assert set(keys_of(type(table))) <= written | optional | tables_below, path
 
@@ -423,6 +488,11 @@ def test_the_optional_keys_of_the_example_are_legal(tmp_path: Path) -> None:
     text = OPTIONAL.sub(r"\1", EXAMPLE.read_text())
     (tmp_path / "relay-password").write_text("secret")
     (tmp_path / "relay-password").chmod(0o600)
+    authority = Authority(tmp_path / "authority")
+    pair = authority.issue("mx")
+    pair.certificate.rename(tmp_path / "mx.pem")
+    pair.key.rename(tmp_path / "mx.key")
+    authority.file.rename(tmp_path / "relay-ca.pem")
     config = load_config(write(tmp_path, text))
     assert (config.node, config.outgoing.user, config.mailbox[0].priority) == (
         "mail1",

@@ -20,7 +20,17 @@ from postroom.shipped import shipped_texts
 NAMES = [
     *("auto-reply", "answer", "new", "message", "note", "ask", "alert", "escalation", "activated"),
     *("taken-over", "approved", "rejected", "canceled", "command-result", "command-error"),
-    *("held", "held-answer", "lost", "digest", "letterhead", "forward", "undelivered", "notice"),
+    *(
+        "held",
+        "held-answer",
+        "lost",
+        "digest",
+        "delayed",
+        "letterhead",
+        "forward",
+        "undelivered",
+        "notice",
+    ),
     "hook-failed",
 ]
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from tests.fakes.certificates import Authority, Pair
 from tests.wire.live_door import Client, LiveDoor, Open, make_site
 
-from postroom.core.settings import LimitsTable
+from postroom.activation import Passed
+from postroom.certificates import Certificate
+from postroom.core.settings import LimitsTable, TlsMode
 from postroom.core.site import Site
+from postroom.intake.listener import Listener
 from postroom.spool import Spool
 
 
@@ -44,9 +48,10 @@ def open_door(spool: Spool) -> Iterator[Open]:
     doors: list[LiveDoor] = []
 
     def open_one(
-        addresses: list[str] | None = None,
+        listeners: Sequence[str | Listener] | None = None,
         site: Site | None = None,
         spool: Spool = spool,
+        passed: Passed | None = None,
         **limits: Any,
     ) -> LiveDoor:
         assert limits.keys() <= LimitsTable.model_fields.keys()
@@ -54,7 +59,8 @@ def open_door(spool: Spool) -> Iterator[Open]:
             spool,
             LimitsTable().model_copy(update={"disk_reserve": 0, **limits}),
             site or make_site(),
-            addresses or ["127.0.0.1:0"],
+            listeners or ["127.0.0.1:0"],
+            passed,
         )
         doors.append(door)
         return door
@@ -68,4 +74,35 @@ def open_door(spool: Spool) -> Iterator[Open]:
 def client(open_door: Open) -> Iterator[Client]:
     """A client that has said EHLO, at a door with the usual limits."""
     with open_door().client() as connected:
+        yield connected.greet()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def pair(authority: Authority) -> Pair:
+    return authority.issue("mx")
+
+
+@pytest.fixture(params=["smtp", "starttls", "implicit", "lmtp", "lmtp with starttls"])
+def any_client(
+    request: pytest.FixtureRequest, open_door: Open, authority: Authority, pair: Pair
+) -> Iterator[Client]:
+    """The same on each way into the door: what holds for a mail holds on all of them."""
+    way = request.param
+    tls: TlsMode = "starttls" if "starttls" in way else "implicit" if way == "implicit" else "none"
+    listener = Listener(
+        "127.0.0.1:0",
+        protocol="lmtp" if "lmtp" in way else "smtp",
+        tls=tls,
+        certificate=None if tls == "none" else Certificate(pair.certificate, pair.key),
+    )
+    with open_door([listener]).client(
+        tls=authority.context(),
+        hello="LHLO" if "lmtp" in way else "EHLO",
+        is_implicit=tls == "implicit",
+    ) as connected:
         yield connected.greet()

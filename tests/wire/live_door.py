@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Self
 
+from postroom.activation import Passed
 from postroom.core.settings import LimitsTable
 from postroom.core.site import Brakes, Budget, Mailbox, Site
+from postroom.intake.listener import Listener
 from postroom.intake.smtp import SmtpDoor
 from postroom.spool import Spool
 
@@ -32,9 +35,21 @@ def make_site(**changes: Any) -> Site:
 
 
 class Client:
-    """One connection; `say` sends lines and returns the last reply's first line."""
+    """One connection; `say` sends lines and returns one whole reply.
 
-    def __init__(self, address: str, source: str | None = None) -> None:
+    `tls` is what an encrypted connection is verified with, from its first octet or, once STARTTLS
+    is offered, by `greet`.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        source: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        hello: str = "EHLO",
+        is_implicit: bool = False,
+    ) -> None:
+        self._tls, self._hello = tls, hello
         if address.startswith("unix:"):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(TIMEOUT)
@@ -44,6 +59,14 @@ class Client:
             self.socket = socket.create_connection(
                 (host.strip("[]"), int(port)), TIMEOUT, (source, 0) if source else None
             )
+        if is_implicit:
+            self.encrypt()
+        self._file = self.socket.makefile("rb")
+
+    def encrypt(self) -> None:
+        """Shake hands."""
+        assert self._tls is not None
+        self.socket = self._tls.wrap_socket(self.socket, server_hostname="localhost")
         self._file = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:
@@ -74,7 +97,14 @@ class Client:
 
     def greet(self) -> Self:
         assert self.reply().startswith("220 ")
-        assert self.say("EHLO client.example.net").startswith("250-")
+        said = self.say(f"{self._hello} client.example.net")
+        assert said.startswith("250-")
+        if "250-STARTTLS" in said:
+            assert self.say("STARTTLS")[:9] == "220 2.0.0"
+            self.encrypt()
+            said = self.say(f"{self._hello} client.example.net")
+            assert said.startswith("250-")
+            assert "STARTTLS" not in said
         return self
 
     def start_mail(self, *recipients: str, sender: str = "<ann@example.net>") -> Self:
@@ -99,7 +129,8 @@ class LiveDoor:
         spool: Spool,
         limits: LimitsTable,
         site: Site,
-        addresses: list[str],
+        listeners: Sequence[str | Listener],
+        passed: Passed | None = None,
     ) -> None:
         self.spool = spool
         self._loop = asyncio.new_event_loop()
@@ -108,7 +139,8 @@ class LiveDoor:
         self.door = SmtpDoor(site, spool, "mx.example.com", limits)
         self._is_stopped = self._is_closed = False
         try:
-            self.call(self.door.start(addresses))
+            opened = [Listener(one) if isinstance(one, str) else one for one in listeners]
+            self.call(self.door.start(opened, passed))
         except BaseException:
             self.close()
             raise
@@ -130,8 +162,8 @@ class LiveDoor:
         self._thread.join()
         self._loop.close()
 
-    def client(self, number: int = 0, source: str | None = None) -> Client:
-        return Client(self.door.addresses[number], source)
+    def client(self, number: int = 0, source: str | None = None, **way: Any) -> Client:
+        return Client(self.door.addresses[number], source, **way)
 
 
 Open = Callable[..., LiveDoor]

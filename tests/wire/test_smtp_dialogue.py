@@ -161,14 +161,14 @@ def test_an_endless_helo_name_is_kept_up_to_255_characters(client: Client, spool
     assert mail.envelope.options == {"HELO": "x" * 255}
 
 
-def test_mails_follow_each_other_on_one_connection(client: Client, spool: Spool) -> None:
-    answers = [client.give(MAIL) for _ in range(3)]
+def test_mails_follow_each_other_on_one_connection(any_client: Client, spool: Spool) -> None:
+    answers = [any_client.give(MAIL) for _ in range(3)]
     assert [answer.rpartition("-")[2] for answer in answers] == ["1", "2", "3"]
     assert len(spool.list()) == 3
 
 
-def test_the_null_sender_is_an_empty_one(client: Client, spool: Spool) -> None:
-    client.give(MAIL, sender="<>")
+def test_the_null_sender_is_an_empty_one(any_client: Client, spool: Spool) -> None:
+    any_client.give(MAIL, sender="<>")
     assert spool.list()[0].envelope.sender == ""
 
 
@@ -224,19 +224,21 @@ def test_internationalised_addresses(client: Client, spool: Spool) -> None:
     ],
     ids=range(9),
 )
-def test_transparency_dots(stuffed: bytes, expected: bytes, client: Client, spool: Spool) -> None:
-    assert client.give(stuffed).startswith("250 2.0.0")
+def test_transparency_dots(
+    stuffed: bytes, expected: bytes, any_client: Client, spool: Spool
+) -> None:
+    assert any_client.give(stuffed).startswith("250 2.0.0")
     assert spool.claim(1, 1)[0].raw == expected
 
 
-def test_the_end_may_arrive_in_any_pieces(client: Client, spool: Spool) -> None:
+def test_the_end_may_arrive_in_any_pieces(any_client: Client, spool: Spool) -> None:
     for cut in range(1, 8):
-        client.start_mail()
+        any_client.start_mail()
         octets = b"Hello\r\n.\r\n"
         for piece in (octets[:-cut], octets[-cut:]):
-            client.send(piece)
-            client.socket.setsockopt(6, 1, 1)  # TCP_NODELAY: pieces travel alone
-        assert client.reply().startswith("250 2.0.0")
+            any_client.send(piece)
+            any_client.socket.setsockopt(6, 1, 1)  # TCP_NODELAY: pieces travel alone
+        assert any_client.reply().startswith("250 2.0.0")
     assert {spool.export(entry.id) for entry in spool.list()} == {b"Hello\r\n"}
 
 

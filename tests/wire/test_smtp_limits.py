@@ -35,14 +35,14 @@ SMUGGLERS = {
 
 @pytest.mark.parametrize("name", SMUGGLERS)
 def test_a_bare_cr_or_lf_never_ends_a_mail_and_never_gets_in(
-    name: str, client: Client, spool: Spool
+    name: str, any_client: Client, spool: Spool
 ) -> None:
     inner = b"MAIL FROM:<boss@example.com>\r\nRCPT TO:<sales@example.com>\r\nDATA\r\n" + MAIL
-    answer = client.give(MAIL + SMUGGLERS[name] + inner)
+    answer = any_client.give(MAIL + SMUGGLERS[name] + inner)
     assert answer.startswith("550 5.5.2")
-    assert client.say("NOOP") == "250 2.0.0 Ok"
+    assert any_client.say("NOOP") == "250 2.0.0 Ok"
     assert spool.list() == []
-    assert client.give(MAIL).startswith("250 2.0.0")
+    assert any_client.give(MAIL).startswith("250 2.0.0")
 
 
 def test_declared_size_is_refused_at_once(open_door: Open) -> None:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 # postroom.house has it too, but takes a second to import.
 DATABASE_FILE = "postroom.db"
 
@@ -34,6 +36,14 @@ def read_config(path: Path | None) -> Config:
     from postroom.config import find_config, load_config
 
     return load_config(find_config(path))
+
+
+def with_rules(config: Config, folder: Path) -> Config:
+    """Return the config with the rules of another folder."""
+    if not folder.is_dir():
+        raise typer.BadParameter(f"--rules: {folder} is not a folder")
+    paths = config.paths.model_copy(update={"rules": str(folder.resolve())})
+    return config.model_copy(update={"paths": paths})
 
 
 @contextmanager
@@ -111,6 +121,21 @@ def actor_named(policy: Policy, by: str | None) -> str:
     from postroom.core.tasks import CLI, handler_named
 
     return CLI if by is None else handler_named(policy, by).name
+
+
+@contextmanager
+def open_as(path: Path | None, by: str | None) -> Iterator[tuple[Database, str]]:
+    """Open the database, and find out who acts."""
+    from postroom.core.tasks import CLI
+
+    quiet_logs()
+    config = read_config(path)
+    with open_store(config) as database:
+        actor = CLI
+        if by is not None:  # else the rules may be as they are
+            with database.read() as connection:
+                actor = actor_named(current_policy(config, connection), by)
+        yield database, actor
 
 
 def quiet_logs() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from postroom.config import Config, find_config, load_config
 from postroom.core.model import Policy
-from postroom.errors import ConfigError, Problem
-from postroom.house import load_checked_policy
+from postroom.core.vanished import vanished
+from postroom.errors import ConfigError, PostroomError, Problem
+from postroom.house import DATABASE_FILE, load_checked_policy
 from postroom.policy.loader import load_policy
+from postroom.store import reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ def check_all(path: Path | None) -> Checked:
         config = load_config(file)
     except ConfigError as error:
         return Checked((*error.problems, *_rules_beside(file)))
-    problems = list(_folders(config))
+    problems, warnings = list(_folders(config)), config.warnings
     found = {"mailboxes": len(config.mailbox), "listeners": len(config.listen)}
     try:
         policy = load_checked_policy(config)
@@ -38,7 +41,49 @@ def check_all(path: Path | None) -> Checked:
         problems += error.problems
     else:
         found |= _count(policy)
-    return Checked(tuple(problems), config.warnings, found)
+        concerned = concerned_by(policy, config)
+        found |= concerned.found
+        warnings += concerned.warnings
+    return Checked(tuple(problems), warnings, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Concerned:
+    """What open requests have to say about rules that are not at work yet."""
+
+    warnings: tuple[str, ...] = ()
+    found: Mapping[str, int] = field(default_factory=dict)
+
+
+def concerned_by(policy: Policy, config: Config) -> _Concerned:
+    """Look what a reload would do to open requests; without a database to nothing."""
+    from postroom.cli.differing import Counts, looked_at
+    from postroom.store import following
+    from postroom.store.migrate import open_database
+    from postroom.work.retiming import follow_already
+
+    file = config.data / DATABASE_FILE
+    try:
+        if not file.is_file() or not file.stat().st_size:
+            return _Concerned()
+        database = open_database(file)
+    except (PostroomError, OSError) as error:
+        return _Concerned((f"open requests are not looked at: {error}",))
+    with closing(database):
+        with database.read() as connection:
+            is_new = reads.active_policy(connection) not in (None, policy.version)
+            gone = tuple(map(str, vanished(following.names_in_use(connection), policy)))
+            count = following.count_open(connection)
+        counts = Counts()
+        if is_new and not follow_already(database, policy):
+            for portion in looked_at(database, policy, count):
+                counts.add(portion)
+    said = (
+        f"a reload gives {counts.concerned} of {count} open requests other times, and of"
+        f" {counts.at_once} something acts at once: `postroom policy diff` shows which"
+    )
+    found = {"open requests": count, "of them with other times": counts.concerned}
+    return _Concerned((*gone, said) if counts.concerned else gone, found)
 
 
 def _rules_beside(file: Path) -> tuple[Problem, ...]:

@@ -14,8 +14,8 @@ from postroom.core.units import write_duration
 
 if TYPE_CHECKING:
     from postroom.core.accounting import Spent, Times
-    from postroom.core.explanation import Explanation, Piece, ToldChain, ToldClock
     from postroom.core.model import Policy
+    from postroom.core.told import Explanation, Piece, ToldChain, ToldClock
     from postroom.store.views import WholeRequest
 
 _TIMES = ("queue", "internal", "external", "reply", "close")
@@ -108,7 +108,7 @@ def _print_clock(told: ToldClock, zone: str) -> None:
     if told.since is not None:
         passed = write_duration(told.passed or 0)
         words.append(f"{told.within} since {show_moment(told.since, zone)}, {passed} have passed")
-    print(f"\n{told.name.value}: {cell(_joined(words, told.due_at, zone))}")
+    print(f"\n{told.name}: {cell(_joined(words, told.due_at, zone))}")
     _print_pieces(told.segments, zone)
 
 

@@ -47,15 +47,37 @@ def run(
     app.run(read_config(config), only.value if only is not None else None)
 
 
-def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def check(
+    online: Annotated[
+        bool, typer.Option("--online", help="Try IMAP, relay, DNS and sub-addressing, too.")
+    ] = False,
+    wait: Annotated[
+        int, typer.Option(metavar="SECONDS", min=1, max=3600, help="For a mail to ourselves.")
+    ] = 60,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Check config, rules, their examples, templates, keys and folders; change nothing.
 
     Prints all problems at once, each with file and key path. Exit code 78 if there are any.
+
+    With --online, then: room on the disk, certificates; MX, SPF and DMARC of your domains; a log-in
+    at each IMAP server; the relay, up to the point where it would take a mail; and, while the
+    daemon runs, a mail to a sub-address of each mailbox, which must come back (it is ignored). Says
+    what it saw and what to mend. Exit code 1 if something failed.
     """
     from postroom.cli.checking import check_all
 
     quiet_logs()
     checked = check_all(config)
+    if online and not checked.problems:
+        from postroom.cli.online import check_online
+
+        for warning in checked.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        if not check_online(read_config(config), wait, as_json=as_json):
+            raise typer.Exit(1)
+        return
     if as_json:
         print_json(
             {
@@ -101,17 +123,32 @@ def demo(
     raise typer.Exit(story.demo(once=once, rules=rules))
 
 
-def audit(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def audit(
+    imap: Annotated[
+        bool, typer.Option("--imap", help="Ask the IMAP servers, too, whether all was fetched.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Prove that no mail is lost: each number given to a mail is in the spool or the journal.
 
-    Exit code 1 when something is missing or does not fit together. Rules are not looked at.
+    With --imap: each mail that still lies in a folder was fetched, once. Exit code 1 when
+    something is missing or does not fit together. Rules are not looked at.
     """
+    from postroom.work.audit import AuditReport
     from postroom.work.audit import audit as look
 
     quiet_logs()
     settings = read_config(config)
     with open_store(settings) as database, open_spool(settings) as spool:
         report = look(database, spool)
+        if imap:
+            from postroom.cli.reconciling import compare_all
+
+            for source, count, findings in compare_all(settings, database, spool):
+                report = AuditReport(
+                    {**report.checked, source: count}, (*report.findings, *findings)
+                )
     if as_json:
         print_json({"ok": report.ok, "checked": report.checked, "findings": report.findings})
     else:

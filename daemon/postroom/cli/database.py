@@ -7,13 +7,18 @@ import typer
 from postroom.cli.access import DATABASE_FILE, quiet_logs, read_config
 from postroom.cli.options import ConfigOption, JsonOption
 from postroom.cli.tables import print_json
+from postroom.errors import StaleSchema
 
 app = typer.Typer(no_args_is_help=True, help="The age of the database.")
 
 
 @app.command()
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Say which schema the database has and which one this Postroom needs; 1 if they differ."""
+    """Say which schema the database has and which one this Postroom needs; 1 if they differ.
+
+    An older one: `postroom db upgrade`. A newer one: the Postroom that made it must be installed
+    again, or a backup from before the upgrade restored; nothing is ever made older.
+    """
     from postroom.store.db import Database
     from postroom.store.migrate import HEAD, current
 
@@ -31,9 +36,10 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print_json({"found": found, "wanted": HEAD, "is_current": found == HEAD, "file": str(file)})
     elif found == "none":
         print(f"{file}: not there yet; `postroom run` makes it")
+    elif found == HEAD:
+        print(f"{file}: schema {found}, is current")
     else:
-        needs = f"this Postroom needs {HEAD}: `postroom db upgrade`"
-        print(f"{file}: schema {found}, {'is current' if found == HEAD else needs}")
+        print(f"{file}: {StaleSchema(found, HEAD)}")
     if found not in (HEAD, "none"):
         raise typer.Exit(1)
 
@@ -42,9 +48,11 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def upgrade(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Bring the database to the schema of this Postroom, in one transaction; stop the daemon first.
 
-    Mail is accepted meanwhile if `postroom run --only doors` runs. Make a backup before.
+    There is no way back but a backup: `postroom backup DIR` before. Mail is accepted meanwhile if
+    `postroom run --only doors` runs.
     """
     from postroom.house import WORK, hold_folder
+    from postroom.ownership import belong_to_folder
     from postroom.store.db import Database
     from postroom.store.migrate import HEAD
     from postroom.store.migrate import upgrade as bring
@@ -52,7 +60,10 @@ def upgrade(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     quiet_logs()
     settings = read_config(config)
     with hold_folder(settings, (WORK,)):
-        database = Database(settings.data / DATABASE_FILE)
+        file = settings.data / DATABASE_FILE
+        file.touch(mode=0o600)
+        belong_to_folder(file)
+        database = Database(file)
         try:
             stood = bring(database)
         finally:

@@ -18,7 +18,10 @@ from postroom.cli import (
     daemon,
     database,
     handling,
+    hooks,
+    imap,
     journal,
+    keeping,
     mail,
     outbox,
     policy,
@@ -62,7 +65,10 @@ def _postroom(
     """
 
 
-_COMMANDS = (daemon.run, daemon.check, setup.init, daemon.demo, daemon.audit)
+_COMMANDS = (
+    *(daemon.run, daemon.check, setup.init, daemon.demo, daemon.audit),
+    *(keeping.backup, keeping.restore),
+)
 _GROUPS = {
     "mail": mail.app,
     "request": handling.app,
@@ -70,8 +76,10 @@ _GROUPS = {
     "hold": journal.hold_app,
     "outbox": outbox.outbox_app,
     "timers": outbox.timers_app,
+    "hooks": hooks.app,
     "spool": spool.app,
     "policy": policy.app,
+    "imap": imap.app,
     "db": database.app,
 }
 

@@ -1,15 +1,24 @@
-"""outbox list, show, retry and cancel; timers list: what will happen by itself."""
+"""outbox list, show, retry, cancel, pause, resume; timers list: what will happen by itself."""
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from postroom.cli.access import actor_named, current_policy, open_store, quiet_logs, read_config
+from postroom.cli.access import open_as, open_store, read_config
 from postroom.cli.options import AsOption, ConfigOption, JsonOption
-from postroom.cli.tables import only, plain, print_json, print_properties, print_table
+from postroom.cli.tables import (
+    cell,
+    clean,
+    only,
+    plain,
+    print_json,
+    print_properties,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from postroom.store.pause import Pause
     from postroom.store.queue import OutboxEntry
 
 outbox_app = typer.Typer(no_args_is_help=True, help="Mail to be sent, and what became of it.")
@@ -62,11 +72,14 @@ def list_(
     \b
       postroom outbox list --state waiting --state uncertain
     """
-    from postroom.store import queue
+    from postroom.store import pause, queue
 
     wanted = [item.value for item in state or ()]
     with open_store(read_config(config)) as database, database.read() as connection:
         entries = queue.entries(connection, wanted)
+        found = pause.pause_of(connection)
+    if found is not None:
+        _say_paused(found)
     if as_json:
         print_json([only(entry, KEYS) for entry in entries])
         return
@@ -114,6 +127,69 @@ def cancel(
     _wish(queue.cancel, delivery_id, by, config, as_json=as_json)
 
 
+@outbox_app.command("pause")
+def pause_outbox(
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why, for whoever finds it so.")
+    ] = "paused by hand",
+    by: AsOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send nothing until `outbox resume`: mail is taken in and worked on, what goes out waits.
+
+    It outlives restarts. What the daemon had in hand at this moment is still sent.
+    """
+    from postroom import clock
+    from postroom.store import pause
+
+    with open_as(config, by) as (database, actor):
+        found = database.write(lambda c: pause.begin(c, clock.now(), actor, reason))
+    if as_json:
+        print_json({"paused": True, "since": found.since, "by": found.actor, "why": found.why})
+    else:
+        _say_paused(found)
+
+
+@outbox_app.command()
+def resume(
+    cancel_waiting: Annotated[
+        bool,
+        typer.Option(
+            "--cancel-waiting",
+            help="Cancel what was in the outbox when it was paused; send what came since.",
+        ),
+    ] = False,
+    by: AsOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a paused outbox go on and send what waits.
+
+    After `postroom restore` mail may wait that was sent already, after the backup was made:
+
+    \b
+      postroom outbox list --state waiting --state uncertain
+      postroom outbox cancel ID            one that was sent
+      postroom outbox resume               send the others
+
+    `uncertain` ones stay until somebody says retry or cancel.
+    """
+    from postroom import clock
+    from postroom.store import pause
+
+    with open_as(config, by) as (database, actor):
+        cancelled = database.write(
+            lambda c: pause.end(c, clock.now(), actor, cancels=cancel_waiting)
+        )
+        with database.read() as connection:
+            waiting = pause.waiting(connection)
+    if as_json:
+        print_json({"paused": False, "cancelled": cancelled, "waiting": waiting})
+    else:
+        print(f"the outbox goes on: {cancelled} cancelled, {waiting} to be sent")
+
+
 @timers_app.command("list")
 def list_timers(
     state: Annotated[TimerState | None, typer.Option(help="Of this state only.")] = None,
@@ -126,7 +202,9 @@ def list_timers(
     clock        a clock of a request is missed, or a warning of it is due
     level        the next level of its escalation chain
     activate     a postponed request wakes
+    close        a request closes by itself: the customer has been silent for `close_after`
     undelivered  somebody hears that an answer did not arrive
+    digest       a handler's daily mail
     hold         a held mail opens by itself
     accept, refuse  a held mail is let in or turned away, as somebody asked by mail
 
@@ -153,16 +231,9 @@ def _wish(
     as_json: bool,
 ) -> None:
     from postroom import clock
-    from postroom.core.tasks import CLI
     from postroom.store import queue
 
-    quiet_logs()
-    settings = read_config(config)
-    with open_store(settings) as database:
-        actor = CLI
-        if by is not None:  # else the rules may be as they are
-            with database.read() as connection:
-                actor = actor_named(current_policy(settings, connection), by)
+    with open_as(config, by) as (database, actor):
         database.write(lambda c: wish(c, delivery_id, clock.now(), actor))
         with database.read() as connection:
             entry = queue.entry(connection, delivery_id)
@@ -170,6 +241,11 @@ def _wish(
         _print(entry, as_json=True)
     else:
         print(f"delivery {entry.id} to {entry.recipient}: {entry.state}")
+
+
+def _say_paused(pause: Pause) -> None:
+    words = f"the outbox is paused since {cell(pause.since)} by {pause.actor} ({pause.why})"
+    print(f"{clean(words)}: `postroom outbox resume`", file=sys.stderr)
 
 
 def _print(entry: OutboxEntry, *, as_json: bool) -> None:

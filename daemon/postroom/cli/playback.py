@@ -139,4 +139,6 @@ def _message(whole: WholeRequest | None, entry: JournalEntry) -> MessageView | N
 def text_of(mail: EmailMessage) -> str:
     """Return the plain text of a mail that left."""
     part = mail.get_body(("plain",))
-    return str(part.get_content()) if part is not None else ""
+    if part is None or part.get_payload() is None:  # it has not left
+        return ""
+    return str(part.get_content())

@@ -1,7 +1,8 @@
-"""policy show, versions, explain: rules that decide or once did, and why a request is as it is."""
+"""policy: the rules that decide or once did, what other ones would change, why a request is so."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -62,9 +63,10 @@ def explain(
     """Say why a request is as it is, and what will happen to it when.
 
     Prints where owner, category, priority, status and type come from; each clock (first_reply,
-    next_reply, deadline) and the escalation chain, piece by piece up to the moment that is due:
-    counted, paused (and why) or closed (and why); then the warnings and levels to come. A clock
-    that does not run says why. For people in the time zone of the calendar, as JSON in UTC.
+    next_reply, deadline), the automatic close (close_after) and the escalation chain, piece by
+    piece up to the moment that is due: counted, paused (and why) or closed (and why); then the
+    warnings and levels to come. A clock that does not run says why. For people in the time zone of
+    the calendar, as JSON in UTC.
 
     \b
       postroom policy explain 12
@@ -73,6 +75,35 @@ def explain(
     from postroom.cli import clocks
 
     clocks.explain(request_id, config, as_json=as_json)
+
+
+@app.command()
+def diff(
+    rules: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", show_default=False, help="Else the rules of the config."),
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Print every request, however many there are.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a reload would change: in the policy, and for each open request. Changes nothing.
+
+    \b
+      postroom policy diff
+      postroom policy diff --rules rules.new --all
+
+    Compares the files as they are now with the policy that is active: each key that was added,
+    removed or changed; what open requests name and the new rules do not; and of each open request
+    the clocks, the next level and the automatic close whose moment would be another one. "acts at
+    once" is what would be overdue the moment it is applied. Exit code 78 if the new rules have
+    mistakes.
+    """
+    from postroom.cli import differing
+
+    differing.diff(rules, config, shows_all=all_, as_json=as_json)
 
 
 @app.command()

@@ -210,7 +210,7 @@ def record_of(whole: WholeRequest, times: Times | None) -> dict[str, Any]:
     record["messages"] = [only(message, MESSAGE_KEYS) for message in whole.messages]
     keys = (
         "history participants links mailbox mailboxes extracted auto_reply merged_into"
-        " owner_read_at handler_read_at customer_read_at"
+        " owner_read_at handler_read_at customer_read_at closes_at"
     )
     return record | only(whole, keys) | {"times": plain(times)}
 
@@ -239,6 +239,7 @@ def print_request(whole: WholeRequest, times: Times | None) -> None:
             ("first reply due", request.first_reply_due_at),
             ("next reply due", request.next_reply_due_at),
             ("deadline", request.deadline_at),
+            ("closes by itself", whole.closes_at),
             ("escalation level", request.escalation_level or None),
             *rows_of_times(times),
             ("merged into", whole.merged_into),

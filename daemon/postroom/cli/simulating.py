@@ -18,7 +18,6 @@ from postroom.core.units import nearest, parse_duration, show
 
 if TYPE_CHECKING:
     from postroom.cli.charting import Day
-    from postroom.config import Config
     from postroom.core.model import Calendar, Policy
     from postroom.work.simulation import Event, Happening, Heard, Scenario, Simulated
 
@@ -96,14 +95,14 @@ def simulate(
     owner NAME, priority NAME, category PATH, status NAME; times after "+" pass from --at on.
     """
     from postroom.cli import charting
-    from postroom.cli.access import quiet_logs, read_config
+    from postroom.cli.access import quiet_logs, read_config, with_rules
     from postroom.house import load_checked_policy
     from postroom.work import simulation
 
     quiet_logs()
     settings = read_config(config)
     if rules is not None:
-        settings = _with_rules(settings, rules)
+        settings = with_rules(settings, rules)
     policy = load_checked_policy(settings)
     site = settings.site()
     _check_names(policy, priority, category, owner)
@@ -125,13 +124,6 @@ def simulate(
 
 
 # ---- what was asked for
-
-
-def _with_rules(config: Config, folder: Path) -> Config:
-    if not folder.is_dir():
-        raise typer.BadParameter(f"--rules: {folder} is not a folder")
-    paths = config.paths.model_copy(update={"rules": str(folder.resolve())})
-    return config.model_copy(update={"paths": paths})
 
 
 def _check_names(policy: Policy, priority: str, category: str | None, owner: str | None) -> None:

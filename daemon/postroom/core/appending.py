@@ -30,7 +30,16 @@ from postroom.core.judging import Case
 from postroom.core.lifecycle import status_after_customer
 from postroom.core.model import Direction, Handler, Outcome, Phase, Visibility
 from postroom.core.notices import Scene
-from postroom.core.opening import forwarded, ids_of, learn_sender, message_of, telling_of_mail
+from postroom.core.opening import (
+    auto_reply,
+    forwarded,
+    ids_of,
+    judge_reply,
+    learn_sender,
+    message_of,
+    telling_of_mail,
+)
+from postroom.core.replies import CONTACT, ReplyVerdict
 from postroom.core.tasks import Task
 from postroom.core.threads import Joining, ThreadReason
 from postroom.mail.message import Origin
@@ -56,10 +65,13 @@ def append_mail(case: Case) -> Decision:
     message = message_of(
         case, request, visibility, direction, handler.name if handler is not None else None
     )
+    is_heard = is_person and not is_internal
+    reply = judge_reply(case) if is_heard and _is_named(case, request) else None
     effects: list[Effect] = [
         *(learn_sender(arrival, facts) if handler is None else ()),
         message,
         KnowIds(request.id, ids_of(arrival, facts, request.id)),
+        *(_acknowledged(case, request, reply) if reply is not None else ()),
     ]
     if case.is_held:
         effects.append(EndHold("accepted"))
@@ -69,7 +81,7 @@ def append_mail(case: Case) -> Decision:
             effects.append(AddParticipant(request.id, arrival.sender, "cc", "accepted by hand"))
     if is_person and case.thread.is_inside:
         effects.extend(exposed(case))
-    if is_person and not is_internal:
+    if is_heard:
         effects.extend(_touch(case, request))
         effects.extend(participants.from_mail(case, request))
     if case.origin is not Origin.AUTO_REPLY and not case.thread.is_inside:
@@ -85,7 +97,25 @@ def append_mail(case: Case) -> Decision:
         request=request,
         actor=arrival.by or message.author.handler or "",
         visibility=visibility.value,
+        **({"auto_reply": reply.reason} if reply is not None else {}),
     )
+
+
+def _is_named(case: Case, request: RequestFact) -> bool:
+    """Whether a rule wants to tell the contact of his own mail: that it has arrived."""
+    requester = request.requester
+    is_his = requester is not None and case.arrival.sender.lower() in requester.addresses
+    return is_his and CONTACT in case.actions.notify
+
+
+def _acknowledged(case: Case, request: RequestFact, reply: ReplyVerdict) -> Iterable[Effect]:
+    """Say to the contact that his mail has arrived; not again and again, by the brakes."""
+    if reply.template is None:
+        return
+    about = {**letters.of_nothing(request.subject), "category": request.category}
+    letter = auto_reply(case, reply, about, request.language)
+    yield from reply.spent
+    yield replace(letter, request=request.id, kind="notice")
 
 
 def _is_machines_word(case: Case) -> bool:

@@ -28,6 +28,8 @@ NEWS_KEY = "notice-all"
 # What the administrators are told of the site, such as that a brake has closed.
 ALERT_KEYS = ("alert:flood", "alert:held", "alert:lost")
 _ALERTS = Budget(1, timedelta(hours=1))
+# Not of time: one token, taken when trouble is told of and given back when it is over.
+ALARM_KEY = "alarm:"
 # A handler is told that his mail was not what it should be. An out-of-office without any mark
 # would come back for each of these, for ever: as with automatic answers, the third is the last.
 _LOST_KEY = "lost-address:"
@@ -89,6 +91,10 @@ class Braked:
 
     spent: tuple[SpendBrake, ...] = ()
     by: str | None = None
+
+
+# Why a mail is held that is one too many.
+TOO_MANY = "more new requests from this address than the intake brake lets through"
 
 
 def brake_request(address: str, brakes: Brakes, facts: Facts, now: datetime) -> Braked:

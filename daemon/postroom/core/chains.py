@@ -45,13 +45,16 @@ class Chain:
     """Where a chain stands.
 
     `level` is the last one done, 0 for none. `due_at` is the nominal moment of the next one while
-    it runs; `remaining` the seconds that were left when it was stopped.
+    it runs; `since` the moment from which the wait for it counts (None: nobody knows any more).
+    `remaining` are the seconds that were left when it was stopped; while it runs, those that it had
+    left at `since` (None: the whole time of the level).
     """
 
     state: ChainState = ChainState.NONE
     level: int = 0
     due_at: datetime | None = None
     remaining: int | None = None
+    since: datetime | None = None
 
     def __str__(self) -> str:
         """Say it for the history."""
@@ -74,6 +77,8 @@ def react(chain: Chain, event: Event, priority: Priority, policy: Policy, now: d
             return _carried_over(chain, priority, policy, now)
         case "continue":
             return _resume(chain, priority, policy, now)
+    if event is Event.PRIORITY_CHANGED:  # the wait is one of the priority before
+        return replace(chain, since=None)
     return chain
 
 
@@ -92,8 +97,30 @@ def start(chain: Chain, since: datetime, priority: Priority, policy: Policy) -> 
         return Chain(ChainState.NONE, chain.level)
     due = due_at(since, following.after, clock_of(priority, policy))
     # A calendar that does not open for ten years: nothing to wait for.
-    state = ChainState.RUNNING if due is not None else ChainState.NONE
-    return Chain(state, chain.level, due)
+    if due is None:
+        return Chain(ChainState.NONE, chain.level)
+    return Chain(ChainState.RUNNING, chain.level, due, since=since)
+
+
+def rewaited(chain: Chain, priority: Priority, policy: Policy, now: datetime) -> Chain:
+    """Return a chain under rules that may have changed; under the same ones it is the same.
+
+    The level reached stays. The wait for the next one counts as if the rules had always been so,
+    but what would have been due before now is due now: one change of the rules, one level. A chain
+    that does not run stays as it is, and a wait whose beginning is not known keeps its moment.
+    """
+    if chain.state is not ChainState.RUNNING or chain.due_at is None or chain.since is None:
+        return chain
+    following = next_level(priority, chain.level)
+    if following is None:
+        return Chain(ChainState.NONE, chain.level)
+    wait = following.after if chain.remaining is None else Span(seconds=chain.remaining)
+    due = due_at(chain.since, wait, clock_of(priority, policy))
+    if due is None:
+        return Chain(ChainState.NONE, chain.level)
+    if due <= now and chain.due_at <= now:
+        return chain  # about to act, or put to that moment by an earlier change
+    return replace(chain, due_at=max(due, now))
 
 
 def next_level(priority: Priority, reached: int) -> Level | None:
@@ -112,7 +139,7 @@ def _resume(chain: Chain, priority: Priority, policy: Policy, now: datetime) -> 
         return chain
     left = Span(seconds=chain.remaining or 0)
     due = due_at(now, left, clock_of(priority, policy))
-    return replace(chain, state=ChainState.RUNNING, due_at=due, remaining=None)
+    return replace(chain, state=ChainState.RUNNING, due_at=due, since=now)
 
 
 def _carried_over(chain: Chain, priority: Priority, policy: Policy, now: datetime) -> Chain:
@@ -140,5 +167,4 @@ def reached(
     raised = policy.priorities.get(level.priority or "", priority)
     if raised.name == priority.name:
         return chain, priority
-    awake = replace(chain, state=ChainState.RUNNING)
-    return react(awake, Event.PRIORITY_CHANGED, raised, policy, nominal), raised
+    return react(chain, Event.PRIORITY_CHANGED, raised, policy, nominal), raised

@@ -27,7 +27,7 @@ from postroom.core.effects import (
     SetStatus,
     SetTags,
 )
-from postroom.core.model import Phase
+from postroom.core.model import Phase, Transition
 from postroom.core.moments import show_moment
 from postroom.core.tasks import Task, handler_named
 from postroom.core.units import nearest
@@ -326,10 +326,7 @@ def _postpone(change: Postpone, task: Task) -> Iterator[Effect]:
 
 
 def _change_status(name: str, reason: str, task: Task) -> Iterable[Effect]:
-    """Change the status; a transition may have something to tell the requester (row 106).
-
-    One with a hook is made when that has succeeded (row 104, core.hooks).
-    """
+    """Change the status; a transition may have something to tell the requester (row 106)."""
     request, policy = task.request, task.policy
     change = lifecycle.by_hand(request, policy, name, "handler", reason)
     transition = lifecycle.transition_by(request, policy, name, "handler")
@@ -339,14 +336,25 @@ def _change_status(name: str, reason: str, task: Task) -> Iterable[Effect]:
     sends_mail = transition is not None and transition.mail is not None
     if sends_mail and (leaks := scan(task, reason)):
         raise NotAllowed(f"the reason goes to the customer: {why_held(leaks)}")
+    yield from along(replace(change, because=task.because(reason)), transition, reason, task)
+
+
+def along(
+    change: SetStatus, transition: Transition | None, reason: str, task: Task
+) -> Iterator[Effect]:
+    """Make a change of status by its transition: the hook first, if there is one, then the letter.
+
+    One with a hook is made when that has succeeded (row 104, core.hooks). The customer reads the
+    reason, and not `because`.
+    """
+    sends_mail = transition is not None and transition.mail is not None
     if transition is not None and transition.run is not None:
         waiting = PendingTransition(
-            transition.name, request.status, change.to, reason, task.actor, sends_mail
+            transition.name, change.from_, change.to, reason, task.actor, sends_mail
         )
-        because = task.because(reason)
-        yield RunHook(request.id, transition.run, "transition", because, waiting)
+        yield RunHook(task.request.id, transition.run, "transition", change.because, waiting)
         return
-    yield replace(change, because=task.because(reason))
+    yield change
     if transition is not None and transition.mail is not None:
         yield from letters.letter_to_customers(task, transition.mail, reason=reason)
 

@@ -68,6 +68,7 @@ class Timing:
     next_reply: datetime | None = None
     deadline: datetime | None = None
     due_at: datetime | None = None  # the next miss or warning that is still to be done
+    closes_at: datetime | None = None  # by itself: the customer is silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def story_of(
     moments: Sequence[Moment], priority: str, type_name: str, policy: Policy
 ) -> Story | None:
     """Return what the clocks of a request look at; None when it has no history to look at."""
-    known = policy.priorities.get(priority) or policy.default_priority()
+    known = policy.priority_of(priority)
     calendar = policy.calendars[known.calendar]
     workflow = policy.workflow_of(type_name)
     is_known = bool(moments) and moments[0].kind == "opened"

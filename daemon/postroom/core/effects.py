@@ -203,9 +203,13 @@ class SetPostponed:
 
 @dataclass(frozen=True, slots=True)
 class SetClocks:
-    """The clocks of a request as they stand now, with the timer for what comes first."""
+    """The clocks of a request as they stand now, with the timers for what comes first and closing.
+
+    The timer of closing is left alone unless its moment is another one than it was.
+    """
 
     request: int | None
+    was: Timing
     timing: Timing
 
 
@@ -238,7 +242,7 @@ class Record:
     """A row of history that says what happened, and changes nothing else."""
 
     request: int | None
-    kind: str  # missed, warned, escalated
+    kind: str  # missed, warned, escalated; mail: none, and why
     to: str
     because: str
 
@@ -284,6 +288,14 @@ class AnswerHold:
     hold: int
     wish: str  # "accept" or "refuse"
     because: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDigest:
+    """A handler's next daily mail."""
+
+    handler: str
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +364,7 @@ class QueueMail:
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
     attachments: tuple[str, ...] = ()  # parts of the mail being decided
+    due_at: datetime | None = None  # when it is to be sent; None: at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +416,7 @@ Effect = (
     | RunHook
     | EndHookRun
     | AnswerHold
+    | PlanDigest
     | EndTimer
     | TakeTurn
     | SpendBrake

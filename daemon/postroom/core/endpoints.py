@@ -18,6 +18,7 @@ LOCAL_PART_OCTETS = 64  # RFC 5321 §4.5.3.1.1
 _INSTANCE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _PORT = range(1, 65536)
+_SOCKET_NAME = re.compile(r"[!-9;-~]{1,255}")  # systemd.socket(5), without blanks
 
 
 def later(what: str) -> str:
@@ -26,17 +27,24 @@ def later(what: str) -> str:
 
 
 class Endpoint(NamedTuple):
-    """Where to listen or to connect: a Unix socket's `path`, else `host` and `port`."""
+    """Where to listen or to connect: a Unix socket's `path`, the `name` that systemd gives to
+    sockets of its own, else `host` and `port`."""
 
     host: str = ""
     port: int = 0
     path: str = ""
+    name: str = ""
 
 
 def read_endpoint(text: str) -> Endpoint:
-    """Read "127.0.0.1:2525", "[::1]:2525" or "unix:/path"."""
+    """Read "127.0.0.1:2525", "[::1]:2525", "unix:/path" or "systemd:NAME"."""
     if text.startswith("systemd:"):
-        raise ValueError(later("socket activation (systemd:NAME)"))
+        name = text.removeprefix("systemd:")
+        if _SOCKET_NAME.fullmatch(name) is None:
+            raise ValueError(
+                f"must be systemd: and the FileDescriptorName= of a socket unit, not {show(text)}"
+            )
+        return Endpoint(name=name)
     if text.startswith("unix:"):
         path = text.removeprefix("unix:")
         # sun_path of Linux holds 108 octets with the final NUL.
@@ -55,6 +63,22 @@ def read_endpoint(text: str) -> Endpoint:
 def check_endpoint(text: str) -> str:
     """Check where to listen; return it as written."""
     read_endpoint(text)
+    return text
+
+
+def check_watched_address(text: str) -> str:
+    """Check where monitoring may ask; "" is nowhere. A host name could come to mean another."""
+    if not text:
+        return text
+    endpoint = read_endpoint(text)
+    if endpoint.host == "localhost":
+        return text
+    try:
+        ipaddress.ip_address(endpoint.host)
+    except ValueError:
+        raise ValueError(
+            f'must be an IP address and a port such as "127.0.0.1:9025", not {show(text)}'
+        ) from None
     return text
 
 

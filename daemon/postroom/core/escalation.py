@@ -14,8 +14,9 @@ from typing import Any
 
 from postroom.core import letters, notices
 from postroom.core.assignment import choose_owner
-from postroom.core.chains import Chain, ChainState, next_level, reached
-from postroom.core.clocks import Story, story_of
+from postroom.core.chains import Chain, ChainState, next_level, reached, rewaited
+from postroom.core.clocks import Moment, story_of
+from postroom.core.delayed import Told, tell_contact
 from postroom.core.effects import (
     Assign,
     Decision,
@@ -25,18 +26,21 @@ from postroom.core.effects import (
     Reply,
     RunHook,
     SetChain,
+    SetClocks,
     SetProperty,
 )
 from postroom.core.facts import Facts, RequestFact
-from postroom.core.model import Handler, Level, Policy
+from postroom.core.model import OPEN, Handler, Level, Policy
 from postroom.core.moments import show_moment
 from postroom.core.notices import News, Scene, Telling
-from postroom.core.people import people_named
+from postroom.core.people import people_alarmed
+from postroom.core.replies import CONTACT
 from postroom.core.site import Site
 from postroom.core.tasks import Task
-from postroom.core.timing import Due, follow, open_dues
+from postroom.core.timing import Due, follow, open_dues, timing_of
 
 ACTOR = "timer"
+_FLOOD = "customers are not told of delays: so many would have been that a brake closed"
 
 
 @dataclass(slots=True)
@@ -46,10 +50,14 @@ class _Heard:
     handlers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     others: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     template: str = "escalation"
+    contact_template: str | None = None  # None: he is not to be told
+    contact_because: str = ""
 
-    def add(self, people: Sequence[Handler | str], said: dict[str, Any]) -> None:
+    def add(
+        self, named: Sequence[str], owner: str | None, said: dict[str, Any], task: Task
+    ) -> None:
         """Tell these people one thing more."""
-        for one in people:
+        for one in people_alarmed(named, owner, task.category, task.policy):
             if isinstance(one, Handler):
                 self.handlers.setdefault(one.name, []).append(said)
             else:
@@ -60,42 +68,96 @@ def end_clocks(
     timer: int, request: RequestFact, facts: Facts, policy: Policy, site: Site, now: datetime
 ) -> Decision:
     """Write down the clocks that were missed, and give the warnings that are due."""
-    task = Task(request, facts, policy, site, now, ACTOR)
-    effects: list[Effect] = [EndTimer(timer, "due")]
-    story = story_of(request.moments, request.priority, request.type, policy)
-    heard = _Heard()
-    for due in _overdue(story, now):
-        effects.append(_recorded(request, due))
-        if due.warning is not None and story is not None:
-            warning = story.priority.warnings[due.warning]
-            said = _said(_words(due), due.at, task)
-            heard.add(people_named(warning.notify, request.owner, task.category, policy), said)
-    effects += _told(task, heard)
-    return _decision(task, effects, "clocks")
+    walk = _walk(timer, Task(request, facts, policy, site, now, ACTOR))
+    if walk.chain != request.chain:
+        walk.effects.append(_set_chain(walk, request))
+    decision = _decided(walk, request)
+    if any(isinstance(effect, SetClocks) for effect in decision.effects):
+        return decision
+    # Not due after all (the clock was set back just now): to be waited for again.
+    timing = timing_of(request, policy)
+    again = SetClocks(request.id, timing, timing)
+    return replace(decision, effects=(*decision.effects, again))
 
 
 def reach_levels(
     timer: int, request: RequestFact, facts: Facts, policy: Policy, site: Site, now: datetime
 ) -> Decision:
     """Do every level that is due, in order; the next one counts from the nominal moment."""
-    task = Task(request, facts, policy, site, now, ACTOR)
-    effects: list[Effect] = [EndTimer(timer, "due")]
-    heard = _Heard()
-    chain = request.chain
-    while (nominal := _reached(chain, now)) is not None:
-        priority = policy.priorities.get(task.request.priority) or policy.default_priority()
-        level = next_level(priority, chain.level)
-        if level is None:  # the policy has changed meanwhile
-            chain = Chain(ChainState.NONE, chain.level)
-            break
-        done = tuple(_done_at(level, nominal, task, heard))
-        effects += done
-        for effect in done:
-            task = task.after(effect)
-        chain, _ = reached(level, nominal, priority, policy)
-    effects.append(SetChain(request.id, request.chain, chain, f"level {chain.level}"))
-    effects += _told(task, heard)
-    return _decision(replace(task, request=request), effects, f"level {chain.level}")
+    walk = _walk(timer, Task(request, facts, policy, site, now, ACTOR))
+    walk.effects.append(_set_chain(walk, request))
+    return _decided(walk, request)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """A request on its way through what is overdue: as it was at the moment looked at."""
+
+    task: Task
+    chain: Chain
+    dues: list[Due]  # what its clocks have overdue, in order
+    effects: list[Effect]
+    heard: _Heard = field(default_factory=_Heard)
+
+
+def _walk(timer: int, task: Task) -> _Walk:
+    """Do what is overdue, clocks and levels alike, in the order of their nominal moments.
+
+    So the history after days of downtime reads as it would without, and people get one mail.
+    """
+    # The rules may have changed a moment ago: what is due, is due by those of now.
+    chain = rewaited(task.request.chain, task.priority, task.policy, task.now)
+    walk = _Walk(task, chain, _overdue(task, ()), [EndTimer(timer, "due")])
+    while True:
+        nominal = _reached(walk.chain, task.now)
+        if walk.dues and (nominal is None or walk.dues[0].at <= nominal):
+            _pass_due(walk)
+        elif nominal is not None:
+            _pass_level(walk, nominal)
+        else:
+            return walk
+
+
+def _pass_due(walk: _Walk) -> None:
+    """Write one clock down as missed, or give one warning."""
+    task, due = walk.task, walk.dues.pop(0)
+    walk.effects.append(_recorded(task.request, due))
+    if due.warning is not None:
+        warning = task.priority.warnings[due.warning]
+        walk.heard.add(warning.notify, task.request.owner, _said(_words(due), due.at, task), task)
+        if CONTACT in warning.notify:
+            walk.heard.contact_template = warning.contact_template
+            walk.heard.contact_because = _words(due)
+
+
+def _pass_level(walk: _Walk, nominal: datetime) -> None:
+    """Do one level; another priority has other clocks."""
+    before = walk.task.priority
+    level = next_level(before, walk.chain.level)
+    if level is None:  # the policy has changed meanwhile
+        walk.chain = Chain(ChainState.NONE, walk.chain.level)
+        return
+    done = tuple(_done_at(level, nominal, walk.task, walk.heard))
+    walk.effects += done
+    for effect in done:
+        walk.task = walk.task.after(effect)
+    walk.chain, _ = reached(level, nominal, before, walk.task.policy)
+    if walk.task.priority != before:
+        walk.dues = _overdue(walk.task, walk.effects)
+
+
+def _set_chain(walk: _Walk, request: RequestFact) -> SetChain:
+    has_acted = walk.chain.level != request.chain.level
+    because = f"level {walk.chain.level}" if has_acted else f"policy {walk.task.policy.version}"
+    return SetChain(request.id, request.chain, walk.chain, because)
+
+
+def _decided(walk: _Walk, request: RequestFact) -> Decision:
+    """Tell everybody, and decide. The facts are those of before: effects say what changes."""
+    before = replace(walk.task, request=request)
+    effects = [*walk.effects, *_told(walk.task, walk.heard, *_handed(before, walk.effects))]
+    has_acted = walk.chain.level != request.chain.level
+    return _decision(before, effects, f"level {walk.chain.level}" if has_acted else "clocks")
 
 
 def _reached(chain: Chain, now: datetime) -> datetime | None:
@@ -106,16 +168,17 @@ def _reached(chain: Chain, now: datetime) -> datetime | None:
 
 def _done_at(level: Level, nominal: datetime, task: Task, heard: _Heard) -> Iterator[Effect]:
     """Do one level: tell people, hand it on, raise it."""
-    request, policy = task.request, task.policy
+    request = task.request
     because = f"level {level.level} of {request.priority}, due {nominal:%Y-%m-%dT%H:%M:%SZ}"
     yield Record(request.id, "escalated", f"level {level.level}", because)
     owner = request.owner
     for effect in _handed_on(level, task, because):
         owner = effect.to if isinstance(effect, Assign) else owner
         yield effect
-    told = people_named(level.notify, owner, task.category, policy)
-    heard.add(told, _said(f"level {level.level} is reached", nominal, task))
+    heard.add(level.notify, owner, _said(f"level {level.level} is reached", nominal, task), task)
     heard.template = level.template
+    if CONTACT in level.notify:
+        heard.contact_template, heard.contact_because = level.contact_template, because
     if level.run is not None:
         yield RunHook(request.id, level.run, "level", because)
     if level.priority is not None and level.priority != request.priority:
@@ -151,8 +214,14 @@ def _of_group(members: Sequence[str], task: Task) -> str | None:
     )
 
 
-def _overdue(story: Story | None, now: datetime) -> list[Due]:
-    return [one for one in open_dues(story) if one.at <= now] if story is not None else []
+def _overdue(task: Task, effects: Sequence[Effect]) -> list[Due]:
+    """Return what the clocks have overdue, but for what these effects have written down."""
+    request = task.request
+    if request.phase not in OPEN:  # by its phase: the rules may have no such status any more
+        return []
+    done = [Moment(task.now, one.kind, one.to) for one in effects if isinstance(one, Record)]
+    story = story_of((*request.moments, *done), request.priority, request.type, task.policy)
+    return [one for one in open_dues(story) if one.at <= task.now] if story is not None else []
 
 
 def _recorded(request: RequestFact, due: Due) -> Record:
@@ -170,16 +239,39 @@ def _said(what: str, at: datetime, task: Task) -> dict[str, Any]:
     return {"what": what, "from": None, "to": None, "because": f"due {moment}"}
 
 
-def _told(task: Task, heard: _Heard) -> Iterator[Effect]:
+def _handed(task: Task, effects: Sequence[Effect]) -> Iterator[Telling]:
+    """Tell who got the request and who lost it. No level is named: the first may answer at once."""
+    for telling in notices.of_owners(task, effects):
+        if telling.news.reply is Reply.ANSWER:
+            why = "it has waited long, and was handed on to you"
+            yield replace(telling, news=replace(telling.news, reason=why))
+        else:
+            yield telling
+
+
+def _told(task: Task, heard: _Heard, *handed: Telling) -> Iterator[Effect]:
+    """Tell everybody, each in one mail: who got the request by the one that answers the customer.
+
+    Who lost it and is named by a level as well hears of the level.
+    """
     scene = notices.scene_of_task(task, actor="")
-    tellings = [
+    tellings = [one for one in handed if one.news.reply is Reply.ANSWER]
+    tellings += [
         _telling(scene, heard, said, (task.policy.handlers[name],), ())
         for name, said in heard.handlers.items()
     ]
     tellings += [
         _telling(scene, heard, said, (), (address,)) for address, said in heard.others.items()
     ]
-    yield from notices.tell(tellings)
+    tellings += [one for one in handed if one.news.reply is not Reply.ANSWER]
+    told = Told(())
+    if heard.contact_template is not None:
+        told = tell_contact(task, heard.contact_template, heard.contact_because)
+        yield from told.effects
+    alarm = notices.Alarm("flood", _FLOOD) if told.is_flood else None
+    if alarm is not None and not tellings:
+        tellings.append(_telling(scene, heard, [], (), ()))  # nobody, but the alarm has a scene
+    yield from notices.tell(tellings, alarm)
 
 
 def _telling(

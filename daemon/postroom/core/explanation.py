@@ -8,121 +8,40 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from itertools import islice
 from typing import Any
 
 from postroom.core.chains import Chain, ChainState, clock_of, next_level, reached
 from postroom.core.clocks import Clock, ClockName, Pause, Story, clocks_of, pauses_of, story_of
 from postroom.core.facts import ChangeFact, RequestFact
-from postroom.core.model import Calendar, Level, Phase, Policy, Priority, Span
+from postroom.core.model import OPEN, Calendar, Level, Policy, Priority, Span
+from postroom.core.silence import (
+    Silence,
+    Way,
+    is_customers_turn,
+    silence_of,
+    stay_of,
+    way_to_close,
+)
 from postroom.core.timing import Due, open_dues
+from postroom.core.told import (
+    Ahead,
+    Explanation,
+    Kind,
+    Piece,
+    Reason,
+    State,
+    ToldChain,
+    ToldClock,
+)
 from postroom.core.units import write_duration
+from postroom.core.vanished import then_of
 from postroom.core.worktime import elapsed_with_pauses, segments
 
 FIRST, LAST = 30, 10  # pieces of one time that are told; a calendar year has 500
 _MOST_LEVELS = 50
 _MOST_PASSED_OVER = 10
-_OVER = frozenset({Phase.CLOSED, Phase.DELETED, Phase.MERGED})
-
-
-class Kind(StrEnum):
-    """What a piece of time is for a clock."""
-
-    COUNTED = "counted"
-    PAUSED = "paused"
-    CLOSED = "closed"
-    LEFT_OUT = "left-out"
-
-
-class State(StrEnum):
-    """What a clock or a chain does."""
-
-    RUNNING = "running"
-    PAUSED = "paused"
-    MISSED = "missed"
-    STOPPED = "stopped"
-    OFF = "off"
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of time; `until` None: it lasts still."""
-
-    since: datetime
-    until: datetime | None
-    kind: Kind
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a property is what it is; `by` and `because` of the change that made it so."""
-
-    name: str
-    value: str | None
-    at: datetime
-    by: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class ToldClock:
-    """A clock: `within` as the priority says it, `passed` in seconds of working time until now."""
-
-    name: ClockName
-    state: State
-    why: str
-    since: datetime | None = None
-    within: str | None = None
-    passed: int | None = None
-    due_at: datetime | None = None
-    segments: tuple[Piece, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ToldChain:
-    """The escalation chain: `since` is when it last changed; `remaining` counts while stopped."""
-
-    state: State
-    why: str
-    level: int
-    next_level: int | None
-    clock: str
-    since: datetime | None = None
-    due_at: datetime | None = None
-    remaining: int | None = None
-    segments: tuple[Piece, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """Something that happens when nobody does anything: missed, warning, level, activated."""
-
-    at: datetime
-    what: str
-    of: str
-    does: str
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """All that is to be said; the fields are the keys of `policy explain --json`."""
-
-    request: int
-    at: datetime
-    policy_version: str
-    status: str
-    phase: Phase
-    calendar: str
-    time_zone: str
-    properties: tuple[Reason, ...]
-    clocks: tuple[ToldClock, ...]
-    chain: ToldChain
-    ahead: tuple[Ahead, ...]
-    notes: tuple[str, ...]
 
 
 def explain_request(
@@ -133,9 +52,11 @@ def explain_request(
     now: datetime,
 ) -> Explanation:
     """Explain a request as it stands now; `opening` is what the journal says of its first mail."""
-    priority = policy.priorities.get(request.priority) or policy.default_priority()
+    priority = policy.priority_of(request.priority)
     calendar = policy.calendars[priority.calendar]
-    story = story_of(request.moments, request.priority, request.type, policy)
+    story = None
+    if request.phase in OPEN:
+        story = story_of(request.moments, request.priority, request.type, policy)
     return Explanation(
         request=request.id,
         at=now,
@@ -145,7 +66,7 @@ def explain_request(
         calendar=calendar.name,
         time_zone=calendar.time_zone,
         properties=tuple(_reasons(request, history, opening)),
-        clocks=tuple(_clocks(request, story, priority, now)),
+        clocks=(*_clocks(request, story, priority, now), _closing(request, policy, now)),
         chain=_chain(request, history, priority, policy, now),
         ahead=tuple(_ahead(request, story, priority, policy)),
         notes=tuple(_notes(request, policy)),
@@ -210,7 +131,7 @@ def _silent(name: ClockName, request: RequestFact, priority: Priority) -> ToldCl
     if within is None:
         return ToldClock(name, State.OFF, f"priority {priority.name} has no {name.value}")
     said = _length(within)
-    if request.phase in _OVER:
+    if request.phase not in OPEN:
         return ToldClock(name, State.STOPPED, f"{request.status}: it is over", within=said)
     if name is ClockName.FIRST_REPLY and request.replied_at is not None:
         why = f"answered at {request.replied_at:%Y-%m-%dT%H:%M:%SZ}"
@@ -291,6 +212,59 @@ def _length(span: Span) -> str:
     return days + (write_duration(span.seconds) if span.seconds or not days else "")
 
 
+# ---- the automatic close
+
+
+def _closing(request: RequestFact, policy: Policy, now: datetime) -> ToldClock:
+    """Tell of the silence that a request will be closed for, or why there is none."""
+    category = policy.categories.get(request.category)
+    if category is None or category.close_after is None:
+        why = f"category {request.category} has no close_after"
+        return ToldClock("close_after", State.OFF, why)
+    within = write_duration(int(category.close_after.total_seconds()), in_days=True)
+    silence = _silence(request, policy)
+    if silence is None:
+        why = _why_not_closing(request, policy)
+        return ToldClock("close_after", State.OFF, why, within=within)
+    return ToldClock(
+        "close_after",
+        State.RUNNING,
+        _closes(silence.way) if silence.closes_at > now else f"it is due: {_closes(silence.way)}",
+        silence.since,
+        within,
+        int((min(now, silence.closes_at) - silence.since).total_seconds()),
+        silence.closes_at,
+        (Piece(silence.since, silence.closes_at, Kind.COUNTED, "the customer is silent"),),
+    )
+
+
+def _silence(request: RequestFact, policy: Policy) -> Silence | None:
+    return silence_of(request.moments, request.category, request.type, policy)
+
+
+def _closes(way: Way) -> str:
+    transition = way.transition
+    if transition is None:
+        return f"becomes {way.to.name}, and nobody is told"
+    when = f", when {transition.run} has succeeded" if transition.run is not None else ""
+    told = "the customer is told" if transition.mail is not None else "nobody is told"
+    return f"becomes {way.to.name} by {transition.name}{when}, and {told}"
+
+
+def _why_not_closing(request: RequestFact, policy: Policy) -> str:
+    workflow = policy.workflow_of(request.type)
+    if request.phase not in OPEN:
+        return f"{request.status}: it is over"
+    stay = stay_of(request.moments)
+    if stay is None:
+        return "its history does not say since when it is as it is"
+    if not is_customers_turn(workflow, request.status):
+        return f"{request.status}: it is not the customer's turn"
+    if way_to_close(workflow, request.status) is not None:
+        return "the customer waits for an answer"
+    return f'from {request.status} no transition by "system" leads to a closed status by itself'
+
+
 # ---- the chain
 
 
@@ -309,7 +283,7 @@ def _chain(
     because = last.because if last is not None else "as it was opened"
     match chain.state:
         case ChainState.RUNNING if chain.due_at is not None:
-            start = since or request.created_at
+            start = chain.since or since or request.created_at
             pieces = _bounded(_by_calendar(start, chain.due_at, clock))
             is_due = chain.due_at <= now
             why = "the level is due" if is_due else f"since: {because}"
@@ -340,7 +314,7 @@ def _chain(
 def _why_no_chain(request: RequestFact, chain: Chain, priority: Priority) -> str:
     if not priority.levels:
         return f"priority {priority.name} has no levels"
-    if request.phase in _OVER:
+    if request.phase not in OPEN:
         return f"{request.status}: it is over"
     if next_level(priority, chain.level) is None:
         return f"level {chain.level} was the last"
@@ -355,6 +329,8 @@ def _ahead(
 ) -> list[Ahead]:
     found = [_of_due(due, priority) for due in (open_dues(story) if story is not None else ())]
     found += _levels_ahead(request.chain, priority, policy)
+    if (silence := _silence(request, policy)) is not None:
+        found.append(Ahead(silence.closes_at, "closed", request.status, _closes(silence.way)))
     if request.postponed_until is not None:
         does = "becomes active again, and its owner is told"
         found.append(Ahead(request.postponed_until, "activated", request.status, does))
@@ -393,11 +369,9 @@ def _does(level: Level) -> str:
 
 
 def _notes(request: RequestFact, policy: Policy) -> Iterator[str]:
-    if request.priority not in policy.priorities:
-        name = policy.default_priority().name
-        yield f"the policy has no priority {request.priority} any more: it counts as {name}"
-    if request.type not in policy.types:
-        name = policy.default_type().name
-        yield f"the policy has no type {request.type} any more: it counts as {name}"
-    if request.category not in policy.categories:
-        yield f"the policy has no category {request.category} any more: nobody administers it"
+    for kind in ("priority", "type", "category", "status", "owner"):
+        name = getattr(request, kind)
+        then = then_of(kind, name, request.type, policy) if name is not None else None
+        if then is not None:
+            called = "handler" if kind == "owner" else kind
+            yield f"the policy has no {called} {name} any more: {then}"

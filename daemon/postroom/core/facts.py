@@ -138,6 +138,7 @@ class RequestFact:
     chain: Chain = field(default_factory=Chain)
     timing: Timing = field(default_factory=Timing)
     read_status: ReadStatus = ReadStatus.RED
+    auto_reply: str = ""  # "sent", or why not: what was thought of the mail that opened it
     # handler → how often his reply addresses were replaced; absent: never
     generations: Mapping[str, int] = field(default_factory=dict)
 
@@ -325,6 +326,7 @@ class Facts:
     """Everything of the database that one decision may look at."""
 
     applied: AppliedFact | None = None
+    fetched_before: AppliedFact | None = None  # the same mail of the same IMAP folder, another copy
     same: tuple[SameMail, ...] = ()
     contact: ContactFact | None = None
     company: CompanyFact | None = None  # of the sender's domain, for a new contact

@@ -121,6 +121,8 @@ def handle_hold(case: Case, hold: HoldFact) -> Decision:
         fault = typed.faults[0].what
     elif wishes not in ({"accept"}, {"refuse"}):
         fault = "write #accept or #refuse on the first line, and no other command"
+    elif case.arrival.envelope.is_import:
+        fault = "this is an old mail, imported"
     elif hold.state != "waiting":
         fault = f"the mail waits no more: it was {hold.state}"
     elif hold.wish is not None:
@@ -202,6 +204,8 @@ def _done(
     effects = [*changed, *spoken]
     reports = [*_told_of_answer(effects), *orders.reports]
     tellings = [*notices.of_owners(task, effects)]
+    if case.thread.role == "n":  # to `h` he would have written by that mail
+        tellings += notices.of_taken(task, effects)
     if not is_answer and (note := _note_in(spoken)) is not None:
         tellings.append(notices.of_note(notices.scene_of_task(after), note))
     effects += notices.tell(tellings)

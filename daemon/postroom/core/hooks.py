@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -33,6 +33,7 @@ from postroom.core.timing import follow
 ACTOR = "system"
 # So often a hook may fail, over about eight hours; one that says "try later" has five days.
 ATTEMPTS = 8
+LONGEST_WAIT = timedelta(days=1)  # whatever a hook asks for
 OUTPUT_SHOWN = 2_000  # characters of it in the history
 
 
@@ -42,6 +43,7 @@ class Ending(StrEnum):
     DONE = "done"
     LATER = "later"  # the hook itself asks for another attempt
     FAILED = "failed"
+    REFUSED = "refused"  # the hook itself asks for none: never again
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class HookResult:
     ending: Ending
     status: str
     output: str = ""
+    wait: timedelta | None = None  # before another attempt, as the hook asks
 
 
 def decide_result(
@@ -86,7 +89,7 @@ def decide_result(
     due_at = _again(run, result, now, jitter)
     state = _state(result, due_at)
     effects: list[Effect] = [
-        EndHookRun(run.id, run.attempts, state, due_at, result.status),
+        EndHookRun(run.id, run.attempts, state, due_at, _said(result)),
         _recorded(run, result, due_at),
     ]
     if state == "done" and transition is not None:
@@ -107,17 +110,28 @@ def decide_result(
 
 
 def _again(run: HookRun, result: HookResult, now: datetime, jitter: float) -> datetime | None:
-    if result.ending is Ending.DONE:
+    if result.ending in (Ending.DONE, Ending.REFUSED):
         return None
     if result.ending is Ending.FAILED and run.attempts >= ATTEMPTS:
         return None
-    return next_attempt(run.attempts, run.created_at, now, jitter)
+    due_at = next_attempt(run.attempts, run.created_at, now, jitter)
+    if due_at is None or result.wait is None:
+        return due_at
+    return max(due_at, now + min(result.wait, LONGEST_WAIT))
 
 
 def _state(result: HookResult, due_at: datetime | None) -> str:
     if result.ending is Ending.DONE:
         return "done"
     return "failed" if due_at is None else "waiting"
+
+
+def _said(result: HookResult) -> str:
+    return f"{result.status}\n{_output(result)}".rstrip()
+
+
+def _output(result: HookResult) -> str:
+    return result.output.strip()[:OUTPUT_SHOWN]
 
 
 def _recorded(run: HookRun, result: HookResult, due_at: datetime | None) -> Record:
@@ -128,7 +142,7 @@ def _recorded(run: HookRun, result: HookResult, due_at: datetime | None) -> Reco
     elif result.ending is not Ending.DONE:
         what += ", given up"
     because = f"{run.because} (attempt {run.attempts})"
-    output = result.output.strip()[:OUTPUT_SHOWN]
+    output = _output(result)
     return Record(run.request_id, "hook", what, f"{because}\n{output}" if output else because)
 
 
@@ -146,7 +160,7 @@ def _made(run: HookRun, transition: PendingTransition, task: Task) -> Iterator[E
         yield Record(request.id, "hook", f"{transition.name}: not done", why)
         yield from _news(why, "", task)
         return
-    because = f"{task.because(transition.reason)}; hook {run.name} has succeeded"
+    because = f"{run.because}; hook {run.name} has succeeded"
     yield SetStatus(request.id, request.status, status.name, status.phase, because)
     if known is not None and known.mail is not None:
         yield from letters.letter_to_customers(task, known.mail, reason=transition.reason)
@@ -157,7 +171,7 @@ def _told(run: HookRun, result: HookResult, task: Task) -> Iterator[Effect]:
     if run.transition is not None:
         name = run.transition.name
         why = f"{name} was not done: {why}; the status is still {task.request.status}"
-    yield from _news(why, result.output.strip()[:OUTPUT_SHOWN], task)
+    yield from _news(why, _output(result), task)
 
 
 def _news(why: str, output: str, task: Task) -> Iterator[Effect]:

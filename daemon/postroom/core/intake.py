@@ -12,10 +12,20 @@ from datetime import datetime, timedelta
 
 from postroom.core import letters, notices
 from postroom.core.appending import append_mail, record_bounce
-from postroom.core.brakes import brake_error, brake_notice, brake_request
-from postroom.core.effects import Decision, Effect, EndHold, HoldMail, NoteMailbox, Reply
+from postroom.core.brakes import TOO_MANY, brake_error, brake_notice, brake_request
+from postroom.core.effects import (
+    Decision,
+    Effect,
+    EndHold,
+    HoldMail,
+    NoteMailbox,
+    QueueMail,
+    Reply,
+    RunHook,
+    SpendBrake,
+)
 from postroom.core.exposure import exposed
-from postroom.core.facts import Arrival, Facts, RequestFact, SameMail, Wish
+from postroom.core.facts import AppliedFact, Arrival, Facts, RequestFact, SameMail, Wish
 from postroom.core.handling import handle_hold, handle_mail
 from postroom.core.judging import Case, judge
 from postroom.core.model import Handler, Outcome, Policy, Verdict
@@ -38,7 +48,12 @@ def decide_mail(
     arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: datetime
 ) -> Decision:
     """Decide about one mail. Total: every mail gets exactly one outcome."""
-    decision = follow(_decide(arrival, facts, policy, site, now), facts, policy, now)
+    if facts.fetched_before is not None:
+        return _fetched_again(arrival, facts.fetched_before, policy)
+    decision = _decide(arrival, facts, policy, site, now)
+    if arrival.envelope.is_import:
+        return _quiet(decision)
+    decision = follow(decision, facts, policy, now)
     if not arrival.confirms:
         return decision
     case = judge(arrival, facts, policy, site, now)
@@ -73,9 +88,19 @@ def _decide(arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: dat
             return _hold(case, _why_held(case))
         case Joining.JOIN:
             is_own = case.handler is not None and case.thread.named is not None and is_person
+            # What he wanted then was done then, or not: an old answer is a note, as are commands.
+            is_own = is_own and not arrival.envelope.is_import
             return handle_mail(case) if is_own else append_mail(case)
         case Joining.NEW:
             return _new(case)
+
+
+def _quiet(decision: Decision) -> Decision:
+    """Keep old mail without a word to anybody, without a clock that starts now, and without taking
+    its author for present."""
+    loud = QueueMail | RunHook | SpendBrake
+    told = tuple(one for one in decision.effects if not isinstance(one, loud))
+    return replace(decision, effects=told, seen=None)
 
 
 def refuse_mail(
@@ -151,6 +176,17 @@ def _duplicate(arrival: Arrival, same: SameMail, facts: Facts, policy: Policy) -
     )
 
 
+def _fetched_again(arrival: Arrival, before: AppliedFact, policy: Policy) -> Decision:
+    return Decision(
+        actor=arrival.actor,
+        reason=f"was fetched before, as journal {before.journal_id}",
+        policy_version=policy.version,
+        outcome=Outcome.DUPLICATE,
+        request=before.request_id,
+        explanation={"same_as": before.journal_id, "origin": arrival.mail.origin.value},
+    )
+
+
 def _new(case: Case) -> Decision:
     """A new matter, unless a rule or the intake brake wants a human to look first."""
     if case.arrival.wish is not Wish.NONE:
@@ -158,10 +194,11 @@ def _new(case: Case) -> Decision:
     if case.actions.hold:
         is_said = isinstance(case.actions.hold, str)
         return _hold(case, str(case.actions.hold) if is_said else "a rule holds such mail")
+    if case.arrival.envelope.is_import:  # years of one customer at once are no flood
+        return open_request(case, ())
     braked = brake_request(case.arrival.sender, case.site.brakes, case.facts, case.now)
     if braked.by is not None:
-        why = "more new requests from this address than the intake brake lets through"
-        return _hold(case, why)
+        return _hold(case, TOO_MANY)
     return open_request(case, braked.spent)
 
 

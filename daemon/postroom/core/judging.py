@@ -16,6 +16,8 @@ from postroom.core.threads import ThreadVerdict, choose_thread, sender_as_handle
 from postroom.core.trust import judge_sender
 from postroom.mail.message import Origin
 
+CHECK = 0  # in place of a delivery: a mail that only looks whether it comes back
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -66,6 +68,7 @@ class Case:
                 for trace in self.routing.traces
             ],
             "extracted": dict(self.routing.extracted),
+            **({"import": True} if self.arrival.envelope.is_import else {}),
             **more,
         }
 
@@ -125,6 +128,8 @@ def judge_origin(arrival: Arrival, site: Site) -> tuple[Origin, tuple[str, ...]]
     """Add to what the mail says of itself what only the envelope and our keys can tell."""
     mail = arrival.mail
     loops = {value.strip().lower() for value in mail.all_of("X-Postroom-Loop")}
+    if CHECK in arrival.bounce_deliveries and mail.origin is not Origin.BOUNCE:
+        return Origin.LOOP, ("sent to ourselves by `postroom check --online`",)
     # A notice *about* our mail quotes its headers inside, never at its own top.
     if site.instance.lower() in loops and mail.origin is not Origin.BOUNCE:
         return Origin.LOOP, ("X-Postroom-Loop is our own",)

@@ -195,7 +195,7 @@ def letter_to_customers(
         to=people[:1],
         cc=people[1:],
         in_reply_to=parent,
-        references=_references(answered, task),
+        references=references(answered, task),
         thread_index=(answered.thread_index or "") if answered is not None else "",
         attachments=tuple(item.part for item in attachments if item.type not in _PRIVATE),
     )
@@ -218,7 +218,7 @@ def _answered(task: Task) -> MessageFact | None:
     return next(found, None)
 
 
-def _references(answered: MessageFact | None, task: Task) -> tuple[str, ...]:
+def references(answered: MessageFact | None, task: Task) -> tuple[str, ...]:
     """Return what an answer refers to: our own ids and those of people who hear it.
 
     An id is a word of whoever made it: a stranger's, that somebody has replied to, stays here.

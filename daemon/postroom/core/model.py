@@ -23,6 +23,9 @@ class Phase(StrEnum):
     MERGED = "merged"
 
 
+OPEN = frozenset({Phase.ACTIVE, Phase.POSTPONED})  # time passes for these
+
+
 class Outcome(StrEnum):
     """What became of a mail; exactly one is current."""
 
@@ -204,12 +207,13 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level of an escalation chain (acts in a later version; checked now)."""
+    """One level of an escalation chain."""
 
     level: int
     after: Span
     notify: tuple[str, ...] = ()
     template: str = "escalation"
+    contact_template: str = "delayed"
     assign: str | None = None
     priority: str | None = None
     run: str | None = None
@@ -223,6 +227,7 @@ class Notice:
     before: Span | None = None
     after: Span | None = None
     notify: tuple[str, ...] = ()
+    contact_template: str = "delayed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +401,10 @@ class Policy:
     def default_priority(self) -> Priority:
         """Return the priority of last resort."""
         return next(item for item in self.priorities.values() if item.default)
+
+    def priority_of(self, name: str) -> Priority:
+        """Return a request's priority; one that is gone counts as the default one."""
+        return self.priorities.get(name) or self.default_priority()
 
     def default_type(self) -> RequestType:
         """Return the type of last resort."""

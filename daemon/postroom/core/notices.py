@@ -16,11 +16,14 @@ from postroom.core import letters
 from postroom.core.brakes import brake_alert, brake_notices
 from postroom.core.effects import AppendMessage, Assign, Effect, QueueMail, Reply
 from postroom.core.facts import DeliveryFact, Facts, RequestFact
+from postroom.core.hours import notified_at
 from postroom.core.judging import Case
 from postroom.core.model import Category, Handler, Policy
 from postroom.core.site import Mailbox, Site
 from postroom.core.tasks import Task
 from postroom.mail.message import Attachment
+
+_ANSWERS = frozenset({"lost", "held-answer"})  # to a handler who has just written
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class News:
     attachments: tuple[Attachment, ...] = ()
     changes: tuple[Mapping[str, Any], ...] = ()
     choices: tuple[str, ...] = ()
+    is_awaited: bool = False  # whoever gets it has just written: it does not wait for his hours
     hold: int | None = None  # that Reply.HOLD is about; None: the one that this decision makes
 
 
@@ -116,8 +120,10 @@ def readers(scene: Scene, event: str) -> list[Handler]:
     Whoever did it, and who does not want to hear of such things, is left out.
     """
     category = scene.category
-    names = [str(scene.about["owner"])]
-    is_everybodys = event == "new" or not scene.about["owner"]
+    owner = str(scene.about["owner"])
+    names = [owner]
+    # Who is no handler any more cannot hear of it.
+    is_everybodys = event == "new" or owner not in scene.policy.handlers
     if category is not None and category.notify_members and is_everybodys:
         names += [member.handler for member in category.members]
     return wanting(scene, names, event)
@@ -196,7 +202,14 @@ def notice(scene: Scene, news: News, handler: Handler) -> QueueMail:
         reply_to=handler.name,
         reply_hold=news.hold,
         reply_generation=generations.get(handler.name, 0),
+        due_at=_due_at(scene, news, handler),
     )
+
+
+def _due_at(scene: Scene, news: News, handler: Handler) -> datetime | None:
+    """Return when he is to have it; None: at once, as what answers a mail of his own."""
+    is_awaited = news.is_awaited or news.kind == "command-result" or news.template in _ANSWERS
+    return None if is_awaited else notified_at(handler, scene.policy, scene.now)
 
 
 def alert(scene: Scene, alarm: Alarm) -> Iterator[Effect]:
@@ -207,7 +220,25 @@ def alert(scene: Scene, alarm: Alarm) -> Iterator[Effect]:
     if not people or braked.by is not None:
         return
     yield from braked.spent
-    news = News("alert", Reply.NOTE, alarm.what, kind="alert", reason=alarm.what)
+    yield from _alert_letters(scene, people, alarm.what)
+
+
+def alert_letters(
+    policy: Policy, site: Site, facts: Facts, now: datetime, what: str, advice: str
+) -> list[QueueMail]:
+    """Return what tells the administrators of something that no request and no mail caused."""
+    mailbox = next(iter(site.mailboxes.values()))
+    about = {"subject": "", "status": "", "priority": "", "category": "", "owner": ""}
+    nobody = {"name": "", "address": ""}
+    scene = Scene(mailbox, None, about, nobody, facts, policy, site, now, actor="")
+    return list(_alert_letters(scene, administrators(policy), what, advice))
+
+
+def _alert_letters(
+    scene: Scene, people: Iterable[Handler], what: str, advice: str = ""
+) -> Iterator[QueueMail]:
+    said = {"text": advice} if advice else {}
+    news = News("alert", Reply.NOTE, what, lambda _: said, kind="alert", reason=what)
     nowhere = replace(scene, request=None, about={**scene.about, "subject": ""})
     for handler in people:
         letter = _letter(nowhere, news, handler.language, handler.time_zone)
@@ -306,6 +337,29 @@ def of_owners(task: Task, effects: Iterable[Effect]) -> Iterator[Telling]:
     if was is not None:
         news = News("taken-over", Reply.NOTE, last.because, reason=last.because)
         yield Telling(scene, news, tuple(wanting(scene, (was,), "taken-over")))
+
+
+def of_taken(task: Task, effects: Iterable[Effect]) -> Iterator[Telling]:
+    """Give who takes a request the mail by which he answers the customer.
+
+    He may never have had one: what he is told inside carries no such address.
+    """
+    was = task.request.owner
+    for effect in effects:
+        task = task.after(effect)
+    taker = task.policy.handlers.get(task.actor)
+    if taker is None or not was != task.request.owner == taker.name:
+        return
+    asked = task.facts.background.last_in
+    news = News(
+        "new",
+        Reply.ANSWER,
+        f"taken by {taker.name}",
+        partial(letters.of_message, asked),
+        reason="you have taken it",
+        is_awaited=True,
+    )
+    yield Telling(scene_of_task(task), news, (taker,))
 
 
 def of_undelivered(task: Task, delivery: DeliveryFact, why: str) -> Telling | None:

@@ -5,7 +5,7 @@ Rows 4, 25-36, 38, 58, 65-76. Every property says where it comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from postroom.core import letters, notices, participants
@@ -44,7 +44,7 @@ from postroom.core.model import (
 )
 from postroom.core.notices import News, Scene, Telling
 from postroom.core.people import people_named
-from postroom.core.replies import ReplyVerdict, judge_auto_reply
+from postroom.core.replies import ReplyVerdict, judge_auto_reply, why_braked
 from postroom.core.routing import Routing
 from postroom.core.threads import ThreadReason, ThreadVerdict, referenced_ids
 
@@ -70,7 +70,7 @@ def open_request(case: Case, spent: tuple[SpendBrake, ...]) -> Decision:
     arrival, facts = case.arrival, case.facts
     shape = shape_request(arrival, case.routing, facts, case.policy)
     choice = _owner(case, shape)
-    reply = _reply(case)
+    reply = judge_reply(case)
     reason = _reason(case.thread)
     about = _about(shape, choice)
     effects: list[Effect] = [
@@ -86,7 +86,8 @@ def open_request(case: Case, spent: tuple[SpendBrake, ...]) -> Decision:
     if arrival.sender:
         effects.append(AddParticipant(None, arrival.sender, "requester", reason))
     if reply.template is not None:
-        effects.append(_auto_reply(case, shape, about, reply))
+        letter = auto_reply(case, reply, about, shape.language)
+        effects.append(replace(letter, because="a new request by mail"))
     effects.extend(participants.from_mail(case, None))
     effects.extend(_news(case, about, choice, reply))
     if case.actions.run is not None:
@@ -169,14 +170,15 @@ def _owner(case: Case, shape: Shape) -> Choice:
     return Choice(wanted if wanted != "none" else None, case.routing.because("owner", ""))
 
 
-def _reply(case: Case) -> ReplyVerdict:
+def judge_reply(case: Case) -> ReplyVerdict:
+    """Say whether a mail is answered automatically, brakes and all."""
     arrival, facts = case.arrival, case.facts
     reply = judge_auto_reply(case)
     if reply.template is None:
         return reply
     braked = brake_answer(arrival.sender, case.site.brakes, facts, case.now)
     if braked.by is not None:
-        return ReplyVerdict(None, f"brake: {braked.by}", is_flood=is_floodgate(braked.by))
+        return ReplyVerdict(None, why_braked(braked.by), is_flood=is_floodgate(braked.by))
     return replace(reply, spent=braked.spent)
 
 
@@ -307,7 +309,10 @@ def _about(shape: Shape, choice: Choice) -> dict[str, str]:
     }
 
 
-def _auto_reply(case: Case, shape: Shape, about: dict[str, str], reply: ReplyVerdict) -> QueueMail:
+def auto_reply(
+    case: Case, reply: ReplyVerdict, about: Mapping[str, str], language: str
+) -> QueueMail:
+    """Return the mail which says that somebody's mail has arrived."""
     arrival, mail = case.arrival, case.arrival.mail
     return QueueMail(
         request=None,
@@ -315,8 +320,8 @@ def _auto_reply(case: Case, shape: Shape, about: dict[str, str], reply: ReplyVer
         mailbox=arrival.mailbox.name,
         recipients=(arrival.sender,),
         template=reply.template or "auto-reply",
-        language=shape.language,
-        layout=letters.layout_of(case.policy, shape.category.path),
+        language=language,
+        layout=letters.layout_of(case.policy, about["category"]),
         variables=letters.variables(
             arrival.mailbox,
             about,
@@ -326,7 +331,7 @@ def _auto_reply(case: Case, shape: Shape, about: dict[str, str], reply: ReplyVer
             extracted=case.routing.extracted,
         ),
         from_name=arrival.mailbox.from_name,
-        because="a new request by mail",
+        because=case.routing.because("notify", ""),
         subject=mail.subject if not reply.is_neutral else "",
         reply=Reply.CUSTOMER,
         reply_to=arrival.sender,

@@ -1,6 +1,7 @@
 """Names of people inside, as rules and priorities have them, turned into people.
 
-POLICY: `owner`, `administrator`, `members`, `group:NAME`, a handler's name, or an address.
+POLICY: `owner`, `administrator`, `members`, `group:NAME`, a handler's name, or an address. The
+`contact` stands outside: core.delayed, core.replies.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from postroom.core.model import Category, Handler, Policy
+
+ESCALATED = "escalated"  # in a handler's `notify`
 
 
 def people_named(
@@ -33,3 +36,24 @@ def people_named(
                 found.append(policy.handler_by_address(name) or name)
         found += [policy.handlers[person] for person in people if person in policy.handlers]
     return list(dict.fromkeys(found))
+
+
+def people_alarmed(
+    names: Iterable[str], owner: str | None, category: Category | None, policy: Policy
+) -> list[Handler | str]:
+    """Return whom a level or a warning tells.
+
+    Who does not want to hear of escalations is left out, unless he is named himself: a role or a
+    group says nothing about him, his own name does.
+    """
+    names = list(names)
+    by_name = people_named((one for one in names if _is_own(one, policy)), owner, category, policy)
+    return [
+        one
+        for one in people_named(names, owner, category, policy)
+        if isinstance(one, str) or ESCALATED in one.notify or one in by_name
+    ]
+
+
+def _is_own(name: str, policy: Policy) -> bool:
+    return "@" in name or name in policy.handlers

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from postroom.core.effects import SpendBrake
 from postroom.core.judging import Case
 from postroom.core.model import Verdict
+from postroom.core.site import Site
 from postroom.mail.message import Origin
 
 # Mailboxes that nobody reads (pain 39), and those never to be answered (RFC 3834 §2).
@@ -18,6 +19,16 @@ _NOBODY = re.compile(
     r"^((no|do[-_.]?not|dont)[-_.]?reply([-_.+=].*)?|bounces?([-_.+=].*)?|mailer[-_.]?daemon|"
     r"postmaster|owner-.*|.*-owner|.*-request|listserv|majordomo)$"
 )
+
+SENT = "sent"
+NOT_NOW = "not wanted for this mail"
+NONE_HERE = "the mailbox sends none"
+FORGED = "the sender is forged"
+UNPROVEN = "the sender is not proven"
+_BRAKE = "brake: "
+# These say nothing about whoever wrote, or are looked at again in what he wrote since.
+_PASSING = frozenset({SENT, NOT_NOW, NONE_HERE, FORGED, UNPROVEN})
+CONTACT = "contact"  # in `notify`
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +51,45 @@ def judge_auto_reply(case: Case) -> ReplyVerdict:
     template = wanted if isinstance(wanted, str) else "auto-reply"
     # A contact alone proves nothing: the first forged mail makes one of its victim.
     is_known = case.facts.has_been_answered or case.verdict is Verdict.PASS
-    return ReplyVerdict(template, "sent", is_neutral=not is_known)
+    return ReplyVerdict(template, SENT, is_neutral=not is_known)
+
+
+def is_for_good(reason: str) -> bool:
+    """Whether what kept the first mail from being answered keeps later mail from being sent."""
+    return reason not in _PASSING and not reason.startswith(_BRAKE)
+
+
+def why_braked(brake: str) -> str:
+    """Say that a brake has closed."""
+    return f"{_BRAKE}{brake}"
+
+
+def why_never(address: str, site: Site) -> str | None:
+    """Say why no automatic mail goes to an address, whatever came from there."""
+    if not address or "@" not in address:
+        return "no address to answer"
+    if site.is_ours(address):
+        return "our own address"
+    if _NOBODY.match(address.rpartition("@")[0].lower()):
+        return "nobody reads that address"
+    return None
 
 
 def _not_wanted(case: Case) -> str | None:
     wanted, mailbox = case.actions.auto_reply, case.arrival.mailbox
     if not case.arrival.may_auto_reply:
-        return "not wanted for this mail"
+        return NOT_NOW
+    if case.arrival.envelope.is_import:
+        return "an old mail, imported"
     if wanted is False:
         return "a rule says so"
-    if not mailbox.auto_reply and not isinstance(wanted, str):
-        return "the mailbox sends none"
+    is_named = isinstance(wanted, str) or CONTACT in case.actions.notify
+    if not mailbox.auto_reply and not is_named:
+        return NONE_HERE
     if case.verdict is Verdict.FAIL:
-        return "the sender is forged"
+        return FORGED
     if mailbox.auto_reply_needs == "pass" and case.verdict is not Verdict.PASS:
-        return "the sender is not proven"
+        return UNPROVEN
     return None
 
 
@@ -68,12 +103,8 @@ def _not_safe(case: Case) -> str | None:
     if not mail.is_readable:
         return "the mail could not be read"
     address = mail.from_.address if mail.from_ is not None else ""
-    if not address or "@" not in address:
-        return "no address to answer"
-    if case.site.is_ours(address):
-        return "our own address"
-    if _NOBODY.match(address.rpartition("@")[0].lower()):
-        return "nobody reads that address"
+    if (never := why_never(address, case.site)) is not None:
+        return never
     suppress = mail.header("X-Auto-Response-Suppress").lower()
     if "all" in suppress or "autoreply" in suppress:
         return "X-Auto-Response-Suppress"

@@ -5,9 +5,8 @@ Pure: whether files exist and what the whole means is config's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -25,6 +24,7 @@ from postroom.core.endpoints import (
     check_prefix,
     check_relay,
     check_reply_address,
+    check_watched_address,
     later,
     read_endpoint,
     read_name_server,
@@ -37,6 +37,7 @@ from postroom.core.units import (
     check_time_zone,
     parse_budget,
     parse_duration,
+    parse_patience,
     parse_size,
     parse_span,
     show,
@@ -49,12 +50,6 @@ def _database(url: str) -> str:
     if url != "sqlite":
         raise ValueError(f'must be "sqlite", not {show(url)}')
     return url
-
-
-def _protocol(text: object) -> object:
-    if text == "lmtp":
-        raise ValueError(later("LMTP") + ': write "smtp"')
-    return text
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -78,10 +73,14 @@ def _ten_minutes(value: timedelta) -> timedelta:
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(parse_size), AfterValidator(_some)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+# "off" is None.
+Patience = Annotated[timedelta | None, BeforeValidator(parse_patience)]
 FilePath = Annotated[str, AfterValidator(check_file_path)]
 AnyBudget = Annotated[Budget, BeforeValidator(parse_budget)]
 Network = Annotated[str, AfterValidator(check_network)]
 AnyAddress = Annotated[str, AfterValidator(check_own_address)]
+TlsMode = Literal["none", "starttls", "implicit"]
+TlsPolicy = Literal["opportunistic", "verify", "none"]
 
 
 class PathsTable(Table):
@@ -121,13 +120,19 @@ class MailboxTable(Table):
 class ListenTable(Table):
     """[[listen]]"""
 
-    protocol: Annotated[Literal["smtp"], BeforeValidator(_protocol)] = "smtp"
+    protocol: Literal["smtp", "lmtp"] = "smtp"
     address: Annotated[str, AfterValidator(check_endpoint)]
+    tls: TlsMode | None = None
+    certificate_file: FilePath | None = None
+    key_file: FilePath | None = None
+    require_tls: bool = False
+    proxy_protocol: bool = False
+    proxies: list[Network] = Field(default=[])
 
-    later_keys: ClassVar[Mapping[str, str]] = {
-        "certificate_file": later("TLS of a listener"),
-        "key_file": later("TLS of a listener"),
-    }
+    @property
+    def tls_mode(self) -> TlsMode:
+        """How connections are encrypted; with a certificate, STARTTLS is offered by default."""
+        return self.tls or ("none" if self.certificate_file is None else "starttls")
 
     @property
     def endpoint(self) -> Endpoint:
@@ -141,6 +146,8 @@ class OutgoingTable(Table):
     relay: Annotated[str, AfterValidator(check_relay)] = "smtp://localhost:25"
     user: str | None = None
     password_file: FilePath | None = None
+    tls: TlsPolicy = "opportunistic"
+    ca_file: FilePath | None = None
     timeout: Duration = timedelta(seconds=60)
     connections: Annotated[int, Field(ge=1, le=100)] = 4
 
@@ -229,6 +236,27 @@ class LogsTable(Table):
 
     format: Literal["auto", "logfmt", "json", "console"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class MetricsTable(Table):
+    """[metrics]: what monitoring asks for by HTTP. "": nobody may."""
+
+    address: Annotated[str, AfterValidator(check_watched_address)] = ""
+    doors_address: Annotated[str, AfterValidator(check_watched_address)] = ""
+    anywhere: bool = False
+
+
+class AlertsTable(Table):
+    """[alerts]: when the administrators are told by mail; None: never."""
+
+    spool_age: Patience = timedelta(minutes=10)
+    outbox_age: Patience = timedelta(minutes=30)
+    mailbox_silent: Patience = timedelta(minutes=15)
+    timers_late: Patience = timedelta(minutes=5)
+    database_away: Patience = timedelta(minutes=5)
+    quarantine: bool = True
+    uncertain: bool = True
+    disk_short: bool = True
 
 
 class HookTable(Table):

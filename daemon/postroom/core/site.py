@@ -61,6 +61,8 @@ class Site:
     same_mail: str = "join"  # or "separate"
     relays: tuple[str, ...] = ("127.0.0.0/8", "unix")
     authserv_ids: tuple[str, ...] = ()
+    # Of folders that mail is fetched from, by source: whose topmost results are believed there.
+    topmost_results: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hold_for: Span = field(default_factory=lambda: Span(seconds=4 * 3600))
     handlers_verdict: str = "not-fail"  # or "pass"
     notice_size: int = 10 * 10**6  # octets of attachments that a notice carries

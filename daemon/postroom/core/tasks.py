@@ -18,12 +18,13 @@ from postroom.core.effects import (
     SetTags,
 )
 from postroom.core.facts import Facts, ParticipantFact, RequestFact
-from postroom.core.model import Category, Handler, Phase, Policy, Verdict, Workflow
+from postroom.core.model import Category, Handler, Phase, Policy, Priority, Verdict, Workflow
 from postroom.core.site import Mailbox, Site
 from postroom.core.units import nearest
 from postroom.errors import NotAllowed
 
 CLI = "cli"  # the actor when a sysadmin does not say who
+TIMER = "timer"  # the actor of what happens by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,18 @@ class Task:
     policy: Policy
     site: Site
     now: datetime
-    actor: str  # a handler's name, or CLI
+    actor: str  # a handler's name, CLI or TIMER
     verdict: Verdict = Verdict.PASS  # whether the actor is proven to be himself
 
     @property
     def category(self) -> Category | None:
         """The request's category; None when the policy has it no more."""
         return self.policy.categories.get(self.request.category)
+
+    @property
+    def priority(self) -> Priority:
+        """The request's priority; the default one when the policy has it no more."""
+        return self.policy.priority_of(self.request.priority)
 
     @property
     def workflow(self) -> Workflow:
@@ -61,7 +67,7 @@ class Task:
 
     def because(self, reason: str = "") -> str:
         """Say why, for the history."""
-        return reason or f"by hand, {self.actor}"
+        return reason or ("by itself" if self.actor == TIMER else f"by hand, {self.actor}")
 
     def after(self, effect: Effect) -> Task:
         """Return the task as a change leaves it, as far as the next command looks at it."""

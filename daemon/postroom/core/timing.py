@@ -6,7 +6,7 @@ back office all move time by the same rule. Several events in one trigger act in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -34,10 +34,11 @@ from postroom.core.effects import (
     SetStatus,
 )
 from postroom.core.facts import Facts, RequestFact
-from postroom.core.model import Direction, Phase, Policy, Visibility
+from postroom.core.model import OPEN, Direction, Phase, Policy, Visibility
 from postroom.core.reading import WRITTEN, follow_reading
+from postroom.core.silence import silence_of
 
-_OVER = frozenset({Phase.CLOSED, Phase.DELETED, Phase.MERGED})
+_OVER = frozenset(Phase) - OPEN
 
 
 def follow(decision: Decision, facts: Facts, policy: Policy, now: datetime) -> Decision:
@@ -58,7 +59,7 @@ def _followed(
         yield read
         if read.owner_at is not None and not seen.is_over:
             seen.events.add(Event.READ)
-    priority = policy.priorities.get(seen.priority) or policy.default_priority()
+    priority = policy.priority_of(seen.priority)
     chain = seen.chain
     for event in Event:
         if event in seen.events:
@@ -68,9 +69,9 @@ def _followed(
     is_told = any(isinstance(effect, SetChain) for effect in decision.effects)
     if chain != seen.chain and not is_told:  # a level has said itself what follows from it
         yield SetChain(seen.request, seen.chain, chain, _why(seen.events))
-    clocks = timing_of(seen.moments, seen.priority, seen.type, policy)
+    clocks = _timing(seen, policy)
     if clocks != seen.clocks:
-        yield SetClocks(seen.request, clocks)
+        yield SetClocks(seen.request, seen.clocks, clocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +84,25 @@ class Due:
     warning: int | None = None  # its index in the priority's warnings
 
 
-def timing_of(moments: Sequence[Moment], priority: str, type_name: str, policy: Policy) -> Timing:
-    """Return the clocks of a request as they stand by its history."""
-    story = story_of(moments, priority, type_name, policy)
-    if story is None:
+def timing_of(request: RequestFact, policy: Policy) -> Timing:
+    """Return the clocks of a request as they stand by its history, whatever is stored of them."""
+    return _timing(request, policy)
+
+
+def _timing(request: RequestFact | _Seen, policy: Policy) -> Timing:
+    story = story_of(request.moments, request.priority, request.type, policy)
+    # By the phase: the rules may have no such status any more.
+    if story is None or request.phase in _OVER:
         return Timing()
     ends = {clock.name: clock.due_at for clock in clocks_of(story)}
     ahead = [one.at for one in open_dues(story)]
+    silence = silence_of(request.moments, request.category, request.type, policy)
     return Timing(
         ends.get(ClockName.FIRST_REPLY),
         ends.get(ClockName.NEXT_REPLY),
         ends.get(ClockName.DEADLINE),
         min(ahead, default=None),
+        silence.closes_at if silence is not None else None,
     )
 
 
@@ -124,11 +132,13 @@ class _Seen:
 
     request: int | None
     priority: str
+    category: str
     type: str
     moments: list[Moment]
     chain: Chain
     clocks: Timing
     events: set[Event]
+    phase: Phase
     is_acknowledged: bool = False  # somebody took it, or answered
     is_over: bool = False  # it was closed before, and still is
 
@@ -137,32 +147,34 @@ def _seen(decision: Decision, known: RequestFact | None, now: datetime) -> _Seen
     opened = next((one for one in decision.effects if isinstance(one, OpenRequest)), None)
     if opened is not None:
         start = Moment(now, "opened", opened.status)
-        seen = _Seen(None, opened.priority, opened.type, [start], Chain(), Timing(), {Event.NEW})
+        named = (opened.priority, opened.category, opened.type)
+        seen = _Seen(None, *named, [start], Chain(), Timing(), {Event.NEW}, opened.phase)
         if opened.phase in _OVER:
             seen.events = set()
     elif known is not None:
         seen = _Seen(
             known.id,
             known.priority,
+            known.category,
             known.type,
             list(known.moments),
             known.chain,
             known.timing,
             set(),
+            known.phase,
         )
     else:
         return None
-    phase = known.phase if known is not None else Phase.ACTIVE
     for effect in decision.effects:
-        phase = _look(effect, seen, decision, phase, now)
-    seen.is_over = known is not None and known.phase in _OVER and phase in _OVER
+        _look(effect, seen, decision, now)
+    seen.is_over = known is not None and known.phase in _OVER and seen.phase in _OVER
     if seen.is_over:
         seen.events = set()  # a word of thanks must not escalate what is closed
     return seen
 
 
-def _look(effect: Effect, seen: _Seen, decision: Decision, phase: Phase, now: datetime) -> Phase:
-    """Note what an effect means for time; return the phase that the request is in now."""
+def _look(effect: Effect, seen: _Seen, decision: Decision, now: datetime) -> None:
+    """Note what an effect means for time."""
     match effect:
         case AppendMessage() if not effect.is_draft and effect.origin in WRITTEN:
             said = f"{effect.direction.value}, {effect.visibility.value}"
@@ -176,19 +188,20 @@ def _look(effect: Effect, seen: _Seen, decision: Decision, phase: Phase, now: da
                 seen.events.add(Event.CUSTOMER_WROTE)
         case SetStatus() if effect.request == seen.request:
             seen.moments.append(Moment(now, "status", effect.to))
-            seen.events.update(_events_of(phase, effect.phase))
-            return effect.phase
+            seen.events.update(_events_of(seen.phase, effect.phase))
+            seen.phase = effect.phase
         case Assign() if effect.request == seen.request and effect.is_by_hand:
             seen.events.add(Event.OWNER_CHANGED)
             seen.is_acknowledged = seen.is_acknowledged or effect.to == decision.actor
         case SetProperty(name="priority"):
             seen.priority = effect.to
             seen.events.add(Event.PRIORITY_CHANGED)
+        case SetProperty(name="category"):
+            seen.category = effect.to
         case SetProperty(name="type"):
             seen.type = effect.to
         case Record():
             seen.moments.append(Moment(now, effect.kind, effect.to))
-    return phase
 
 
 def _events_of(before: Phase, after: Phase) -> Iterator[Event]:

@@ -10,10 +10,11 @@ import ipaddress
 from functools import lru_cache
 
 from postroom.core.facts import Arrival
+from postroom.core.imap import source_of
 from postroom.core.model import SenderVerdict, Verdict
 from postroom.core.site import Site
 from postroom.mail.address import domain_of
-from postroom.mail.auth import read_verdict
+from postroom.mail.auth import read_topmost, read_verdict
 
 
 def judge_sender(arrival: Arrival, site: Site) -> SenderVerdict:
@@ -28,15 +29,26 @@ def judge_sender(arrival: Arrival, site: Site) -> SenderVerdict:
         return SenderVerdict(Verdict.PASS, "registered by a handler")
     if arrival.mail.from_ is None:
         return SenderVerdict(Verdict.NONE, "no From")
-    if not is_relay(arrival.envelope.peer, site) and arrival.envelope.transport != "cli":
+    # What was fetched has passed our provider, who writes above all that strangers wrote.
+    is_handed = arrival.envelope.transport in ("cli", "imap")
+    if not is_relay(arrival.envelope.peer, site) and not is_handed:
         return SenderVerdict(Verdict.NONE, "not by one of our relays")
-    verdict, evidence = read_verdict(
-        arrival.mail.headers,
-        domain_of(arrival.mail.from_.address),
-        site.authserv_ids,
-        lambda peer: is_relay(peer, site),
-    )
+    headers, domain = arrival.mail.headers, domain_of(arrival.mail.from_.address)
+    if believed := _topmost_believed(arrival, site):
+        verdict, evidence = read_topmost(headers, domain, believed)
+    else:
+        verdict, evidence = read_verdict(
+            headers, domain, site.authserv_ids, lambda peer: is_relay(peer, site)
+        )
     return SenderVerdict(Verdict(verdict), evidence)
+
+
+def _topmost_believed(arrival: Arrival, site: Site) -> tuple[str, ...]:
+    """Return whose topmost results are believed where a mail was fetched; (): only the border."""
+    envelope = arrival.envelope
+    if envelope.transport != "imap":
+        return ()
+    return site.topmost_results.get(source_of(envelope.source), ())
 
 
 def needs_evaluation(arrival: Arrival, site: Site) -> bool:
@@ -53,18 +65,19 @@ def needs_evaluation(arrival: Arrival, site: Site) -> bool:
 
 def is_relay(peer: str, site: Site) -> bool:
     """Whether a peer (an IP address, or "unix") is one of our own mail servers."""
-    return _is_among(peer, site.relays)
+    return is_among(peer, site.relays)
 
 
 @lru_cache(maxsize=4096)
-def _is_among(peer: str, relays: tuple[str, ...]) -> bool:
-    if peer in relays:
+def is_among(peer: str, networks: tuple[str, ...]) -> bool:
+    """Whether a peer is in one of these networks, or "unix" and that is named."""
+    if peer in networks:
         return True
     try:
         ip = ipaddress.ip_address(peer)
     except ValueError:
         return False
-    return any(_contains(network, ip) for network in relays)
+    return any(_contains(network, ip) for network in networks)
 
 
 def _is_address(peer: str) -> bool:

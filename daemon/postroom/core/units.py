@@ -91,10 +91,14 @@ def write_size(octets: int) -> str:
     return f"{octets // OCTETS[unit]}{unit}"
 
 
-def write_duration(seconds: int) -> str:
-    """Write a length of time: "1h30m". Hours go on past 24: a working day has fewer."""
+def write_duration(seconds: int, *, in_days: bool = False) -> str:
+    """Write a length of time: "1h30m".
+
+    Hours go on past 24, as a working day has fewer; `in_days` is for time round the clock.
+    """
     hours, rest = divmod(max(seconds, 0), 3600)
-    parts = ((hours, "h"), (rest // 60, "m"), (rest % 60, "s"))
+    days, hours = divmod(hours, 24) if in_days else (0, hours)
+    parts = ((days, "d"), (hours, "h"), (rest // 60, "m"), (rest % 60, "s"))
     return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
 
 
@@ -109,6 +113,16 @@ def parse_budget(text: object) -> Budget:
     if count == 0 or not period:
         raise ValueError(f'{show(text)} allows nothing: for no limit write "off"')
     return Budget(count, period)
+
+
+def parse_patience(text: object) -> timedelta | None:
+    """Read how long something may last; "off": for ever."""
+    if text is None or text == "off":
+        return None
+    found = parse_duration(text)
+    if not found:
+        raise ValueError('must be longer than nothing, or "off"')
+    return found
 
 
 def parse_address(text: object) -> str:

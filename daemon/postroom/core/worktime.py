@@ -289,7 +289,7 @@ def _days_later(start: datetime, days: int, calendar: Calendar) -> datetime | No
     day, clock = shown.date(), shown.time()
     if calendar.is_round_the_clock and days <= HORIZON // DAY:
         wanted = shown + days * DAY
-        due = _first_shown(wanted, zone)
+        due = first_shown(wanted, zone)
         reached = _shown(due, _ahead(due, zone)).date()
         # Else a date that never was is among them, or is the last.
         if reached == wanted.date() and abs(due - start - days * DAY) < DAY / 2:
@@ -299,7 +299,7 @@ def _days_later(start: datetime, days: int, calendar: Calendar) -> datetime | No
             day = date_open
             days -= 1
             if days == 0:
-                return _first_shown(datetime.combine(day, clock), zone)
+                return first_shown(datetime.combine(day, clock), zone)
     return None
 
 
@@ -345,7 +345,7 @@ def _shown(at: datetime, ahead: timedelta) -> datetime:
     return at.replace(tzinfo=None) + ahead
 
 
-def _first_shown(shown: datetime, zone: ZoneInfo) -> datetime:
+def first_shown(shown: datetime, zone: ZoneInfo) -> datetime:
     """Return the first instant at which the clock shows that, or has gone past it by a change."""
     earlier, later = sorted(_utc(shown.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))
     is_skipped = _shown(earlier, _ahead(earlier, zone)) != shown

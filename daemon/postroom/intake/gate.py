@@ -1,4 +1,4 @@
-"""What all connections of the SMTP door share: the limits, and how much of them is used up.
+"""What all connections of the mail door share: the limits, and how much of them is used up.
 
 Belongs to one event loop; nothing here is locked.
 """
@@ -125,7 +125,12 @@ def peer_of(transport: BaseTransport) -> str:
     name = transport.get_extra_info("peername")
     if name is None:
         return ""
-    address = ip_address(str(name[0]).partition("%")[0])
+    return canonical(str(name[0]).partition("%")[0])
+
+
+def canonical(written: str) -> str:
+    """Return an IP address in the one form that networks are compared with. ValueError: none."""
+    address = ip_address(written)
     if address.version == 6 and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return str(address)

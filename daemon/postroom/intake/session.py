@@ -1,9 +1,7 @@
-"""One SMTP connection: commands in, replies out (RFC 5321, 1870, 2920, 3463, 6152, 6531).
+"""What is said on one connection: commands in, replies out.
 
-Of aiosmtpd's SMTP class this keeps the life of a connection (and, later, STARTTLS and AUTH). Its
-command loop and its DATA are replaced: they take lines that end with a bare LF, let data without
-CRLF grow without bound, drain an oversize mail for ever, hold a mail four times, refuse the null
-sender, and answer without enhanced status codes.
+SMTP (RFC 5321, 1870, 2920, 3207, 3463, 6152, 6531) and LMTP (RFC 2033), which differ in a few
+words: a mail comes to one recipient, so the reply after DATA is one, as in SMTP.
 """
 
 from __future__ import annotations
@@ -12,26 +10,34 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
 
 import structlog
-from aiosmtpd.smtp import SMTP
 
 from postroom import clock
 from postroom.errors import Refused, Unavailable
 from postroom.intake.address import declared_size, read_recipient, read_sender
-from postroom.intake.gate import Gate, Load, closing, peer_of, too_large
-from postroom.intake.wire import HangUp, Wire
+from postroom.intake.connection import Connection
+from postroom.intake.gate import Gate, Load, closing, too_large
+from postroom.intake.listener import Listener
+from postroom.intake.wire import HangUp
 from postroom.mail.message import Envelope
 from postroom.spool.model import DiskFull
 
 log = structlog.get_logger()
 
-_LINGER = 5.0  # seconds for a peer to read our last words
 _HEADERS = 256 * 1024  # octets in which hops are counted
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HELO = 255  # characters; RFC 5321 §4.5.3.1.2
 _LOGGED = 300  # characters of a refused command; no mail text gets here
+_SPOKEN = frozenset(
+    ("MAIL", "RCPT", "DATA", "EHLO", "HELO", "LHLO", "STARTTLS", "RSET", "NOOP", "VRFY", "QUIT")
+)
+_SAID_ALWAYS = {
+    "NOOP": "250 2.0.0 Ok",
+    "HELP": "214 2.0.0 RFC 5321",
+    "VRFY": "252 2.0.0 Send mail and see",  # RFC 5321 §3.5.3, says nothing
+}
+_BEFORE_TLS = frozenset({"NOOP", "EHLO", "HELO", "LHLO", "STARTTLS", "QUIT"})  # RFC 3207 §4
 
 
 @dataclass(slots=True)
@@ -48,133 +54,32 @@ class Transaction:
         return sum(map(len, self.recipients.values()))
 
 
-class SmtpSession(SMTP):
-    """One connection of the SMTP door."""
+class Session(Connection):
+    """One connection of the mail door."""
 
-    line_length_limit = 64 * 1024  # of the stream's own buffer; lines are bounded in Wire
-
-    def __init__(self, gate: Gate, on_end: Callable[[SmtpSession], None]) -> None:
-        loop = asyncio.get_running_loop()
-        super().__init__(None, hostname=gate.hostname, loop=loop)
-        self._gate = gate
-        self._on_end = on_end
-        self._peer = ""
-        self._helo = ""
+    def __init__(
+        self,
+        gate: Gate,
+        listener: Listener,
+        on_end: Callable[[Session], None],
+        peer: str | None = None,
+    ) -> None:
+        super().__init__(gate, listener, on_end, peer)
+        self._is_lmtp = listener.protocol == "lmtp"
         self._transaction: Transaction | None = None
         self._errors = self._commands = 0  # since the last mail
-        self._heard_at = self._mail_at = loop.time()
-        self._unheard = 0  # octets after our last word
-        self._lingering: asyncio.TimerHandle | None = None
-        self._is_storing = self._is_over = self._is_deaf = False
-
-    # The life of the connection
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the dialogue."""
-        self._peer = peer_of(transport)
-        super().connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Note that the peer lives; after our last word nothing is listened to."""
-        self._heard_at = self.loop.time()
-        if not self._is_over:
-            super().data_received(data)
-            return
-        self._unheard += len(data)
-        if self._unheard > self._gate.limits.message_size:
-            self.abort()
-
-    def eof_received(self) -> bool:
-        """Let the dialogue finish what was received: aiosmtpd would break it off."""
-        self._is_deaf = True
-        if not self._is_over:
-            asyncio.StreamReaderProtocol.eof_received(self)
-        return not self._is_over
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Forget the connection, and a mail that was not received whole."""
-        super().connection_lost(error)
-        if self._lingering is not None:
-            self._lingering.cancel()
-        self._on_end(self)
 
     def stop(self) -> None:
         """Part from a peer that is not in the middle of a mail."""
         if self._transaction is None:
-            self._hang_up(closing())
+            super().stop()
 
-    def abort(self) -> None:
-        """Break off at once."""
-        self._stream().abort()
-
-    def _reset_timeout(self, duration: float | None = None) -> None:
-        """Arm the one timer of a connection, which looks at the clock rather than being moved
-        with each command as in aiosmtpd."""
-        if self._timeout_handle is not None:
-            self._timeout_handle.cancel()
-        at = self._ends_at() if duration is None else self.loop.time() + duration
-        self._timeout_handle = self.loop.call_at(at, self._timeout_cb)
-
-    def _timeout_cb(self) -> None:
-        if self._is_storing:
-            self._reset_timeout(1)
-        elif self.loop.time() < self._ends_at():
-            self._reset_timeout()
-        else:
-            self._hang_up(Refused(421, "4.4.2", "You took too long"))
-
-    def _ends_at(self) -> float:
-        limits = self._gate.limits
-        return min(
-            self._heard_at + limits.idle.total_seconds(),
-            self._mail_at + limits.total.total_seconds(),
-        )
-
-    def _hang_up(self, refused: Refused | None) -> None:
-        """Say a last word and end. Closing while the peer still sends would make the kernel
-        reset the connection and the word be lost: so only our side is closed, for a while.
-        Who has not even said hello has sent nothing yet, and does not get that while."""
-        if self._is_over or self.transport is None:
-            return
-        self._is_over = True
-        if refused is not None:
-            log.info("connection.refused", peer=self._peer, code=refused.code, why=refused.text)
-            self._writer.write(_line(refused))
-        transport = self._stream()
-        self._lingering = self.loop.call_later(_LINGER, transport.abort)
-        if self._is_deaf or not self._helo or not transport.can_write_eof():
-            transport.close()
-        elif not transport.is_closing():
-            transport.write_eof()
-            transport.resume_reading()
-
-    def _stream(self) -> asyncio.Transport:
-        return cast("asyncio.Transport", self.transport)
-
-    # The dialogue
-
-    async def _handle_client(self) -> None:
-        self._wire = Wire(self._reader)
-        try:
-            with self._gate.visit(self._peer):
-                await self._say(f"220 {self.hostname} ESMTP Postroom")
-                while not self._is_over:
-                    await self._say(await self._answer())
-                    if self._gate.is_closing:
-                        self.stop()
-        except Refused as refused:
-            self._hang_up(refused)
-        except HangUp as end:
-            self._hang_up(end.refused)
-        except ConnectionError:
-            self._hang_up(None)
-        except Exception:
-            log.exception("connection.failed", peer=self._peer)
-            self._hang_up(Refused(421, "4.3.0", "Internal error, try again later"))
-
-    async def _say(self, reply: str) -> None:
-        self._writer.write(reply.encode() + b"\r\n")
-        await self._writer.drain()
+    async def _dialogue(self) -> None:
+        await self._say(f"220 {self.hostname} {'LMTP' if self._is_lmtp else 'ESMTP'} Postroom")
+        while not self._is_over:
+            await self._say(await self._answer())
+            if self._gate.is_closing:
+                self.stop()
 
     async def _answer(self) -> str:
         """Read one command and do it; return the reply."""
@@ -193,7 +98,7 @@ class SmtpSession(SMTP):
                 code=refused.code,
                 enhanced=refused.enhanced,
                 why=refused.text,
-                command=line[:_LOGGED],
+                command=_harmless(line),
             )
             if refused.code == 421:
                 raise
@@ -207,25 +112,25 @@ class SmtpSession(SMTP):
         self._commands += 1
         if self._commands > self._gate.limits.commands:
             raise Refused(421, "4.7.0", "Too many commands without a mail")
+        if self._listener.require_tls and not self._tls and word not in _BEFORE_TLS:
+            raise Refused(530, "5.7.0", "Say STARTTLS first")
+        if word in _SAID_ALWAYS:
+            return _SAID_ALWAYS[word]
         match word:
             case "MAIL":
                 return self._mail(argument)
             case "DATA":
                 return await self._data(argument)
-            case "EHLO" | "HELO":
+            case "LHLO" | "EHLO" | "HELO" if (word == "LHLO") == self._is_lmtp:
                 return self._hello(word, argument)
+            case "STARTTLS" if self._listener.tls == "starttls":
+                return await self._start_tls(argument)
             case "RSET":
                 self._transaction = None
-                return "250 2.0.0 Ok"
-            case "NOOP":
                 return "250 2.0.0 Ok"
             case "QUIT":
                 await self._say("221 2.0.0 Bye")
                 raise HangUp
-            case "VRFY":
-                return "252 2.0.0 Send mail and see"  # RFC 5321 §3.5.3, says nothing
-            case "HELP":
-                return "214 2.0.0 RFC 5321"
             case "EXPN" | "ETRN" | "TURN" | "BDAT" | "AUTH" | "STARTTLS":
                 raise Refused(502, "5.5.1", "Command not implemented")
             case _:
@@ -238,27 +143,44 @@ class SmtpSession(SMTP):
         self._transaction = None
         if word == "HELO":
             return f"250 {self.hostname}"
-        words = (
+        words = [
             self.hostname,
             "PIPELINING",
             f"SIZE {self._gate.limits.message_size}",
             "8BITMIME",
             "SMTPUTF8",
             "ENHANCEDSTATUSCODES",
-        )
+        ]
+        if self._listener.tls == "starttls" and not self._tls:
+            words.insert(2, "STARTTLS")
         return "\r\n".join([*(f"250-{item}" for item in words[:-1]), f"250 {words[-1]}"])
+
+    async def _start_tls(self, argument: str) -> str:
+        if argument:
+            raise Refused(501, "5.5.4", "Syntax: STARTTLS")
+        if self._tls:
+            raise Refused(503, "5.5.1", "TLS is active already")
+        if not self._wire.is_empty:
+            # Whoever stands between could have put it there, to be taken for the peer's own.
+            raise HangUp(Refused(554, "5.5.0", "Nothing may follow STARTTLS"))
+        self._transaction = None
+        await self._say("220 2.0.0 Ready to start TLS")
+        await self._encrypt()
+        return await self._answer()
 
     def _mail(self, argument: str) -> str:
         if self._gate.is_closing:
             raise closing()
         if not self._helo:
-            raise Refused(503, "5.5.1", "Say EHLO first")
+            raise Refused(503, "5.5.1", f"Say {'LHLO' if self._is_lmtp else 'EHLO'} first")
         if self._transaction is not None:
             raise Refused(503, "5.5.1", "One MAIL at a time")
         sender = read_sender(argument)
         size = declared_size(sender)
         self._gate.check_room(size)
         options = {"HELO": self._helo, **sender.options}
+        if self._tls:
+            options["TLS"] = self._tls
         self._transaction = Transaction(sender.address, options)
         return "250 2.1.0 Ok"
 
@@ -266,11 +188,13 @@ class SmtpSession(SMTP):
         if self._transaction is None:
             raise Refused(503, "5.5.1", "Say MAIL first")
         recipient = read_recipient(argument, is_utf8="SMTPUTF8" in self._transaction.options)
-        if self._transaction.count >= self._gate.limits.recipients:
-            raise Refused(452, "4.5.3", "Too many recipients, send the others another copy")
         mailbox = self._gate.site.mailbox_for(recipient)
         if mailbox is None:
             raise Refused(550, "5.1.1", "No such recipient here")
+        # RFC 2033 §4.2 answers DATA once for each recipient: with one, it is an answer like SMTP's.
+        most = 1 if self._is_lmtp else self._gate.limits.recipients
+        if self._transaction.count >= most:
+            raise Refused(452, "4.5.3", "Too many recipients, send the others another copy")
         known = self._transaction.recipients.setdefault(mailbox.name, [])
         if recipient not in known:
             known.append(recipient)
@@ -282,7 +206,8 @@ class SmtpSession(SMTP):
         if self._transaction is None:
             raise Refused(503, "5.5.1", "Say MAIL first")
         if not self._transaction.recipients:
-            raise Refused(554, "5.5.1", "No valid recipients")
+            # RFC 2033 §4.2 wants 503.
+            raise Refused(503 if self._is_lmtp else 554, "5.5.1", "No valid recipients")
         try:
             with Load(self._gate) as load:
                 await self._say("354 End data with <CR><LF>.<CR><LF>")
@@ -309,7 +234,7 @@ class SmtpSession(SMTP):
                 Envelope(
                     sender=transaction.sender,
                     recipients=tuple(recipients),
-                    transport="smtp",
+                    transport=self._listener.protocol,
                     mailbox=mailbox,
                     received_at=received_at,
                     peer=self._peer,
@@ -333,6 +258,7 @@ class SmtpSession(SMTP):
         log.info(
             "mail.accepted",
             spool_ids=ids,
+            transport=self._listener.protocol,
             size=len(raw),
             mailboxes=[*transaction.recipients],
             peer=self._peer,
@@ -356,5 +282,10 @@ def _text(line: bytes) -> str:
     return text
 
 
-def _line(refused: Refused) -> bytes:
-    return f"{refused}\r\n".encode()
+def _harmless(line: str) -> str:
+    """Return what may be logged of a command: some clients send a password unasked, after AUTH or
+    on a line of its own."""
+    word = line.partition(" ")[0].upper()
+    if word in _SPOKEN:
+        return line[:_LOGGED]
+    return word if word == "AUTH" else f"({len(line)} characters)"

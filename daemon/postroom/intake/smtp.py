@@ -1,4 +1,4 @@
-"""The SMTP door: listeners, and the end of them.
+"""The door for SMTP and LMTP: listeners, and the end of them.
 
 Promise: 250 after DATA means that the mail is in the spool, on the disk; the door needs nothing
 but the spool, and goes on while the database is away.
@@ -9,17 +9,23 @@ Fails:   OSError when an address cannot be listened on.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
-from collections.abc import Sequence
+import socket
+import stat
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
 
+from postroom.activation import Passed
 from postroom.core.settings import LimitsTable
 from postroom.core.site import Site
 from postroom.intake.gate import Gate
-from postroom.intake.session import SmtpSession
+from postroom.intake.listener import Listener
+from postroom.intake.proxied import Proxied
+from postroom.intake.session import Session
 from postroom.spool import Spool
 
 log = structlog.get_logger()
@@ -28,79 +34,138 @@ _BACKLOG = 128
 
 
 class SmtpDoor:
-    """All SMTP listeners of the daemon. `gate` holds what their connections share."""
+    """All listeners of the daemon. `gate` holds what their connections share."""
 
     def __init__(self, site: Site, spool: Spool, hostname: str, limits: LimitsTable) -> None:
         self.gate = Gate(site, spool, hostname, limits)
         self.addresses: list[str] = []  # bound, with the port that a 0 became
+        self._listeners: Sequence[Listener] = ()
         self._servers: list[asyncio.Server] = []
-        self._sessions: set[SmtpSession] = set()
+        self._made: list[str] = []  # paths of sockets that are ours to remove
+        self._connections: set[Session | Proxied] = set()
         self._is_empty = asyncio.Event()
 
-    async def start(self, addresses: Sequence[str]) -> None:
-        """Listen on each of "host:port", "[v6]:port", or "unix:/path"."""
+    async def start(self, listeners: Sequence[Listener], passed: Passed | None = None) -> None:
+        """Listen on each of them; `passed` are the sockets that "systemd:NAME" means."""
         # aiosmtpd tells of every command at level INFO; we have our own events.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
+        self._listeners = listeners
         try:
-            for address in addresses:
-                server = await self._listen(address)
-                self._servers.append(server)
-                self.addresses += [_written(item.getsockname()) for item in server.sockets]
+            for listener in listeners:
+                for server in await self._listen(listener, passed or {}):
+                    self._servers.append(server)
+                    bound = [_written(item.getsockname()) for item in server.sockets]
+                    self.addresses += bound
+                    log.info(
+                        "door.opened",
+                        protocol=listener.protocol,
+                        tls=listener.tls,
+                        addresses=bound,
+                    )
         except BaseException:
             await self.stop(0)
             raise
-        log.info("door.opened", protocol="smtp", addresses=self.addresses)
+
+    def reload(self) -> None:
+        """Read the certificates again, for connections to come; a bad pair keeps the old one."""
+        for certificate in {item.certificate for item in self._listeners if item.certificate}:
+            try:
+                certificate.reload()
+            except ValueError as error:
+                log.error("certificate.refused", why=str(error))  # noqa: TRY400 - words suffice
+            else:
+                log.info("certificate.loaded", file=str(certificate))
 
     async def stop(self, grace: float = 20.0) -> None:
         """Refuse new mail with 421, let mails in hand finish for `grace` seconds, then close."""
         self.gate.is_closing = True
         for server in self._servers:
             server.close()
-        for session in [*self._sessions]:
-            session.stop()
+        for connection in [*self._connections]:
+            connection.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self._emptied()
-        for session in [*self._sessions]:
-            session.abort()
+        for connection in [*self._connections]:
+            connection.abort()
         await self._emptied()
         for server in self._servers:
             await server.wait_closed()
-        for address in self.addresses:
-            if address.startswith("unix:"):
-                with suppress(OSError):
-                    os.unlink(address.removeprefix("unix:"))  # noqa: PTH108 - no work for a thread
-        log.info("door.closed", protocol="smtp", addresses=self.addresses)
+        for path in self._made:
+            with suppress(OSError):
+                os.unlink(path)  # noqa: PTH108 - no work for a thread
+        log.info("door.closed", addresses=self.addresses)
 
-    async def _listen(self, address: str) -> asyncio.Server:
+    async def _listen(self, listener: Listener, passed: Passed) -> list[asyncio.Server]:
         loop = asyncio.get_running_loop()
-        if address.startswith("unix:"):
-            path = address.removeprefix("unix:")
-            server = await loop.create_unix_server(self._session, path, backlog=_BACKLOG)
+        begin = self._beginning(listener)
+        kind, _, name = listener.address.partition(":")
+        if kind == "systemd":
+            sockets = _passed_sockets(name, passed)
+            return [await loop.create_server(begin, sock=one) for one in sockets]
+        if kind == "unix":
+            server = await loop.create_unix_server(begin, name, backlog=_BACKLOG)
+            self._made.append(name)
             # Who may enter the folder may send mail, as with TCP on this machine.
-            os.chmod(path, 0o666)  # noqa: PTH101, S103
-            return server
-        host, _, port = address.rpartition(":")
+            os.chmod(name, 0o666)  # noqa: PTH101, S103
+            return [server]
+        host, _, port = listener.address.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
-        return await loop.create_server(self._session, host, int(port), backlog=_BACKLOG)
+        return [await loop.create_server(begin, host, int(port), backlog=_BACKLOG)]
 
-    def _session(self) -> SmtpSession:
-        session = SmtpSession(self.gate, on_end=self._ended)
-        self._sessions.add(session)
+    def _beginning(self, listener: Listener) -> Callable[[], Session | Proxied]:
+        """Return what makes the protocol of a new connection."""
+
+        def direct(peer: str | None = None) -> Session:
+            session = Session(self.gate, listener, self._ended, peer)
+            self._begun(session)
+            return session
+
+        def proxied() -> Proxied:
+            waiting = Proxied(self.gate, listener.proxies, direct, self._ended)
+            self._begun(waiting)
+            return waiting
+
+        return proxied if listener.proxies else direct
+
+    def _begun(self, connection: Session | Proxied) -> None:
+        self._connections.add(connection)
         self._is_empty.clear()
-        return session
 
-    def _ended(self, session: SmtpSession) -> None:
-        self._sessions.discard(session)
-        if not self._sessions:
+    def _ended(self, connection: Session | Proxied) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
             self._is_empty.set()
 
     async def _emptied(self) -> None:
-        if self._sessions:
+        if self._connections:
             await self._is_empty.wait()
 
 
-def _written(name: str | tuple[str, int] | tuple[str, int, int, int]) -> str:
+def _passed_sockets(name: str, passed: Passed) -> list[socket.socket]:
+    """Return the listening sockets that systemd calls so."""
+    if name not in passed:
+        others = ", ".join(sorted(passed)) or "none at all"
+        words = f"systemd:{name}: systemd passed no socket of that name, but {others}"
+        raise OSError(errno.ENOENT, words)
+    return [_listening(name, number) for number in passed[name]]
+
+
+def _listening(name: str, descriptor: int) -> socket.socket:
+    words = f"systemd:{name} is no listening stream socket (Accept= must be no)"
+    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+        raise OSError(errno.ENOTSOCK, words)
+    one = socket.socket(fileno=descriptor)
+    is_listening = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if one.type != socket.SOCK_STREAM or not is_listening:
+        one.close()
+        raise OSError(errno.EINVAL, words)
+    return one
+
+
+def _written(name: str | bytes | tuple[str, int] | tuple[str, int, int, int]) -> str:
+    if isinstance(name, bytes):  # of Linux' abstract name space
+        return f"unix:@{name[1:].decode(errors='replace')}"
     if isinstance(name, str):
         return f"unix:{name}"
     host, port, *_ = name

@@ -32,6 +32,11 @@ class Wire:
         self._reader = reader
         self._buffer = bytearray()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has arrived beyond what was read."""
+        return not self._buffer
+
     async def line(self) -> bytes:
         """Return the next command line, without CRLF."""
         while (end := self._buffer.find(b"\n")) < 0:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+
+WITHOUT_ID = "without-id"  # among authserv-ids: of a server that names none
 
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)"?|([();=])|([^\s"();=]++)|\s++')
 _ESCAPE = re.compile(r"\\(.)")
@@ -55,13 +58,43 @@ def read_verdict(
     border = _border(headers, is_relay)
     if not wanted or not ours or border is None:
         return "none", "no trustworthy Authentication-Results"
+    parsed = [_parse(value) for value in _results(headers[:border])]
+    return _summed_up(
+        [(server, each) for server, each in parsed if server and server in ours], wanted
+    )
+
+
+def read_topmost(
+    headers: Sequence[tuple[str, str]], from_domain: str, authserv_ids: Sequence[str]
+) -> tuple[str, str]:
+    """Say the same of a mail that was fetched from a provider, where no Received tells the border.
+
+    `headers` stand top first. Only the topmost Authentication-Results counts, and only if one of
+    these servers wrote it (WITHOUT_ID: one that names no server). That is right for a provider who
+    writes one into every mail, or removes those of strangers in his name (RFC 8601 §5): his own
+    stands above whatever came with the mail. All others are a stranger's word, whatever they say.
+    """
+    wanted = from_domain.lower().rstrip(".")
+    ours = {each.lower() for each in authserv_ids}
+    topmost = next(_results(headers), None)
+    if not wanted or topmost is None:
+        return "none", "no Authentication-Results"
+    server, results = _parse(topmost)
+    is_ours = server in ours - {WITHOUT_ID} if server else WITHOUT_ID in ours
+    if not is_ours:
+        by = server[:100] or "a server that names itself not"
+        return "none", f"the topmost Authentication-Results is by {by}"
+    return _summed_up([(server or "topmost", results)], wanted)
+
+
+def _results(headers: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield the Authentication-Results, and nothing that is only called alike."""
+    return (value for name, value in headers if name.lower() == "authentication-results")
+
+
+def _summed_up(found: Iterable[tuple[str, list[_Result]]], wanted: str) -> tuple[str, str]:
     passed = ""
-    for name, value in headers[:border]:
-        if name.lower() != "authentication-results":
-            continue
-        server, results = _parse(value)
-        if server not in ours:
-            continue
+    for server, results in found:
         for result in results:
             match _judge(result, wanted):
                 case "fail":
@@ -120,12 +153,16 @@ def _is_address(text: str) -> bool:
 
 
 def _parse(value: str) -> tuple[str, list[_Result]]:
-    """Read one header: the authserv-id and the results; what makes no sense is passed over."""
+    """Read one header: the authserv-id and the results; what makes no sense is passed over.
+
+    Seen: Microsoft 365 names no server, and begins with the first result: the id is "" then.
+    """
     statements = _statements(value[:_LONGEST])
     first = next(statements, [])
-    server = first[0].lower() if first else ""
+    is_named = first[1:2] != ["="]
+    server = first[0].lower() if first and is_named else ""
     results: list[_Result] = []
-    for words in statements:
+    for words in statements if is_named else chain([first], statements):
         pairs = list(_pairs(words))
         if not pairs or len(results) >= _MOST_METHODS:
             continue

@@ -141,3 +141,5 @@ class Envelope:
     received_at: datetime
     peer: str = ""  # IP address, or "unix", or "" when it did not come by network
     options: dict[str, str] = field(default_factory=dict)  # SMTPUTF8, BODY, TLS version …
+    source: str = ""  # where it was fetched (server, user, folder, UIDVALIDITY, UID), else ""
+    is_import: bool = False  # older than Postroom's work on its mailbox: kept, never answered

@@ -179,6 +179,12 @@ class CalendarsFile(Table):
     calendar: list[CalendarTable] = Field(default=[])
 
 
+# But for 29 February: what opens then only, opens every four years.
+_EVERY_DAY = frozenset(
+    (day.month, day.day) for day in (date(2023, 1, 1) + timedelta(days=n) for n in range(365))
+)
+
+
 def build_calendars(tables: list[CalendarTable], report: Report) -> dict[str, Calendar]:
     """Make the calendars; one that never opens would never let a deadline come."""
     calendars = {}
@@ -187,6 +193,8 @@ def build_calendars(tables: list[CalendarTable], report: Report) -> dict[str, Ca
         if not any(week):
             report(f'calendar "{table.name}"', f"never opens: give hours to {WEEKDAYS[0]} …")
         days = [_read_day(text) for text in table.closed]
+        if {day for day in days if isinstance(day, tuple)} >= _EVERY_DAY:
+            report(f'calendar "{table.name}".closed', "never opens: names every day of the year")
         calendars[table.name] = Calendar(
             name=table.name,
             time_zone=table.time_zone,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from postroom.core.model import AssignMethod, Category, Member
+from postroom.core.model import AssignMethod, Category, Member, Workflow
+from postroom.core.silence import is_customers_turn, way_to_close
 from postroom.core.tables import Table
 from postroom.core.units import nearest, show
 from postroom.policy.problems import Report
@@ -95,6 +97,37 @@ def build_categories(
         members = _members(table, groups, at, report)
         categories[table.name] = _category(table, members, _inherited(table.name, layouts))
     return categories
+
+
+def check_closing(
+    categories: Iterable[Category], workflows: Iterable[Workflow]
+) -> Iterator[tuple[str, str]]:
+    """Yield each `close_after` that acts at once, or in none of these workflows: key, text."""
+    never = _why_never(tuple(workflows))
+    for category in categories:
+        if category.close_after is None:
+            continue
+        key = f'category "{category.path}".close_after'
+        if not category.close_after:
+            yield key, 'must be longer than nothing, such as "14d": no customer answers at once'
+        if never:
+            yield key, f"would never act: {never}"
+
+
+def _why_never(workflows: Iterable[Workflow]) -> str:
+    """Say why no request can close by itself; "" if one can."""
+    waiting = [
+        (workflow, name)
+        for workflow in workflows
+        for name in workflow.statuses
+        if is_customers_turn(workflow, name)
+    ]
+    if not waiting:
+        return 'no type has a status with phase = "active" and counts = "external"'
+    if any(way_to_close(workflow, name) is not None for workflow, name in waiting):
+        return ""
+    named = ", ".join(f"{show(name)} of {workflow.name}" for workflow, name in waiting[:5])
+    return f'from {named} no transition by "system" leads to a closed status by itself'
 
 
 def _members(

@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from postroom import rights
+
 FOLDER = "hooks"  # below the folder of the rules
+_LONGEST_LINE = 256  # octets of a first line that Linux looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,40 @@ def find_hooks(rules: Path) -> Hooks:
 def fault_of(path: Path) -> str | None:
     """Say why an executable cannot be a hook, if it cannot."""
     try:
-        found, folder = path.stat(), path.parent.stat()
+        found = path.stat()
     except OSError as error:
         return f"cannot be looked at: {error.strerror or error}"
     if not stat.S_ISREG(found.st_mode):
         return "is not a regular file"
     if found.st_mode & stat.S_IWOTH:
         return f"can be written by everybody on this machine: chmod o-w {path}"
-    if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
-        return f"lies where everybody can write: chmod o-w {path.parent}"
+    for place in (path.parent, path.parent.parent):  # who may replace a folder may replace the hook
+        if rights.is_everybodys(place):
+            return f"lies where everybody can write: chmod o-w {place}"
+    group = rights.writers(path, rights.own_groups(path.parent))
+    if group is not None:
+        return group.removeprefix(f"{path} ")
     if not found.st_mode & 0o111 or not os.access(path, os.X_OK):
         return f"is not executable: chmod +x {path}"
+    if not path.resolve().is_relative_to(path.parent.resolve()):
+        return f"is a link to {path.resolve()}: the executable itself must lie in {path.parent}"
+    return _fault_of_beginning(path)
+
+
+def _fault_of_beginning(path: Path) -> str | None:
+    """Say why the system could not start a file, as far as its first line tells."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline(_LONGEST_LINE)
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    if line.startswith(b"\x7fELF"):
+        return None
+    if not line.startswith(b"#!"):
+        return "is no program, and does not begin with #! and its interpreter, such as #!/bin/sh"
+    if line.endswith(b"\r\n"):
+        return "has lines that end with CR LF: the system looks for an interpreter of such a name"
+    interpreter = os.fsdecode((line[2:].split() or [b""])[0])
+    if not Path(interpreter).is_absolute() or not os.access(interpreter, os.X_OK):
+        return f"names an interpreter that is not there: {interpreter or 'none'}"
     return None

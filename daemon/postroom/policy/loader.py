@@ -20,7 +20,12 @@ from postroom.core.tables import Table, read_toml
 from postroom.core.units import nearest
 from postroom.errors import ConfigError, Problem
 from postroom.policy.calendars import CalendarsFile, CalendarTable, build_calendars
-from postroom.policy.categories import CategoriesFile, CategoryTable, build_categories
+from postroom.policy.categories import (
+    CategoriesFile,
+    CategoryTable,
+    build_categories,
+    check_closing,
+)
 from postroom.policy.hooks import Hooks, find_hooks
 from postroom.policy.priorities import PrioritiesFile, PriorityTable, build_priorities
 from postroom.policy.problems import Report, names_in, read_entries, report_unknown_keys
@@ -105,11 +110,23 @@ def read_policy(
     hooks = replace(hooks, names=hooks.names | frozenset(webhooks or ()))
     draft = draft_policy(files, hooks=hooks if webhooks is not None else None)
     absent = {problem.file for problem in unread}
+    found = (*draft.problems, *_never_closing(draft))
     return replace(
         draft,
-        problems=(*unread, *(p for p in draft.problems if not _is_of(p.file, absent))),
+        problems=(*unread, *(p for p in found if not _is_of(p.file, absent))),
         extracted=None if _is_of(RULES, absent) else draft.extracted,
     )
+
+
+def _never_closing(draft: Draft) -> Iterator[Problem]:
+    """Yield the automatic closes that cannot be; policies of the past are read as they were."""
+    policy, faulty = draft.policy, {problem.file for problem in draft.problems}
+    if not faulty.isdisjoint(("rules/workflows.toml", "rules/types.toml")):
+        return
+    used = {one.workflow for one in policy.types.values()}
+    workflows = [one for one in policy.workflows.values() if one.name in used]
+    for key, text in check_closing(policy.categories.values(), workflows):
+        yield Problem("rules/categories.toml", key, text)
 
 
 def _is_of(path: str, files: Collection[str]) -> bool:

@@ -29,6 +29,7 @@ Reaction = Literal["none", "stop", "continue", "restart"]
 Recipients = Annotated[list[Recipient], OneOrMore, unique("the recipient")]
 # The calendar of a priority that names none, if there is one of that name.
 ROUND_THE_CLOCK = "always"
+DELAYED = "delayed"  # the template of what a customer is told
 
 
 class OnTable(Table):
@@ -54,6 +55,7 @@ class LevelTable(Table):
     after: WorkingTime
     notify: Recipients = Field(default=[])
     template: TemplateName = "escalation"
+    contact_template: TemplateName = DELAYED
     assign: Assignee | None = None
     priority: PriorityName | None = None
     run: HookName | None = None
@@ -66,6 +68,7 @@ class WarningTable(Table):
     before: WorkingTime | None = None
     after: WorkingTime | None = None
     notify: Recipients
+    contact_template: TemplateName = DELAYED
 
 
 def _positive(text: str | None) -> str | None:
@@ -165,6 +168,7 @@ def _priority(table: PriorityTable, calendar: str, rank: int, times: _Times) -> 
                 before=times.span(f"warning[{index + 1}].before", warning.before),
                 after=times.span(f"warning[{index + 1}].after", warning.after),
                 notify=tuple(warning.notify),
+                contact_template=warning.contact_template,
             )
             for index, warning in enumerate(table.warning)
         ),
@@ -177,6 +181,7 @@ def _level(table: LevelTable, times: _Times, key: str, is_always: bool) -> Level
         after=times.span(key, table.after, is_always=is_always) or Span(),
         notify=tuple(table.notify),
         template=table.template,
+        contact_template=table.contact_template,
         assign=table.assign,
         priority=table.priority,
         run=table.run,

@@ -86,16 +86,43 @@ class Spool:
         return self._submit(lambda db: rows.insert(db, mails, cursor)[0], size=len(raw))
 
     def put_all(
-        self, mails: Sequence[tuple[Envelope, bytes]], cursor: Cursor | None = None
+        self,
+        mails: Sequence[tuple[Envelope, bytes]],
+        cursor: Cursor | None = None,
+        uids: Sequence[int | None] = (),
     ) -> Future[list[str]]:
-        """Keep all of them or none, and move the cursor; without mails only move the cursor."""
+        """Keep all of them or none, and move the cursor; without mails only move the cursor.
+
+        `uids`, of each mail, are remembered until forget_uids; None: not that one.
+        """
         size = sum(len(raw) for _, raw in mails)
-        return self._submit(lambda db: rows.insert(db, mails, cursor), size=size)
+        return self._submit(lambda db: rows.insert(db, mails, cursor, uids), size=size)
 
     def cursor(self, source: str) -> Cursor | None:
         """Return how far that IMAP folder was read."""
         with self._read() as db:
             return rows.cursor(db, source)
+
+    def journalled_uids(
+        self, source: str, uid_validity: int, limit: int = 500
+    ) -> builtins.list[int]:
+        """Return UIDs whose mails have left the spool for the journal: now the server may know."""
+        with self._read() as db:
+            return rows.journalled_uids(db, source, uid_validity, limit)
+
+    def has_fetched(self, source: str) -> bool:
+        """Whether the server has yet to hear of mails fetched from that folder."""
+        with self._read() as db:
+            return rows.has_fetched(db, source)
+
+    def forget_uids(self, source: str, uid_validity: int, uids: Iterable[int]) -> Future[None]:
+        """Note that the server was told of these."""
+        told = tuple(uids)
+        return self._submit(lambda db: rows.forget_uids(db, source, uid_validity, told))
+
+    def forget_other_validities(self, source: str, uid_validity: int) -> Future[None]:
+        """Give up what was to be done about UIDs of an older UIDVALIDITY."""
+        return self._submit(lambda db: rows.forget_other_validities(db, source, uid_validity))
 
     def free_bytes(self) -> int:
         """Return the room on the disk; the doors keep a reserve."""
@@ -167,6 +194,11 @@ class Spool:
         return self._submit(lambda db: rows.retry(db, spool_id))
 
     # Looking
+
+    def waiting(self) -> tuple[int, datetime | None]:
+        """Return how many mails wait (10,000 at most), and when the oldest of them came."""
+        with self._read() as db:
+            return rows.waiting(db, clock.now())
 
     def list(self) -> builtins.list[SpoolEntry]:
         """Return all mails in the order of their numbers."""

@@ -25,13 +25,23 @@ from postroom.ownership import belong_to_folder
 from postroom.spool.model import DamagedSpoolError, DiskFull
 
 _APPLICATION = 0x506F7374  # "Post"
-_VERSION = 1
+_VERSION = 2
 _CHECKED_WHOLE = 16 * 2**20  # octets; a larger file is not read from end to end at every start
 _CHECKPOINT = 4000  # pages of 4 KB: most mails are gone again before they are copied to the file
 _YEAR_ZERO = datetime(2026, 1, 1, tzinfo=UTC)
 _FULL_BELOW = 64 * 1024  # octets free; SQLite reports a full disk in several ways
 
 _ADVICE = "not a sound spool; move it away with its -wal file, a new one is made at the next start"
+
+_FETCHED = """
+CREATE TABLE fetched (
+    source TEXT NOT NULL,
+    uid_validity INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (source, uid_validity, uid)
+) WITHOUT ROWID
+"""
 
 _SCHEMA = f"""
 PRAGMA journal_mode = WAL;
@@ -51,21 +61,33 @@ CREATE TABLE mail (
 CREATE INDEX mail_due ON mail (due_at, number, size) WHERE state = 'new';
 CREATE TABLE raw (number INTEGER PRIMARY KEY, raw BLOB NOT NULL);
 CREATE TABLE cursor (
-    source TEXT PRIMARY KEY, uid_validity INTEGER NOT NULL, uid INTEGER NOT NULL
+    source TEXT PRIMARY KEY,
+    uid_validity INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    since REAL NOT NULL DEFAULT 0,
+    start INTEGER NOT NULL DEFAULT 0,
+    border INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+{_FETCHED};
 COMMIT;
 """
 
 
-def open_file(path: Path, node: str, busy_timeout: float) -> sqlite3.Connection:
-    """Open the spool, made if there is none; raise DamagedSpoolError if it is not sound."""
+def open_file(
+    path: Path, node: str, busy_timeout: float, *, renames: bool = True
+) -> sqlite3.Connection:
+    """Open the spool, made if there is none; raise DamagedSpoolError if it is not sound.
+
+    `renames` False: its numbers keep their name, whatever the node is called now.
+    """
     try:
         if not path.exists():
             _make(path, node)
         db = connect(path, busy_timeout)
         try:
             _check(db, path)
-            _rename(db, path.parent, node)
+            if renames:
+                _rename(db, path.parent, node)
         except BaseException:
             db.close()
             raise
@@ -89,6 +111,14 @@ def connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
     db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
     db.execute(f"PRAGMA journal_size_limit = {8 * _CHECKPOINT * 4096}")
     return db
+
+
+def new_series(db: sqlite3.Connection, folder: Path, node: str, following: int) -> None:
+    """Begin a new series of numbers at `following`; its mails must have been renumbered."""
+    [before] = db.execute("SELECT epoch FROM counter").fetchone()
+    epoch = _next_epoch(folder, before)
+    values = (_node(node), epoch, following)
+    db.execute("UPDATE counter SET node = ?, epoch = ?, next = ?", values)
 
 
 def translated(error: Exception, path: Path) -> Unavailable:
@@ -157,7 +187,26 @@ def _rename(db: sqlite3.Connection, folder: Path, node: str) -> None:
     )
 
 
+def _upgrade(db: sqlite3.Connection) -> None:
+    """Bring a file of version 1 to this one, where it lies: all of it or nothing."""
+    if (_pragma(db, "application_id"), _pragma(db, "user_version")) != (_APPLICATION, 1):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if _pragma(db, "user_version") == 1:  # nobody else was faster
+            db.execute("ALTER TABLE cursor ADD COLUMN since REAL NOT NULL DEFAULT 0")
+            db.execute("ALTER TABLE cursor ADD COLUMN start INTEGER NOT NULL DEFAULT 0")
+            db.execute("ALTER TABLE cursor ADD COLUMN border INTEGER NOT NULL DEFAULT 0")
+            db.execute(_FETCHED)
+            db.execute(f"PRAGMA user_version = {_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
 def _check(db: sqlite3.Connection, path: Path) -> None:
+    _upgrade(db)
     found = (_pragma(db, "application_id"), _pragma(db, "user_version"))
     if found != (_APPLICATION, _VERSION):
         raise DamagedSpoolError(f"{path}: application and version {found}: {_ADVICE}")
@@ -174,14 +223,14 @@ def _pragma(db: sqlite3.Connection, name: str) -> int:
     return value
 
 
-def _next_epoch(folder: Path) -> int:
+def _next_epoch(folder: Path, above: int = 0) -> int:
     """Return the number of a new file, above every one that this folder or this clock has seen."""
     path = folder / "epoch"
     try:
         last = int(path.read_text("ascii"))
     except (FileNotFoundError, ValueError):
         last = 0
-    epoch = max(last + 1, int((clock.now() - _YEAR_ZERO).total_seconds()))
+    epoch = max(last + 1, above + 1, int((clock.now() - _YEAR_ZERO).total_seconds()))
     half = path.with_name(f".epoch.{os.getpid()}")
     with half.open("w", encoding="ascii") as file:
         file.write(f"{epoch}\n")

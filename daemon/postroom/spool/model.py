@@ -35,6 +35,10 @@ class Cursor:
     source: str
     uid_validity: int
     uid: int
+    since: datetime | None = None  # when it was looked into first; kept once it is written
+    start: int = 0  # mails up to this UID were there before that, and are not fetched
+    border: int = 0  # mails up to this UID may be older than `since`: their dates say so
+    before: tuple[int, int] | None = None  # to be written only if (UIDVALIDITY, UID) is this yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from postroom import failpoints
-from postroom.errors import NotFound
+from postroom.errors import NotFound, Unavailable
 from postroom.mail.message import Envelope
 from postroom.spool.model import (
     MAX_FAILURES,
@@ -23,14 +23,18 @@ from postroom.spool.model import (
     SpoolState,
 )
 
+MOST_COUNTED = 10_000
 _ENTRY = "SELECT number, state, due_at, attempts, why, size, envelope FROM mail"
 
 
 def insert(
-    db: sqlite3.Connection, mails: Sequence[tuple[Envelope, bytes]], cursor: Cursor | None
+    db: sqlite3.Connection,
+    mails: Sequence[tuple[Envelope, bytes]],
+    cursor: Cursor | None,
+    uids: Sequence[int | None] = (),
 ) -> list[str]:
     """Write mails and return their ids. Numbers are taken here and now: another process takes
-    them from the same counter."""
+    them from the same counter. `uids`: of each mail, None where nothing is to be done later."""
     ids: list[str] = []
     if mails:
         (node, epoch, following) = db.execute(
@@ -44,11 +48,33 @@ def insert(
             db.execute("INSERT INTO raw VALUES (?, ?)", (number, raw))
             ids.append(f"{node}-{epoch}-{number}")
     if cursor is not None:
-        db.execute(
-            "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)",
-            (cursor.source, cursor.uid_validity, cursor.uid),
+        _move(db, cursor)
+        db.executemany(
+            "INSERT OR REPLACE INTO fetched VALUES (?, ?, ?, ?)",
+            [
+                (cursor.source, cursor.uid_validity, uid, number_of(spool_id))
+                for uid, spool_id in zip(uids, ids, strict=bool(uids))
+                if uid is not None
+            ],
         )
     return ids
+
+
+def _move(db: sqlite3.Connection, cursor: Cursor) -> None:
+    """Move a cursor; never over mails that somebody else, or a put that failed, left out."""
+    stands = db.execute(
+        "SELECT uid_validity, uid FROM cursor WHERE source = ?", (cursor.source,)
+    ).fetchone()
+    if cursor.before is not None and stands != cursor.before:
+        raise Unavailable(f"the cursor of {cursor.source} stands at {stands}, not {cursor.before}")
+    since = cursor.since.timestamp() if cursor.since is not None else 0.0
+    db.execute(
+        "INSERT INTO cursor (source, uid_validity, uid, since, start, border)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET"
+        " uid_validity = excluded.uid_validity, uid = excluded.uid,"
+        " start = excluded.start, border = excluded.border",
+        (cursor.source, cursor.uid_validity, cursor.uid, since, cursor.start, cursor.border),
+    )
 
 
 def delete(db: sqlite3.Connection, spool_ids: Collection[str]) -> None:
@@ -110,6 +136,22 @@ def load(db: sqlite3.Connection, name: str, number: int) -> SpooledMail:
     return SpooledMail(f"{name}-{number}", number, _read(envelope), raw, attempts)
 
 
+def waiting(db: sqlite3.Connection, now: datetime) -> tuple[int, datetime | None]:
+    """Return how many mails are due, or being worked on, up to MOST_COUNTED; and since when the
+    oldest of them is here."""
+    some = "SELECT number FROM mail WHERE state = 'new' AND due_at <= ? ORDER BY due_at LIMIT ?"
+    tried = "SELECT number FROM mail WHERE state = 'new' AND due_at > ? ORDER BY due_at LIMIT ?"
+    bounds = (now.timestamp(), MOST_COUNTED)
+    count, first = db.execute(f"SELECT count(*), min(number) FROM ({some})", bounds).fetchone()
+    # What failed and is put off waits no less for that.
+    (later,) = db.execute(f"SELECT min(number) FROM ({tried})", bounds).fetchone()
+    oldest = min((number for number in (first, later) if number is not None), default=None)
+    if oldest is None:
+        return count, None
+    row = db.execute("SELECT envelope FROM mail WHERE number = ?", (oldest,)).fetchone()
+    return count, _read(row[0]).received_at
+
+
 def entries(db: sqlite3.Connection, claimed: Collection[int]) -> list[SpoolEntry]:
     """Return all mails in the order of their numbers."""
     name = name_of(db)
@@ -133,8 +175,47 @@ def raw(db: sqlite3.Connection, spool_id: str) -> bytes:
 
 def cursor(db: sqlite3.Connection, source: str) -> Cursor | None:
     """Return how far that IMAP folder was read."""
-    row = db.execute("SELECT * FROM cursor WHERE source = ?", (source,)).fetchone()
-    return Cursor(*row) if row else None
+    row = db.execute(
+        "SELECT source, uid_validity, uid, since, start, border FROM cursor WHERE source = ?",
+        (source,),
+    ).fetchone()
+    if row is None:
+        return None
+    _, uid_validity, uid, since, start, border = row
+    first = datetime.fromtimestamp(since, UTC) if since else None
+    return Cursor(source, uid_validity, uid, first, start, border)
+
+
+def journalled_uids(
+    db: sqlite3.Connection, source: str, uid_validity: int, limit: int
+) -> list[int]:
+    """Return UIDs whose mails have left for the journal, and which the server was not told."""
+    rows = db.execute(
+        "SELECT uid FROM fetched LEFT JOIN mail USING (number) WHERE source = ?"
+        " AND uid_validity = ? AND mail.number IS NULL ORDER BY uid LIMIT ?",
+        (source, uid_validity, limit),
+    )
+    return [uid for (uid,) in rows]
+
+
+def has_fetched(db: sqlite3.Connection, source: str) -> bool:
+    """Whether something is still to be done on the server for mails of that folder."""
+    return db.execute("SELECT 1 FROM fetched WHERE source = ?", (source,)).fetchone() is not None
+
+
+def forget_uids(
+    db: sqlite3.Connection, source: str, uid_validity: int, uids: Collection[int]
+) -> None:
+    """Note that the server was told."""
+    db.executemany(
+        "DELETE FROM fetched WHERE source = ? AND uid_validity = ? AND uid = ?",
+        [(source, uid_validity, uid) for uid in uids],
+    )
+
+
+def forget_other_validities(db: sqlite3.Connection, source: str, uid_validity: int) -> None:
+    """Give up what was to be done about UIDs that mean nothing any more."""
+    db.execute("DELETE FROM fetched WHERE source = ? AND uid_validity <> ?", (source, uid_validity))
 
 
 def numbers(db: sqlite3.Connection) -> SpoolNumbers:
@@ -200,12 +281,16 @@ def _written(envelope: Envelope) -> str:
             envelope.received_at.isoformat(),
             envelope.peer,
             envelope.options,
+            envelope.source,
+            envelope.is_import,
         ]
     )
 
 
 def _read(text: str) -> Envelope:
-    sender, recipients, transport, mailbox, received_at, peer, options = json.loads(text)
+    # Mail of an older Postroom has neither source nor is_import.
+    sender, recipients, transport, mailbox, received_at, peer, options, *more = json.loads(text)
+    source, is_import = more or ("", False)
     return Envelope(
         sender=sender,
         recipients=tuple(recipients),
@@ -214,4 +299,6 @@ def _read(text: str) -> Envelope:
         received_at=datetime.fromisoformat(received_at),
         peer=peer,
         options=options,
+        source=source,
+        is_import=is_import,
     )

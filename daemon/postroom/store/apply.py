@@ -30,6 +30,7 @@ from postroom.core.effects import (
     LinkRequests,
     NoteMailbox,
     OpenRequest,
+    PlanDigest,
     QueueMail,
     Record,
     RecordBounce,
@@ -107,6 +108,11 @@ def activate_policy(
         s.POLICY_ACTIVATION.run(connection, {"version": version, "at": at})
 
 
+def mark_followed(connection: Connection, activation: int, at: datetime) -> None:
+    """Remember that the clocks of all open requests are those of a policy."""
+    s.POLICY_FOLLOWED.run(connection, {"b_id": activation, "b_at": at})
+
+
 def postpone_timer(connection: Connection, timer_id: int, due_at: datetime) -> None:
     """Let a timer that could not fire be tried again later, after those that are due meanwhile."""
     s.POSTPONE_TIMER.run(connection, {"b_id": timer_id, "b_due_at": due_at})
@@ -182,6 +188,8 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
             hooks.end(work.connection, effect)
         case AnswerHold():
             write_mail.answer_hold(work, effect)
+        case PlanDigest():
+            write_mail.arm(work, "digest", effect.due_at, actor=effect.handler)
         case EndTimer():
             if s.END_TIMER.run(work.connection, {"b_id": effect.timer}) == 0:
                 # To decide again changes nothing: it fired, or nobody wants it any more.

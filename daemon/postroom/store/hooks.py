@@ -2,12 +2,15 @@
 
 Promise: a hook that a committed decision asks for is run at least once. A run is claimed by one
 runner at a time; one whose runner died is claimed again when its lease is over, with the same key.
-Used by: store.apply (start, end), work.hooks (claim, next_due), store.background (pending).
-Fails:   NotAllowed when a result comes for a claim that is no longer the sender's.
+Used by: store.apply (start, end), work.hooks (claim, next_due), store.background (pending),
+cli (entries, entry, retry).
+Fails:   NotAllowed when a result comes for a claim that is no longer the sender's, and for a run
+that cannot be asked for again; NotFound.
 
     waiting ──claim──► running ──► done
        ▲                  │ └────► failed   given up: a human is told
-       └── later, failed, lease over ┘
+       ├── later, failed, lease over ┘
+       └── a human asks for it: waiting, failed
 
 A claim is known by its attempt number. What the hook is told (`payload`) is written once, with the
 decision: every attempt says the same.
@@ -15,24 +18,35 @@ decision: every attempt says the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, bindparam, case, func, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    Text,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
 
 from postroom.clock import rfc3339
 from postroom.core.effects import EndHookRun, PendingTransition, RunHook
 from postroom.core.hooks import HookRun
-from postroom.errors import NotAllowed
+from postroom.errors import NotAllowed, NotFound
 from postroom.store.prepared import Prepared
-from postroom.store.schema import UtcDateTime, hook_run
+from postroom.store.schema import UtcDateTime, history, hook_run, policy_activation
 from postroom.store.views import whole_request
 from postroom.store.writing import Writing
 
-MAX_RESULT = 500
+MAX_RESULT = 2_500
 POISON_ATTEMPTS = 50  # no other run comes so far
 
 _IS_WAITING = text("hook_run.state = 'waiting'")
@@ -89,6 +103,30 @@ _RELEASE = (
     .where(*_OURS, _IS_RUNNING)
     .values(state="waiting", attempts=hook_run.c.attempts - 1, due_at=_NOW, lease_until=None)
 )
+_RETRY = (
+    update(hook_run)
+    .where(hook_run.c.id == bindparam("run_id"), text("hook_run.state IN ('waiting', 'failed')"))
+    .values(state="waiting", due_at=_NOW)
+)
+_NOTE = insert(history).from_select(
+    ["request_id", "at", "actor", "kind", "to_value", "because", "policy_version"],
+    select(
+        hook_run.c.request_id,
+        bindparam("at", type_=UtcDateTime),
+        bindparam("actor", type_=Text),
+        text("'hook'"),
+        hook_run.c.name + literal(": to be run now"),
+        text("'hooks retry'"),
+        select(policy_activation.c.version)
+        .order_by(policy_activation.c.id.desc())
+        .limit(1)
+        .scalar_subquery(),
+    ).where(hook_run.c.id == bindparam("run_id")),
+)
+_SHOWN = "id name event state attempts due_at lease_until last_result key because created_at"
+_ENTRIES = select(
+    hook_run.c.request_id.label("request"), *(hook_run.c[name] for name in _SHOWN.split())
+)
 _NEXT_DUE = select(func.min(hook_run.c.due_at)).where(_IS_WAITING)
 _NEXT_LAPSE = select(func.min(hook_run.c.lease_until)).where(_IS_RUNNING)
 _PENDING = Prepared(
@@ -98,6 +136,24 @@ _PENDING = Prepared(
         text("hook_run.state IN ('waiting', 'running')"),
     )
 )
+
+
+@dataclass(frozen=True, slots=True)
+class HookEntry:
+    """A hook as the operator sees it. `last_result`: exit status or answer, then what it said."""
+
+    id: int
+    request: int
+    name: str
+    event: str
+    state: str
+    attempts: int
+    due_at: datetime | None
+    lease_until: datetime | None
+    last_result: str | None
+    key: str
+    because: str
+    created_at: datetime
 
 
 # ---- in the transaction of a decision
@@ -208,3 +264,30 @@ def pending(conn: Connection, request_id: int) -> str | None:
     """Return the transition of a request whose hook has not answered yet."""
     row = _PENDING.first(conn, {"id": request_id})
     return str(row[0]["name"]) if row is not None else None
+
+
+# ---- for the operator
+
+
+def entries(conn: Connection, states: Iterable[str] = ()) -> list[HookEntry]:
+    """Return the hooks that were ever asked for, oldest first; all states unless some are named."""
+    wanted = list(states)
+    statement = _ENTRIES.where(hook_run.c.state.in_(wanted)) if wanted else _ENTRIES
+    rows = conn.execute(statement.order_by(hook_run.c.id)).mappings()
+    return [HookEntry(**row) for row in rows]
+
+
+def entry(conn: Connection, run_id: int) -> HookEntry:
+    """Return one of them."""
+    row = conn.execute(_ENTRIES.where(hook_run.c.id == run_id)).mappings().first()
+    if row is None:
+        raise NotFound(f"no hook run {run_id}")
+    return HookEntry(**row)
+
+
+def retry(conn: Connection, run_id: int, now: datetime, actor: str) -> None:
+    """Run a hook now, with the same key and words; given up before, it gets one attempt more."""
+    if conn.execute(_RETRY, {"run_id": run_id, "now": now}).rowcount != 1:
+        state = entry(conn, run_id).state
+        raise NotAllowed(f"hook run {run_id} is {state}; retry is for waiting, failed")
+    conn.execute(_NOTE, {"run_id": run_id, "at": now, "actor": actor})

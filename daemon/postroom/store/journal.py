@@ -136,7 +136,16 @@ def stored_mail(connection: Connection, journal_id: int) -> StoredMail | None:
     if row is None:
         return None
     sender, recipients, transport, mailbox, received_at, peer, raw, verdict, said = row
-    envelope = Envelope(sender, tuple(recipients), transport, mailbox, received_at, peer)
+    is_import = said.get("import") is True
+    envelope = Envelope(
+        sender,
+        tuple(recipients),
+        transport,
+        mailbox,
+        received_at,
+        peer,
+        is_import=is_import,
+    )
     return StoredMail(envelope, raw, _verdict(verdict, said))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, func, literal, select
 from postroom.core.brakes import keys_for
 from postroom.core.chains import Chain, ChainState
 from postroom.core.clocks import Moment, Timing
+from postroom.core.delayed import words_of_contact
 from postroom.core.facts import (
     AppliedFact,
     Arrival,
@@ -138,13 +139,12 @@ _PARTICIPANTS = Prepared(
     .order_by(t.participant.c.id, t.address.c.key)
 )
 _TAGS = Prepared(select(t.tag.c.request_id, t.tag.c.tag).where(t.tag.c.request_id.in_(_ANY_OF_FEW)))
+MOMENT_KINDS = ("opened", "status", "message", "missed", "warned")  # what clocks look at
 _MOMENTS = Prepared(
     select(t.history.c.request_id, t.history.c.at, t.history.c.kind, t.history.c.to_value)
     .where(
         t.history.c.request_id.in_(_ANY_OF_FEW),
-        t.history.c.kind.in_(
-            list(map(literal, ["opened", "status", "message", "missed", "warned"]))
-        ),
+        t.history.c.kind.in_(list(map(literal, MOMENT_KINDS))),
     )
     .order_by(t.history.c.id)
 )
@@ -258,7 +258,8 @@ def load_mail_facts(
         None,
     )
     return Facts(
-        applied=_applied(connection, arrival, journal_id),
+        applied=(applied := _applied(connection, arrival, journal_id)),
+        fetched_before=_fetched_before(connection, arrival) if applied is None else None,
         same=same,
         contact=contact,
         company=company,
@@ -293,12 +294,14 @@ def load_command_facts(connection: Connection, request_id: int) -> Facts:
     requests = load_requests(connection, (request_id,))
     if request_id not in requests:
         raise NotFound(f"there is no request {request_id}")
+    background = load_background(connection, request_id)
+    asked = next(reversed(words_of_contact(requests[request_id], background)), None)
     return Facts(
         requests=requests,
         handlers=load_handlers(connection),
         turns=load_turns(connection),
-        brakes=_brakes(connection, ""),
-        background=load_background(connection, request_id),
+        brakes=_brakes(connection, asked.from_address if asked is not None else ""),
+        background=background,
     )
 
 
@@ -323,7 +326,7 @@ def load_requests(connection: Connection, ids: Iterable[int]) -> dict[int, Reque
         moments.setdefault(number, []).append(Moment(at, kind, to or ""))
     return {
         number: replace(
-            _request(row, participants.get(number, ()), mailboxes, tags),
+            request_fact(row, participants.get(number, ()), mailboxes, tags),
             moments=tuple(moments.get(number, ())),
         )
         for number, row in rows.items()
@@ -359,8 +362,13 @@ def _applied(
     elif arrival.spool_number is not None:
         keys = {"name": arrival.spool_name, "number": arrival.spool_number}
         row = _APPLIED_SPOOL.first(connection, keys)
-    if row is None and arrival.source_key is not None:
-        row = _APPLIED_SOURCE.first(connection, {"key": arrival.source_key})
+    return AppliedFact(*row) if row is not None else None
+
+
+def _fetched_before(connection: Connection, arrival: Arrival) -> AppliedFact | None:
+    if arrival.source_key is None:
+        return None
+    row = _APPLIED_SOURCE.first(connection, {"key": arrival.source_key})
     return AppliedFact(*row) if row is not None else None
 
 
@@ -439,12 +447,13 @@ def _grouped(rows: Iterable[Sequence[Any]]) -> dict[int, tuple[str, ...]]:
     return {number: tuple(sorted(values)) for number, values in groups.items()}
 
 
-def _request(
+def request_fact(
     row: Any,
     participants: tuple[ParticipantFact, ...],
     mailboxes: Mapping[int, tuple[str, ...]],
     tags: Mapping[int, tuple[str, ...]],
 ) -> RequestFact:
+    """Return what a row of `request` says, with what else belongs to it but its history."""
     return RequestFact(
         id=row.id,
         version=row.version,
@@ -469,10 +478,19 @@ def _request(
         postponed_until=row.postponed_until,
         generations=row.generations,
         chain=Chain(
-            ChainState(row.chain_state), row.escalation_level, row.chain_due_at, row.chain_remaining
+            ChainState(row.chain_state),
+            row.escalation_level,
+            row.chain_due_at,
+            row.chain_remaining,
+            row.chain_since,
         ),
         timing=Timing(
-            row.first_reply_due_at, row.next_reply_due_at, row.deadline_at, row.clock_due_at
+            row.first_reply_due_at,
+            row.next_reply_due_at,
+            row.deadline_at,
+            row.clock_due_at,
+            row.closes_at,
         ),
         read_status=ReadStatus(row.read_status),
+        auto_reply=row.auto_reply,
     )

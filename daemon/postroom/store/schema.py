@@ -77,6 +77,7 @@ policy_activation = _table(
     _id(),
     Column("version", ForeignKey("policy.version"), nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("followed_at", UtcDateTime),  # when the clocks of all open requests were those of it
 )
 
 company = _table(
@@ -157,8 +158,10 @@ request = _table(
     Column("escalation_level", Integer, nullable=False, server_default=text("0")),
     Column("chain_state", Text, nullable=False, server_default=text("'none'")),
     Column("chain_due_at", UtcDateTime),  # nominal moment of the next level
-    Column("chain_remaining", Integer),  # seconds to it, while the chain is stopped
+    Column("chain_remaining", Integer),  # seconds to it: while stopped, or left at chain_since
+    Column("chain_since", UtcDateTime),  # from when the wait for it counts; null: not known
     Column("clock_due_at", UtcDateTime),  # of the next miss or warning
+    Column("closes_at", UtcDateTime),  # by itself, if the customer stays silent
     Column("read_status", Text, nullable=False, server_default=text("'red'")),
     Column("owner_read_at", UtcDateTime),  # by whoever owns it now
     Column("handler_read_at", UtcDateTime),  # by any other handler
@@ -310,7 +313,8 @@ timer = _table(
     Column("request_id", ForeignKey("request.id"), index=True),
     Column("hold_id", BigId, index=True),
     Column("delivery_id", BigId),
-    Column("kind", Text, nullable=False),  # hold accept refuse activate undelivered clock level
+    # hold accept refuse activate undelivered clock level close digest
+    Column("kind", Text, nullable=False),
     Column("actor", Text, nullable=False, server_default=text("'timer'")),  # who wanted it
     Column("due_at", UtcDateTime),
     Column("state", Text, nullable=False),  # armed fired cancelled stopped
@@ -395,6 +399,22 @@ delivery = _table(
         sqlite_where=text("state = 'sending'"),
         postgresql_where=text("state = 'sending'"),
     ),
+)
+pause = Table(
+    "pause",  # what stands still until somebody says otherwise: "outbox"
+    metadata,
+    Column("what", Text, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("why", Text, nullable=False),
+)
+spool_move = Table(
+    "spool_move",  # a mail that waited in the spool of a backup: its number before, and since then
+    metadata,
+    Column("spool_name", Text, primary_key=True),
+    Column("spool_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("to_name", Text, nullable=False),
+    Column("to_number", BigInteger, nullable=False),
 )
 hook_run = _table(
     "hook_run",  # a hook to be run: at least once, each time with the same key and payload

@@ -30,6 +30,11 @@ ASSIGNMENT = Prepared(insert(t.assignment))
 HANDLER = Prepared(insert(t.handler).returning(t.handler.c.id))
 POLICY = Prepared(insert(t.policy))
 POLICY_ACTIVATION = Prepared(insert(t.policy_activation))
+POLICY_FOLLOWED = Prepared(
+    update(t.policy_activation)
+    .where(t.policy_activation.c.id == bindparam("b_id"))
+    .values(followed_at=bindparam("b_at", type_=t.policy_activation.c.followed_at.type))
+)
 
 REJOURNAL = Prepared(
     update(t.journal)
@@ -79,6 +84,7 @@ SET_CLOCKS = Prepared(
             name: bindparam(f"b_{name}", type_=t.request.c[name].type)
             for name in (
                 *("first_reply_due_at", "next_reply_due_at", "deadline_at", "clock_due_at"),
+                "closes_at",
             )
         }
     )
@@ -91,6 +97,7 @@ SET_CHAIN = Prepared(
         chain_state=bindparam("b_state"),
         chain_due_at=bindparam("b_due_at", type_=t.request.c.chain_due_at.type),
         chain_remaining=bindparam("b_remaining"),
+        chain_since=bindparam("b_since", type_=t.request.c.chain_since.type),
     )
 )
 SET_READ = Prepared(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, or_, select
 
 from postroom.errors import NotFound
 from postroom.store import schema as t
@@ -138,6 +138,7 @@ class WholeRequest:
     owner_read_at: datetime | None
     handler_read_at: datetime | None
     customer_read_at: datetime | None
+    closes_at: datetime | None  # by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,17 @@ class TimerView:
     due_at: datetime | None
     state: str
     remaining: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalledMail:
+    """A mail as it came in, and what became of it."""
+
+    transport: str
+    recipients: tuple[str, ...]
+    outcome: str
+    reason: str
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +197,27 @@ _REQUESTS = (
 )
 _TAGS = select(t.tag.c.request_id, t.tag.c.tag).join(t.request).order_by(t.tag.c.tag)
 
+
+_BY_MESSAGE_ID = (
+    select(
+        t.journal.c.transport,
+        t.journal.c.recipients,
+        t.journal.c.outcome,
+        t.journal.c.reason,
+        t.raw_mail.c.raw,
+    )
+    .join_from(t.journal, t.raw_mail)
+    .where(t.journal.c.message_id == bindparam("message_id"))
+    .order_by(t.journal.c.id.desc())
+    .limit(1)
+)
+_BY_SPOOL_ID = select(t.journal.c.id).where(
+    t.journal.c.spool_name == bindparam("name"), t.journal.c.spool_number == bindparam("number")
+)
+_MOVED_TO = select(t.spool_move.c.to_name, t.spool_move.c.to_number).where(
+    t.spool_move.c.spool_name == bindparam("name"),
+    t.spool_move.c.spool_number == bindparam("number"),
+)
 
 def requests(
     connection: Connection, prefix: str, wanted: Wanted | None = None
@@ -227,6 +260,7 @@ def whole_request(connection: Connection, prefix: str, request_id: int) -> Whole
         owner_read_at=row.owner_read_at,
         handler_read_at=row.handler_read_at,
         customer_read_at=row.customer_read_at,
+        closes_at=row.closes_at,
     )
 
 
@@ -269,19 +303,28 @@ def attachment(
 
 
 def journal_id(connection: Connection, spool_id: str) -> int:
-    """Return the journal row of a mail by its spool id; NotFound if it has none."""
-    name, _, number = spool_id.rpartition("-")
-    found: int | None = connection.execute(
-        select(t.journal.c.id).where(
-            t.journal.c.spool_name == name, t.journal.c.spool_number == int(number)
-        )
-    ).scalar()
+    """Return the journal row of a mail by its spool id (also by one that it had before a backup
+    was restored); NotFound if it has none."""
+    wanted: str | None = spool_id
+    found: int | None = None
+    while found is None and wanted is not None:
+        name, _, number = wanted.rpartition("-")
+        key = {"name": name, "number": int(number)}
+        found = connection.execute(_BY_SPOOL_ID, key).scalar()
+        row = connection.execute(_MOVED_TO, key).first()
+        wanted = f"{row.to_name}-{row.to_number}" if row is not None else None
     if found is None:
         raise NotFound(
             f"no mail {spool_id} was worked on yet: `postroom spool show {spool_id}` says whether "
             "it waits"
         )
     return found
+
+
+def journalled_mail(connection: Connection, message_id: str) -> JournalledMail | None:
+    """Return the newest mail of that Message-ID, if the journal has one."""
+    row = connection.execute(_BY_MESSAGE_ID, {"message_id": message_id}).first()
+    return JournalledMail(*row) if row is not None else None
 
 
 def timers(connection: Connection, state: str | None = None) -> list[TimerView]:

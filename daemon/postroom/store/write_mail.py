@@ -47,7 +47,7 @@ def queue_mail(work: Writing, effect: QueueMail) -> None:
             "outbox_id": outbox_id,
             "recipient": recipient,
             "state": "waiting",
-            "due_at": work.now,
+            "due_at": effect.due_at or work.now,
             "subject": subject[:500],
         }
         for recipient in dict.fromkeys(effect.recipients)
@@ -57,6 +57,8 @@ def queue_mail(work: Writing, effect: QueueMail) -> None:
     if request_id is not None:
         work.know(message_id, 0, request_id, "sent")
         said = f"{effect.kind} to {', '.join(effect.recipients)}"
+        if effect.due_at is not None:
+            said += f", not before {effect.due_at:%Y-%m-%dT%H:%M:%SZ}"
         work.note(request_id, "mail", None, said, effect.because)
     failpoints.hit("apply.outbox")
 
@@ -85,7 +87,8 @@ def _outbox_row(
         "kind": effect.kind,
         "mailbox": effect.mailbox,
         "message_id": message_id,
-        "at": work.now,
+        # Five days are tried from here on, and a mail that was kept back is new when it comes.
+        "at": effect.due_at or work.now,
         "template": effect.template,
         "language": effect.language,
         "layout": effect.layout,

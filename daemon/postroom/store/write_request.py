@@ -188,7 +188,7 @@ def postpone(work: Writing, effect: SetPostponed) -> None:
 
 
 def set_clocks(work: Writing, effect: SetClocks) -> None:
-    """Write down when the clocks end, and arm the timer for what comes first."""
+    """Write down when the clocks end, and arm the timers: for what comes first, and of closing."""
     number, timing = work.request_id(effect.request), effect.timing
     keys = {
         "b_id": number,
@@ -196,9 +196,12 @@ def set_clocks(work: Writing, effect: SetClocks) -> None:
         "b_next_reply_due_at": timing.next_reply,
         "b_deadline_at": timing.deadline,
         "b_clock_due_at": timing.due_at,
+        "b_closes_at": timing.closes_at,
     }
     s.SET_CLOCKS.run(work.connection, keys)
     _rearm(work, number, "clock", timing.due_at, is_new=effect.request is None)
+    if timing.closes_at != effect.was.closes_at:
+        _rearm(work, number, "close", timing.closes_at, is_new=effect.request is None)
 
 
 def set_chain(work: Writing, effect: SetChain) -> None:
@@ -210,10 +213,13 @@ def set_chain(work: Writing, effect: SetChain) -> None:
         "b_state": chain.state.value,
         "b_due_at": chain.due_at,
         "b_remaining": chain.remaining,
+        "b_since": chain.since,
     }
     s.SET_CHAIN.run(work.connection, keys)
     _rearm(work, number, "level", chain.due_at, is_new=effect.request is None)
-    work.note(effect.request, "chain", str(effect.was), str(chain), effect.because)
+    was, stands = str(effect.was), str(chain)
+    if was != stands:  # else it counts from another moment to the same one
+        work.note(effect.request, "chain", was, stands, effect.because)
 
 
 def set_read(work: Writing, effect: SetRead) -> None:

@@ -28,6 +28,7 @@ from postroom.spool import Spool
 from postroom.spool.model import SpoolNumbers
 from postroom.store import audit as store
 from postroom.store.audit import Finding, Gap
+from postroom.store.checks import CHECKS
 from postroom.store.db import Database
 from postroom.work.pipeline import BATCH
 
@@ -45,7 +46,7 @@ STALE_IN_SPOOL, NO_BYTES, NO_ROW = (
 
 KINDS = frozenset(
     {
-        *(check.kind for check in store.CHECKS),
+        *(check.kind for check in CHECKS),
         store.DAMAGED,
         store.BROKEN_REFERENCE,
         LOST,
@@ -108,12 +109,13 @@ def _lost(numbers: SpoolNumbers, connection: Connection) -> Iterator[Finding]:
     present = sorted(numbers.present)
     for gap in store.gaps(connection):
         if gap.name != numbers.name:
-            yield Finding(
-                LOST_WITH_SPOOL,
-                _subject(gap),
-                "was accepted and is not in the journal; its spool file is no more: if it was "
-                "moved away, `postroom spool export` from it and `mail inject`",
-            )
+            for left in _without(gap, store.moved(connection, gap.name)):
+                yield Finding(
+                    LOST_WITH_SPOOL,
+                    _subject(left),
+                    "was accepted and is not in the journal; its spool file is no more: if it was "
+                    "moved away, `postroom spool export` from it and `mail inject`",
+                )
         elif gap.last < numbers.next:
             yield from map(_is_lost, _without(gap, present))
     last = store.last_number(connection, numbers.name)

@@ -13,17 +13,18 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from postroom import failpoints
-from postroom.core import timers
+from postroom.core import retiming, timers
 from postroom.core.commands import Command, WriteAnswer, WriteNote, decide_command
 from postroom.core.effects import Decision
 from postroom.core.facts import Arrival, Facts, RequestFact, Wish
 from postroom.core.hooks import HookResult, HookRun, decide_result
 from postroom.core.intake import decide_mail, refuse_mail
-from postroom.core.model import Outcome, Policy
+from postroom.core.model import OPEN, Outcome, Policy
 from postroom.core.site import Site
 from postroom.errors import ConfigError, Conflict, NotAllowed, Unavailable
 from postroom.mail.message import Envelope, ParsedMail
@@ -40,6 +41,7 @@ ATTEMPTS = 12
 RETRIED = frozenset({Outcome.IGNORED, Outcome.BOUNCE, Outcome.DUPLICATE})
 
 
+T = TypeVar("T")
 # What a timer of a request decides: its number, the request, and the world.
 Fire = Callable[[int, RequestFact, Facts, Policy, Site, datetime], Decision]
 
@@ -115,6 +117,7 @@ class Desk:
             answers_root=any(map(self.signer.is_thread_root, mail.in_reply_to)),
             spool_name=spool_name,
             spool_number=spool_number,
+            source_key=envelope.source or None,
         )
 
     # Mails
@@ -222,6 +225,7 @@ class Desk:
     def _fire_here(
         self, connection: Connection, decide: Fire, timer: int, request_id: int
     ) -> Settled:
+        failpoints.hit("timer.begun")
         policy, now = self.policy, self.clock()
         facts = reads.load_command_facts(connection, request_id)
         decision = decide(timer, facts.requests[request_id], facts, policy, self.site, now)
@@ -260,6 +264,29 @@ class Desk:
         decision = decide_result(run, result, facts, policy, self.site, now, jitter=jitter)
         return self._write(decision, None, now)
 
+    # Rules that have changed
+
+    def submit_retiming(self, request_id: int, before: str | None) -> Future[Settled]:
+        """Let a request follow the policy, inside the writer's transaction, together with others.
+
+        Conflict: the policy was reloaded. A request that follows already is left alone.
+        """
+        return self.database.submit(lambda c: self._retime_here(c, request_id, before))
+
+    def retime(self, request_id: int, before: str | None) -> Settled:
+        """Do the same for one by itself, under whatever policy is the active one."""
+        return self._until_settled(lambda: self.submit_retiming(request_id, before).result())
+
+    def _retime_here(self, connection: Connection, request_id: int, before: str | None) -> Settled:
+        policy, now = self.policy, self.clock()
+        known = reads.load_requests(connection, (request_id,))[request_id]
+        decision = retiming.retime(known, policy, now, before)
+        if known.phase not in OPEN or not decision.effects:
+            return Settled(None, decision.reason, None, request_id, False, None)
+        return self._applied(connection, decision, None, now)
+
+    # Holds that are refused
+
     def refuse(self, journal_id: int, arrival: Arrival, actor: str) -> Settled:
         """End a hold: the mail is not wanted, and stays in the journal."""
         return self._until_settled(lambda: self._refuse(journal_id, arrival, actor))
@@ -277,6 +304,17 @@ class Desk:
         sender = mail.from_.address if mail.from_ is not None else ""
         recipients = tuple(item.address for item in mail.to)
         return self.arrival(mail, Envelope(sender, recipients, "cli", mailbox, now))
+
+    # The site as a whole
+
+    def carry_out(self, decide: Callable[[Policy, datetime], Decision | None]) -> Settled | None:
+        """Carry out what `decide` finds in facts that it loads itself; None: nothing is to do."""
+        return self._until_settled(lambda: self._carry_out(decide))
+
+    def _carry_out(self, decide: Callable[[Policy, datetime], Decision | None]) -> Settled | None:
+        now = self.clock()
+        decision = decide(self.policy, now)
+        return self._write(decision, None, now) if decision is not None else None
 
     # Both
 
@@ -299,7 +337,7 @@ class Desk:
             decision=decision,
         )
 
-    def _until_settled(self, attempt: Callable[[], Settled]) -> Settled:
+    def _until_settled(self, attempt: Callable[[], T]) -> T:
         for _ in range(ATTEMPTS):
             try:
                 return attempt()
@@ -345,5 +383,7 @@ def _before(facts: Facts) -> Settled | None:
 
 def _row(arrival: Arrival, raw: bytes | None, facts: Facts) -> MailRow:
     if facts.applied is None:
+        if facts.fetched_before is not None:  # its key belongs to the row that was there first
+            arrival = replace(arrival, source_key=None)
         return MailRow(arrival, raw)
     return MailRow(arrival, raw, facts.applied.journal_id, facts.applied.outcome)

@@ -22,18 +22,22 @@ from pathlib import Path
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from postroom import failpoints
 from postroom.core.hooks import Ending, HookResult, HookRun
 from postroom.errors import NotAllowed, Unavailable
 from postroom.policy.hooks import fault_of
+from postroom.pulse import IDLE, Pulse, Pulses
 from postroom.store import hooks as queue
 from postroom.work.desk import Desk, Settled
 from postroom.work.programs import run_program
-from postroom.work.webhooks import call, signed_headers
+from postroom.work.webhooks import call, signed_headers, wait_of
 
 LONGEST_WAIT = 1.0  # seconds; another process may have asked for a hook
 LEASE_MARGIN = timedelta(minutes=1)
 PATIENCE = 30  # times; the lease lasts longer
+SETTLED_WITHIN = 600.0  # seconds for a result, with all that patience
 TRY_LATER = 75  # EX_TEMPFAIL of sysexits.h
+GONE = 410  # Standard Webhooks: the receiver wants no more of it
 _LATER_STATUS = frozenset({429, 503})  # RFC 6585 §4, RFC 9110 §15.6.4
 
 log = structlog.get_logger()
@@ -60,6 +64,7 @@ class HookRunner:
         random: Callable[[], float],
         on_mail: Callable[[], None] = lambda: None,
         threads: int = 4,
+        pulses: Pulses | None = None,
     ) -> None:
         self._desk = desk
         self._folder = folder
@@ -67,13 +72,18 @@ class HookRunner:
         self._random = random
         self._on_mail = on_mail  # told when there is something in the outbox
         self._threads = threads
+        self._pulses = pulses or Pulses()
         longest = max(hook.seconds for hook in (Hook(), *hooks.values()))
         self._lease = timedelta(seconds=longest) + LEASE_MARGIN
 
     def run(self, stop: threading.Event) -> None:
         """Run hooks until `stop` is set; what does not end soon then is given back."""
         threads = [
-            threading.Thread(target=self._loop, args=(stop,), name=f"hooks-{number}")
+            threading.Thread(
+                target=self._loop,
+                args=(stop, self._pulses.start(f"hooks-{number}")),
+                name=f"hooks-{number}",
+            )
             for number in range(self._threads)
         ]
         for thread in threads:
@@ -84,20 +94,23 @@ class HookRunner:
     def run_once(self) -> int:
         """Run everything that is due now; return how many attempts were made."""
         never, made = threading.Event(), 0
-        while self._round(never):
+        pulse = Pulses().start("hooks")
+        while self._round(never, pulse):
             made += 1
         return made
 
-    def _loop(self, stop: threading.Event) -> None:
+    def _loop(self, stop: threading.Event, pulse: Pulse) -> None:
         while not stop.is_set():
+            pulse.beat("claiming")
             try:
-                if not self._round(stop):
+                if not self._round(stop, pulse):
+                    pulse.beat(IDLE)
                     stop.wait(LONGEST_WAIT)
             except Exception:  # top of the loop: what was claimed is run again after its lease
                 log.exception("hooks.failed")
                 stop.wait(LONGEST_WAIT)
 
-    def _round(self, stop: threading.Event) -> bool:
+    def _round(self, stop: threading.Event, pulse: Pulse) -> bool:
         """Run one hook; False: nothing is due."""
         now, database = self._desk.clock(), self._desk.database
         with database.read() as connection:  # a look costs no flush
@@ -108,11 +121,15 @@ class HookRunner:
         if run is None:
             return False
         with bound_contextvars(run=run.id, hook=run.name, request=run.request_id):
+            # A hook has its time limit, and its result may wait for a database that is away.
+            pulse.beat("run", self._lease.total_seconds() + SETTLED_WITHIN, is_timed=True)
             self._run(run, stop)
         return True
 
     def _run(self, run: HookRun, stop: threading.Event) -> None:
+        failpoints.hit("hook.claimed")
         result = self._result(run, stop)
+        failpoints.hit("hook.ended")
         if result is None:
             self._desk.database.write(lambda c: queue.release(c, run, self._desk.clock()))
             log.info("hook.released", attempt=run.attempts)
@@ -122,6 +139,7 @@ class HookRunner:
         except NotAllowed as late:
             log.warning("hook.claim_lost", why=str(late), status=result.status)
             return
+        failpoints.hit("hook.recorded")
         said = log.info if result.ending is Ending.DONE else log.warning
         said(f"hook.{result.ending.value}", attempt=run.attempts, status=result.status)
         if settled.has_mail:
@@ -181,9 +199,12 @@ class HookRunner:
         if 200 <= end.status < 300:
             return HookResult(Ending.DONE, f"HTTP {end.status}", answer)
         ending = Ending.LATER if end.status in _LATER_STATUS else Ending.FAILED
+        if end.status == GONE:
+            return HookResult(Ending.REFUSED, f"HTTP {end.status}", answer)
         is_elsewhere = 300 <= end.status < 400
         status = f"HTTP {end.status}" + (", and redirects are not followed" * is_elsewhere)
-        return HookResult(ending, status, answer)
+        wait = wait_of(end.retry_after, self._desk.clock())
+        return HookResult(ending, status, answer, wait)
 
 
 def _result_of(status: int | None, output: str, seconds: float) -> HookResult:

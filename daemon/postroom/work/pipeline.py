@@ -24,12 +24,14 @@ from datetime import datetime, timedelta
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from postroom import failpoints
+from postroom import clock, failpoints
+from postroom.core.brakes import TOO_MANY
 from postroom.core.facts import Arrival
 from postroom.core.model import SenderVerdict
 from postroom.core.trust import needs_evaluation
 from postroom.errors import Conflict, Unavailable
 from postroom.mail.message import ParsedMail
+from postroom.pulse import IDLE, Pulses
 from postroom.spool import Spool
 from postroom.spool.model import MAX_FAILURES, SpooledMail
 from postroom.work.desk import Desk, Settled
@@ -47,6 +49,9 @@ ASKED_BYTES = 32 * 1024 * 1024
 LOOK = 0.05  # seconds between two looks for other mail while senders are looked up
 RETRY_IN = timedelta(seconds=30)
 AWAY = 2.0  # seconds to wait for a database that is away
+# Seconds that a mail may keep its reader, with all that a hostile one does to it (work.readers).
+READ_WITHIN = 120.0
+DECIDED_WITHIN = 300.0  # for a batch; a handler's mail is decided again at most 12 times
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class _Decided:
 
 
 class Pipeline:
-    """Works through the spool. `state` names what it waits for, for the watchdog."""
+    """Works through the spool."""
 
     def __init__(
         self,
@@ -83,6 +88,7 @@ class Pipeline:
         on_mail: Callable[[], None] = lambda: None,
         voucher: Voucher | None = None,
         give_way: Callable[[], None] = lambda: None,
+        pulses: Pulses | None = None,
     ) -> None:
         self._spool = spool
         self._readers = readers
@@ -93,27 +99,27 @@ class Pipeline:
         self._reading: deque[_Batch] = deque()
         self._asked: list[_Asked] = []
         self._deciding: deque[_Decided] = deque()
-        self.state = "starting"
+        self._pulse = (pulses or Pulses()).start("pipeline")
         self.worked = 0
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; a batch that was claimed is finished first."""
         while not stop.is_set():
-            self.state = "working"
+            self._pulse.beat("working")
             self._give_way()
             try:
                 if not self.run_once():
-                    self.state = "idle"
+                    self._pulse.beat(IDLE)
                     self._spool.wait(0.5)
             except Unavailable as away:
-                self.state = "database away"
+                self._pulse.beat("database away")
                 log.warning("pipeline.waiting", why=str(away))
                 stop.wait(AWAY)
             except Exception:
                 # The top of a loop: nothing was finished, so the mails are still there.
                 log.exception("pipeline.failed")
                 stop.wait(AWAY)
-        self.state = "stopping"
+        self._pulse.beat("stopping")
         self._give_back()
 
     def run_once(self) -> int:
@@ -121,7 +127,7 @@ class Pipeline:
         self._claim()
         self._hand_on()
         while self._asked and not self._deciding:
-            self.state = "senders looked up"
+            self._pulse.beat("senders looked up")
             wait([each.verdict for each in self._asked], LOOK, FIRST_COMPLETED)
             self._claim()
             self._hand_on()
@@ -129,7 +135,9 @@ class Pipeline:
             return 0
         batch = self._deciding.popleft()
         with self._given_back(batch.mails):
+            self._pulse.beat("decided", DECIDED_WITHIN, is_timed=True)
             self._finish(batch)
+            self._pulse.beat("working")
         return len(batch.mails)
 
     def _hand_on(self) -> None:
@@ -158,7 +166,9 @@ class Pipeline:
     def _decide(self, batch: _Batch) -> None:
         """Hand a batch to the desk, whose writer need not wait for us between two batches."""
         with self._given_back(batch.mails):
+            self._pulse.beat("read", READ_WITHIN * (1 + len(batch.mails)), is_timed=True)
             answers = batch.answers.result()
+            self._pulse.beat("working")
             arrivals = [self._arrival(*pair) for pair in zip(batch.mails, answers, strict=True)]
             pairs = list(zip(batch.mails, arrivals, strict=True))
             asked = list(self._ask(pairs))
@@ -273,7 +283,10 @@ class Pipeline:
             outcome=settled.outcome,
             request=settled.request_id,
             reason=settled.reason,
+            seconds=round((clock.now() - mail.envelope.received_at).total_seconds(), 3),
         )
+        if (brake := _brake_of(settled)) is not None:
+            log.info("brake.hit", brake=brake, journal=settled.journal_id)
         return settled
 
     def _failed(self, mail: SpooledMail, arrival: Arrival, why: str) -> None:
@@ -291,3 +304,13 @@ class Pipeline:
         except Exception:
             # What fails may be the journal row itself: the spool still knows the mail, and why.
             log.exception("mail.unjournalled")
+
+
+def _brake_of(settled: Settled) -> str | None:
+    """Return the brake that kept an answer back, or held the mail."""
+    if settled.decision is None:
+        return None
+    if settled.reason == TOO_MANY:
+        return "request-address"
+    said = str(settled.decision.explanation.get("auto_reply", ""))
+    return said.removeprefix("brake: ") if said.startswith("brake: ") else None

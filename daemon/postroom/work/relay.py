@@ -14,9 +14,17 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from socket import socket
 from typing import IO
 from urllib.parse import urlsplit
 
+from postroom.certificates import authorities
+from postroom.core.settings import TlsPolicy
+from postroom.errors import Unavailable
 from postroom.work.reply import Reply
 
 # RFC 5321 4.5.3.2.6: ten minutes for the reply to the final dot; less makes duplicates.
@@ -30,6 +38,16 @@ LOGIN_CODES = frozenset({530, 534, 535, 538})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 UNFIT_ADDRESS = re.compile(r"[\x00-\x1f\x7f<>]|^$")
 LEADING_DOT = re.compile(rb"(?m)^\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a relay said before a mail. `expires_at`: of its certificate, if it was verified."""
+
+    encryption: str
+    is_logged_in: bool
+    refusal: str | None  # of MAIL or RCPT
+    expires_at: datetime | None
 
 
 class _Refused(Exception):
@@ -78,9 +96,10 @@ class _BoundedTls(_Bounded, smtplib.SMTP_SSL):
 class SmtpRelay:
     """A mail server of our own that takes everything.
 
-    `smtps://` is TLS from the start, certificate verified. `smtp://` uses STARTTLS when it is
-    offered; the certificate is verified when we log in to another machine, and then TLS is a must:
-    otherwise anybody on the way could take the password.
+    `smtps://` is TLS from the start, certificate verified. With `smtp://`, `tls` says what happens:
+    "opportunistic" uses STARTTLS when it is offered; the certificate is verified when we log in to
+    another machine, and then TLS is a must: otherwise anybody on the way could take the password.
+    "verify" sends nothing without STARTTLS and a good certificate, "none" never encrypts.
     """
 
     needs_handed = True
@@ -92,6 +111,8 @@ class SmtpRelay:
         password: str = "",
         timeout: float = 60.0,
         final_timeout: float = FINAL_TIMEOUT,
+        tls: TlsPolicy = "opportunistic",
+        ca_file: Path | None = None,
     ) -> None:
         parts = urlsplit(url)
         self._is_tls = parts.scheme == "smtps"
@@ -101,6 +122,9 @@ class SmtpRelay:
         self._password = password
         self._timeout = timeout
         self._final_timeout = final_timeout
+        self._tls = tls
+        self._is_verified = self._is_tls or tls == "verify" or bool(user and self._is_far)
+        self._ca_file = ca_file
         self._own_name: str | None = None
         self._kept = threading.local()
         self._open: set[smtplib.SMTP] = set()
@@ -131,6 +155,26 @@ class SmtpRelay:
             self._drop()  # MAIL and RCPT were said; the next mail must not inherit them
             raise
         return self._data(smtp, raw)
+
+    def probe(self, sender: str, recipient: str) -> Probe:
+        """Do all that comes before a mail, and take it back: nothing is sent.
+
+        Unavailable: it does not get as far as that.
+        """
+        refusal = None
+        try:
+            smtp = self._connect()
+            encryption, expires_at = _encryption(smtp.sock)
+            try:
+                self._mail_and_rcpt(smtp, sender, recipient, b"")
+            except _Refused as refused:
+                refusal = refused.reply.response
+            smtp.rset()
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            raise Unavailable(_said(error)) from error
+        finally:
+            self._drop()
+        return Probe(encryption, bool(self._user), refusal, expires_at)
 
     def settle(self) -> None:
         """Nothing: the relay's 250 says that it is durable."""
@@ -163,8 +207,9 @@ class SmtpRelay:
     def _connect(self) -> smtplib.SMTP:
         address, name = (self._host, self._port), self._own_name
         if self._is_tls:
-            context = ssl.create_default_context()
-            smtp: smtplib.SMTP = _BoundedTls(*address, name, timeout=self._timeout, context=context)
+            smtp: smtplib.SMTP = _BoundedTls(
+                *address, name, timeout=self._timeout, context=self._context
+            )
         else:
             smtp = _Bounded(*address, name, timeout=self._timeout)
         self._own_name = smtp.local_hostname  # looked up once: DNS may be slow
@@ -180,18 +225,29 @@ class SmtpRelay:
 
     def _greet(self, smtp: smtplib.SMTP) -> None:
         smtp.ehlo_or_helo_if_needed()
-        is_far = self._host not in LOOPBACK
-        if not self._is_tls and smtp.has_extn("starttls"):
-            context = ssl.create_default_context()
-            if not (self._user and is_far):
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            smtp.starttls(context=context)
-            smtp.ehlo_or_helo_if_needed()
-        elif self._user and is_far and not self._is_tls:
-            raise smtplib.SMTPNotSupportedError("the relay offers no STARTTLS: no log-in")
+        if not self._is_tls and self._tls != "none":
+            if smtp.has_extn("starttls"):
+                smtp.starttls(context=self._context)
+                smtp.ehlo_or_helo_if_needed()
+            elif self._is_verified:
+                without = "log-in" if self._user else "mail"
+                raise smtplib.SMTPNotSupportedError(f"the relay offers no STARTTLS: no {without}")
         if self._user:
             smtp.login(self._user, self._password)
+
+    @property
+    def _is_far(self) -> bool:
+        return self._host not in LOOPBACK
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        """What TLS is made with; kept, because reading the authorities takes a while."""
+        context = authorities(self._ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if not self._is_verified:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
     @staticmethod
     def _mail_and_rcpt(smtp: smtplib.SMTP, sender: str, recipient: str, raw: bytes) -> None:
@@ -255,6 +311,18 @@ class SmtpRelay:
             self._open.discard(smtp)
         with suppress(OSError, smtplib.SMTPException):
             smtp.close()
+
+
+def _encryption(socket: socket | None) -> tuple[str, datetime | None]:
+    """Say how a connection is encrypted, and until when the other side's certificate is valid."""
+    if not isinstance(socket, ssl.SSLSocket):
+        return "not encrypted", None
+    certificate = socket.getpeercert() or {}
+    until = certificate.get("notAfter")
+    expires_at = None
+    if isinstance(until, str):
+        expires_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC)
+    return socket.version() or "encrypted", expires_at
 
 
 def _wait_at_most(smtp: smtplib.SMTP, seconds: float) -> None:

@@ -1,9 +1,9 @@
 """The stage that sends: claim, compose, hand over, record.
 
 Promise: the same bytes at every attempt; nothing is recorded as sent before the transport has it
-for good; a crash anywhere leaves a delivery that is tried again, or `uncertain` when the relay may
-have it. A delivery that cannot be composed is parked and holds up nobody. No mail goes to
-ourselves.
+for good; nothing is claimed while the outbox is paused; a crash anywhere leaves a delivery that is
+tried again, or `uncertain` when the relay may have it. A delivery that cannot be composed is parked
+and holds up nobody. No mail goes to ourselves.
 Used by: app (run, wake), tests (run_once).
 Fails:   Unavailable out of run_once when the database is away; what was known by then is recorded
 as soon as it is back.
@@ -30,8 +30,10 @@ from postroom.errors import Conflict, Unavailable
 from postroom.mail.compose import Letter, addr_spec, compose, is_address
 from postroom.mail.parse import read_part
 from postroom.mail.tokens import Signer, Token
+from postroom.pulse import IDLE, WITHIN, Pulse, Pulses
 from postroom.store import queue
 from postroom.store.db import Database
+from postroom.store.pause import pause_of
 from postroom.store.queue import ClaimedDelivery, Recipe
 from postroom.work.letter import Attachment, Rendered, addresses_in, letter_for
 from postroom.work.reply import Reply
@@ -42,6 +44,7 @@ LEASE = timedelta(minutes=20)
 POISON_ATTEMPTS = 3
 LONGEST_WAIT = 1.0  # seconds; a clock that is set, or a wake-up that was missed
 SHORTEST_WAIT = 0.05
+RECORDED_WITHIN = 300.0  # seconds
 
 log = structlog.get_logger()
 
@@ -78,6 +81,7 @@ class Sender:
         batch: int = 50,
         threads: int = 1,
         give_way: Callable[[], None] = lambda: None,
+        pulses: Pulses | None = None,
     ) -> None:
         self._database = database
         self._site = site
@@ -89,8 +93,12 @@ class Sender:
         self._batch = batch
         self._threads = threads
         self._give_way = give_way  # waits while others have precedence
+        self._pulses = pulses or Pulses()
+        self._pulse = threading.local()
         self._awake = threading.Event()
         self._late: deque[_Word] = deque()  # could not be recorded yet
+        self._stands_still = False  # as it was told
+        self._telling = threading.Lock()
 
     def wake(self) -> None:
         """Something may be due."""
@@ -125,20 +133,30 @@ class Sender:
         return handled
 
     def _loop(self, stop: threading.Event) -> None:
+        self._pulse.own = self._pulses.start(threading.current_thread().name)
         while not stop.is_set():
+            self._beat("claiming", is_timed=False)
             self._awake.clear()
             self._give_way()
             try:
                 if not self._round(stop):
+                    self._beat(IDLE, is_timed=False)
                     self._awake.wait(self._pause())
             except Exception:  # top of the loop: what was claimed is given back or runs out
                 log.exception("sender.failed")
                 stop.wait(LONGEST_WAIT)
 
+    def _beat(self, state: str, within: float = WITHIN, *, is_timed: bool = True) -> None:
+        """Say what this thread does now; in tests there may be no thread of ours."""
+        pulse: Pulse | None = getattr(self._pulse, "own", None)
+        if pulse is not None:
+            pulse.beat(state, within, is_timed=is_timed)
+
     def _pause(self) -> float:
         with self._database.read() as conn:
             due_at = queue.next_due(conn)
-        if due_at is None:
+            is_paused = pause_of(conn) is not None
+        if due_at is None or is_paused:
             return LONGEST_WAIT
         seconds = (due_at - self._clock()).total_seconds()
         return min(max(seconds, SHORTEST_WAIT), LONGEST_WAIT)
@@ -150,7 +168,8 @@ class Sender:
         now = self._clock()
         with self._database.read() as conn:  # a look costs no flush
             due_at = queue.next_due(conn)
-        if due_at is None or due_at > now:
+            is_paused = self._is_paused(conn)
+        if due_at is None or due_at > now or is_paused:
             return 0
         claimed = self._database.write(partial(self._claim, now=now))
         if not claimed:
@@ -161,8 +180,24 @@ class Sender:
         self._work_off(claimed, stop)
         return len(claimed)
 
+    def _is_paused(self, conn: Connection) -> bool:
+        """Ask whether the outbox stands still, and tell when that changes."""
+        pause = pause_of(conn)
+        with self._telling:
+            has_changed = (pause is None) == self._stands_still
+            self._stands_still = pause is not None
+        if has_changed:
+            if pause is None:
+                log.info("outbox.resumed")
+            else:
+                why = f"{pause.why}: postroom outbox resume"
+                log.warning("outbox.paused", since=pause.since, by=pause.actor, why=why)
+        return pause is not None
+
     def _claim(self, conn: Connection, now: datetime) -> list[ClaimedDelivery]:
         queue.lapse(conn, now)
+        if pause_of(conn) is not None:
+            return []
         return queue.claim(conn, now, self._batch, now + LEASE)
 
     def _work_off(self, claimed: Sequence[ClaimedDelivery], stop: threading.Event) -> None:
@@ -217,6 +252,7 @@ class Sender:
             return self._word(claimed, recipe, reply)
         if not is_address(claimed.recipient):
             return self._word(claimed, recipe, Reply("failed", "501 5.1.3 not an address"))
+        self._beat("composed")
         try:
             letter = self._letter(claimed, recipe)
             raw = compose(letter)
@@ -229,6 +265,7 @@ class Sender:
         sender = self._signer.reply_address(template, Token("b", claimed.id, 0))
         recipient = addr_spec(claimed.recipient)
         handed = partial(self._handed, claimed)
+        self._beat("relayed", LEASE.total_seconds())  # the relay may be slow, or away
         try:
             reply = self._transport.send(claimed.id, sender, recipient, raw, handed)
         except Conflict:
@@ -297,6 +334,7 @@ class Sender:
     def _finish(self, recording: list[tuple[list[_Word], Future[None]]]) -> None:
         """Wait for the commits; what could not be written is kept for later."""
         failure: Unavailable | None = None
+        self._beat("recorded", RECORDED_WITHIN)
         for words, future in recording:
             try:
                 future.result()

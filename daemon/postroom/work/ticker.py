@@ -1,7 +1,7 @@
 """Timers: what is due is fired, in order, each in the transaction of its effects.
 
 Promise: a timer fires once, however often it is tried, and whatever is done to the clock.
-Used by: app, every second; work.simulation, whose clock jumps from one timer to the next.
+Used by: worker, twice a second; work.simulation, whose clock jumps from one timer to the next.
 Fails:   never; a timer that cannot fire now stays armed and is tried again.
 
 One timer is decided beside the database's writer, as a command is; a crowd inside the writer's
@@ -14,17 +14,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from postroom import failpoints
 from postroom.core import escalation, timers
 from postroom.core.facts import Wish
 from postroom.errors import Conflict, NotAllowed, Unavailable
 from postroom.store.apply import cancel_timer, postpone_timer
 from postroom.store.due import MOST, DueTimer, due_timers
+from postroom.work import digests
 from postroom.work.desk import Desk, Fire, Settled
 from postroom.work.readers import Readers
 from postroom.work.review import end_hold, refuse_hold
@@ -34,7 +36,6 @@ log = structlog.get_logger()
 RETRY_IN = timedelta(minutes=10)
 BUDGET = 0.8  # seconds of one call: then whoever calls looks at the world, and calls again
 WINDOW = 96  # decisions that wait for the writer at a time; mail waits behind no more of them
-JUMP = timedelta(minutes=1)  # a clock is corrected by less without anybody setting it
 
 
 def fire_due(
@@ -51,10 +52,24 @@ def fire_due(
     while True:
         with desk.database.read() as connection:
             due = due_timers(connection, desk.clock())
-        count = _fire_all(desk, readers, due, until, on_mail)
+        if due:
+            failpoints.hit("timer.found")
+        count = _fire_all(desk, readers, _first_ones(due), until, on_mail)
         fired += count
         if count == 0 or len(due) < MOST or time.monotonic() >= until:
             return fired
+
+
+def _first_ones(due: Sequence[DueTimer]) -> list[DueTimer]:
+    """Leave out what the clock or level before it does along with itself (core.escalation)."""
+    found, caught_up = [], set[int | None]()
+    for timer in due:
+        if timer.kind in ("clock", "level"):
+            if timer.request_id in caught_up:
+                continue
+            caught_up.add(timer.request_id)
+        found.append(timer)
+    return found
 
 
 def _fire_all(
@@ -117,6 +132,7 @@ def _settle(
             again = desk.clock() + RETRY_IN
             desk.database.write(lambda c: postpone_timer(c, timer.id, again))
             return False
+        failpoints.hit("timer.fired")
         log.info("timer.fired", request=settled.request_id)
     if settled.has_mail:
         on_mail()
@@ -133,6 +149,8 @@ def _do(desk: Desk, readers: Readers, timer: DueTimer) -> Settled:
             return refuse_hold(desk, readers, journal_id, timer.actor, confirms=True)
         case DueTimer(kind="undelivered", delivery_id=int() as delivery_id):
             return desk.tell_undelivered(timer.id, delivery_id)
+        case DueTimer(kind="digest"):
+            return digests.send(desk, timer.id, timer.actor)
     decide = _decider(timer)
     if decide is None or timer.request_id is None:
         raise NotAllowed(f"nothing is known of a timer of kind {timer.kind!r}")
@@ -148,29 +166,6 @@ def _decider(timer: DueTimer) -> Fire | None:
             return escalation.reach_levels
         case "clock":
             return escalation.end_clocks
+        case "close":
+            return timers.close
     return None
-
-
-class ClockWatch:
-    """Notices that somebody has set the clock, and says so once for each time.
-
-    Nothing else has to be done: what has fired is told by its row, not by the time, and what has
-    not is due by its nominal moment, as soon as the clock shows a later one.
-    """
-
-    def __init__(
-        self, wall: Callable[[], datetime], steady: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._wall = wall
-        self._steady = steady
-        self._seen = (wall(), steady())
-
-    def look(self) -> timedelta | None:
-        """Return by how much the clock was set since the last look (back: negative)."""
-        before, self._seen = self._seen, (self._wall(), self._steady())
-        passed = timedelta(seconds=self._seen[1] - before[1])
-        jump = self._seen[0] - before[0] - passed
-        if abs(jump) < JUMP:
-            return None
-        log.warning("clock.jumped", seconds=round(jump.total_seconds()), now=self._seen[0])
-        return jump

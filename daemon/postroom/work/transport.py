@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from postroom.work.relay import SmtpRelay
+from postroom.core.settings import TlsPolicy
+from postroom.work.relay import FINAL_TIMEOUT, SmtpRelay
 from postroom.work.reply import Reply
 
 UNFIT = re.compile(r"[\x00-\x1f\x7f<>]")
@@ -53,13 +54,20 @@ class Transport(Protocol):
 
 
 def from_url(
-    url: str, instance: str, user: str = "", password: str = "", timeout: float = 60.0
+    url: str,
+    instance: str,
+    user: str = "",
+    password: str = "",
+    timeout: float = 60.0,
+    tls: TlsPolicy = "opportunistic",
+    ca_file: Path | None = None,
+    final_timeout: float = FINAL_TIMEOUT,
 ) -> Transport:
     """Open `smtp://host:port`, `smtps://host:port` or `maildir:path`. Raises ValueError."""
     parts = urlsplit(url)
     match parts.scheme:
         case "smtp" | "smtps" if parts.hostname:
-            return SmtpRelay(url, user, password, timeout)
+            return SmtpRelay(url, user, password, timeout, final_timeout, tls, ca_file)
         case "maildir" if parts.path and not parts.netloc:
             return Maildir(Path(unquote(parts.path)), instance)
         case _:

@@ -113,7 +113,7 @@ def evaluate(raw: bytes, envelope: Envelope, mail: ParsedMail, inquiry: Inquiry)
     case = _Case(domain, cut, envelope, inquiry)
     found = _Found()
     try:
-        records, is_of_parent = _records(domain, inquiry)
+        records, is_of_parent = dmarc_records(domain, inquiry)
     except Unavailable as error:
         return SenderVerdict(Verdict.NONE, found.tell("temperror", f" ({error})", domain))
     if len(records) > 1:
@@ -187,7 +187,7 @@ def to_ascii(domain: str) -> str | None:
 # ---- the owner
 
 
-def _records(domain: str, inquiry: Inquiry) -> tuple[list[dmarc.DmarcRecord], bool]:
+def dmarc_records(domain: str, inquiry: Inquiry) -> tuple[list[dmarc.DmarcRecord], bool]:
     """Return the records of the domain, else of its organisation, and whether it is the latter."""
     records = dmarc.read_records(inquiry.texts(f"_dmarc.{domain}"))
     parent = organisation_of(domain)

@@ -18,7 +18,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import Self
 from urllib.parse import SplitResult, urlsplit
@@ -35,6 +36,7 @@ class WebhookEnd:
     status: int | None
     answer: bytes
     is_stopped: bool = False
+    retry_after: str = ""  # the header, as it came
 
 
 def signed_headers(key: str, at: datetime, body: bytes, secret: bytes) -> dict[str, str]:
@@ -49,6 +51,18 @@ def signed_headers(key: str, at: datetime, body: bytes, secret: bytes) -> dict[s
         "content-type": "application/json",
         "user-agent": "postroom",
     }
+
+
+def wait_of(retry_after: str, now: datetime) -> timedelta | None:
+    """Read a Retry-After: seconds or a moment (RFC 9110 §10.2.3); None: nothing that says when."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=min(int(text[:10]), 10**9))
+    try:
+        moment = parsedate_to_datetime(text)
+        return max(moment.replace(tzinfo=moment.tzinfo or UTC) - now, timedelta(0))
+    except (ValueError, OverflowError):
+        return None
 
 
 def call(
@@ -72,7 +86,8 @@ def call(
         answer = b""
         with suppress(OSError, http.client.HTTPException, ValueError):
             answer = response.read(MAX_ANSWER)  # the status has said what counts
-        return WebhookEnd(response.status, answer)
+        retry_after = response.headers.get("Retry-After", "")
+        return WebhookEnd(response.status, answer, retry_after=retry_after)
 
 
 def _connection(parts: SplitResult, seconds: float) -> http.client.HTTPConnection:

@@ -11,15 +11,7 @@ from tests.unit.core.builders import ALWAYS, NOW, closed, policy, request
 
 from postroom.core.chains import Chain, ChainState
 from postroom.core.clocks import Moment
-from postroom.core.explanation import (
-    FIRST,
-    LAST,
-    Explanation,
-    Kind,
-    State,
-    ToldClock,
-    explain_request,
-)
+from postroom.core.explanation import FIRST, LAST, explain_request
 from postroom.core.facts import ChangeFact, RequestFact
 from postroom.core.model import (
     Calendar,
@@ -33,6 +25,7 @@ from postroom.core.model import (
     Status,
     Workflow,
 )
+from postroom.core.told import Explanation, Kind, State, ToldClock
 
 HOUR = timedelta(hours=1)
 # NOW is a Friday, 12:00.
@@ -96,7 +89,7 @@ def status(hours: float, to: str) -> Moment:
 
 
 def clock(said: Explanation, name: str = "first_reply") -> ToldClock:
-    return next(one for one in said.clocks if one.name.value == name)
+    return next(one for one in said.clocks if one.name == name)
 
 
 def pieces(told: ToldClock) -> list[tuple[float, float | None, str, str]]:
@@ -295,5 +288,5 @@ def test_what_the_policy_has_no_more_is_said() -> None:
 
 def test_a_request_without_history_is_explained_all_the_same() -> None:
     said = explain(request())
-    assert [State.OFF] * 3 == [one.state for one in said.clocks]
+    assert [State.OFF] * 4 == [one.state for one in said.clocks]
     assert () == said.ahead

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.core.builders import arrival, sender, site
 
 from postroom.core.facts import Arrival
+from postroom.core.imap import source_key
 from postroom.core.model import SenderVerdict, Verdict
 from postroom.core.site import Site
 from postroom.core.trust import is_relay, judge_sender, needs_evaluation
@@ -98,6 +101,23 @@ def test_an_address_alone_grants_nothing() -> None:
 )
 def test_relay(expected: bool, peer: str) -> None:
     assert expected is is_relay(peer, OURS)
+
+
+def test_topmost_results_are_believed_where_that_was_said_and_nowhere_else() -> None:
+    source = "imap://support@imap.example.com:993/INBOX"
+    said = site(authserv_ids=("mx.example.com",), topmost_results={source: ("mx.google.com",)})
+    given = came(RECEIVED, results("dmarc=pass header.from=example.net", "mx.google.com"), PASS)
+
+    def verdict(transport: str, key: str) -> Verdict:
+        envelope = replace(given.envelope, transport=transport, source=key, peer="127.0.0.1")
+        return judge_sender(replace(given, envelope=envelope), said).verdict
+
+    here = source_key(source, 7, 9)
+    assert "pass" == verdict("imap", here)
+    assert "none" == verdict("imap", source_key(source + "2", 7, 9))
+    assert "none" == verdict("imap", "")
+    assert "none" == verdict("smtp", here)
+    assert "none" == verdict("cli", here)
 
 
 def test_without_a_host_of_ours_nobody_is_believed() -> None:

@@ -1,6 +1,7 @@
 """Opening hours and holidays."""
 
-from datetime import date, datetime, time
+import json
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from tests.unit.policy.files import load, problems
@@ -62,6 +63,18 @@ def test_holidays_are_values() -> None:
 def test_a_calendar_that_never_opens_is_refused() -> None:
     found = problems(calendars='[[calendar]]\nname = "always"\ntime_zone = "UTC"\n')
     assert found == ['rules/calendars.toml: calendar "always": never opens: give hours to monday …']
+
+
+def test_a_calendar_that_is_closed_every_day_of_the_year_is_refused() -> None:
+    days = [date(2023, 1, 1) + timedelta(days=number) for number in range(365)]
+    text = '[[calendar]]\nname = "always"\ntime_zone = "UTC"\nmonday = "24h"\nclosed = '
+    closed = [f"{day:%m-%d}" for day in days]
+    found = problems(calendars=text + json.dumps(closed))
+    words = (
+        'rules/calendars.toml: calendar "always".closed: never opens: names every day of the year'
+    )
+    assert [words] == found
+    assert [] == problems(calendars=text + json.dumps(closed[1:]))
 
 
 def test_openings_that_overlap_are_refused() -> None:

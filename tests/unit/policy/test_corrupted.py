@@ -28,7 +28,14 @@ TEAM = [
     ("administrator = true", 'administrator = "yes"', 'must be true or false, not "yes"'),
     ('"new", "message"', '"new", "mesage"', 'did you mean "message"?'),
     ('language = "en"', 'language = "English"', 'must be a language code such as "en"'),
-    ('calendar = "office"', "", "hold_notifications: needs the handler's working hours"),
+    (
+        (
+            "hold_notifications = false            # true: notices wait for working hours …\n"
+            'calendar = "office"'
+        ),
+        "hold_notifications = true",
+        "hold_notifications: needs the handler's working hours",
+    ),
     (
         'calendar = "office"',
         'calendar = "ofice"',
@@ -273,4 +280,4 @@ def test_all_problems_of_all_files_come_at_once() -> None:
 def test_a_fault_of_syntax_says_where_and_does_not_make_every_name_wrong() -> None:
     found = shipped_problems("team", 'name = "eva"', 'name = "eva')
     assert len(found) == 1
-    assert "line 6" in found[0]
+    assert "line 5" in found[0]

@@ -166,7 +166,8 @@ def test_a_rule_may_run_an_executable_of_the_folder_or_a_webhook(tmp_path: Path)
     (tmp_path / "rules/hooks").mkdir(parents=True)
     for path, text in SMALLEST.items():
         (tmp_path / path).write_text(text)
-    (tmp_path / "rules/hooks/page").touch(0o755)
+    (tmp_path / "rules/hooks/page").write_text("#!/bin/sh\n")
+    (tmp_path / "rules/hooks/page").chmod(0o755)
     rule = '[[rule]]\nname = "p"\nthen = { run = "page" }\n'
     other = '[[rule]]\nname = "r"\nthen = { run = "refund" }\n'
     (tmp_path / "rules/routing.toml").write_text(rule)

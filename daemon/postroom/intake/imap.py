@@ -1,0 +1,372 @@
+"""The IMAP door: one thread for each folder, and its life from connection to connection.
+
+Promise: each folder is looked after by itself, so that one that is broken never holds up another;
+whatever happens to the server, the thread comes back without anybody's help, and says meanwhile
+what it waits for and since when.
+Used by: app (the doors' process).
+Fails:   never; trouble is logged once when it begins and once when it is over.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from postroom import clock
+from postroom.config import Config
+from postroom.core.imap import ImapTable
+from postroom.errors import Unavailable
+from postroom.intake.imap_after import Teller
+from postroom.intake.imap_fetch import Fetcher, FolderSetup
+from postroom.intake.imap_session import ImapSession, Login, Selected, tls_context
+from postroom.intake.imap_status import FolderStatus, read_status, write_status
+from postroom.intake.imap_trouble import ImapTrouble, Kind, pause
+from postroom.intake.imap_wire import Client, Cord
+from postroom.intake.oauth import WARN, TokenKeeper
+from postroom.spool import Spool
+from postroom.spool.model import Cursor
+
+log = structlog.get_logger()
+
+# RFC 2177 asks for less than 29 minutes; routers forget silent connections sooner.
+IDLE_SECONDS = 540.0
+_SLICE = 1.0  # seconds between two looks for what the journal has taken over
+_STATUS = 1.0  # seconds between two notes of progress
+_GRACE = 5.0  # seconds for a batch in hand when the daemon stops
+_DAY = timedelta(days=1)
+
+
+class ImapDoor:
+    """All folders of the config."""
+
+    def __init__(self, config: Config, spool: Spool) -> None:
+        self.folders = [
+            FolderLife(setup, config, spool, keeper)
+            for table in config.imap
+            for keeper in [keeper_of(config, table)]
+            for setup in setups_of(config, table)
+        ]
+        self._threads = [
+            threading.Thread(target=folder.run, name=f"imap-{number}", daemon=True)
+            for number, folder in enumerate(self.folders, 1)
+        ]
+
+    def start(self) -> None:
+        """Begin to fetch."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish the batches in hand; whoever waits for a server is woken."""
+        for folder in self.folders:
+            folder.stop()
+        until = time.monotonic() + _GRACE
+        for folder, thread in zip(self.folders, self._threads, strict=True):
+            if thread.ident is None:
+                continue
+            thread.join(max(0.0, until - time.monotonic()))
+            folder.abort()
+            thread.join(1.0)
+
+
+def setups_of(config: Config, table: ImapTable) -> list[FolderSetup]:
+    """Return the folders of one [[imap]]."""
+    site = config.site()
+    mailbox = site.mailboxes[table.mailbox]
+    limits = config.limits
+    return [
+        FolderSetup(table, folder, mailbox, site, limits.message_size, limits.disk_reserve)
+        for folder in table.all_folders
+    ]
+
+
+def keeper_of(config: Config, table: ImapTable) -> TokenKeeper | None:
+    """Return who gives out the access tokens of one [[imap]], if it logs in by them."""
+    if table.oauth is None:
+        return None
+    secret = partial(client_secret, config, table)
+    return TokenKeeper(table.oauth, token_path(config, table), secret, table.label, clock.now)
+
+
+def token_path(config: Config, table: ImapTable) -> Path:
+    """Return where the refresh token is kept."""
+    written = table.oauth.token_file if table.oauth is not None else None
+    default = config.data / "oauth" / f"{table.label}.json"
+    return config.resolve(written) if written is not None else default
+
+
+def client_secret(config: Config, table: ImapTable) -> str:
+    """Return what we prove ourselves to the provider with; "" if nothing."""
+    written = table.oauth.client_secret_file if table.oauth is not None else None
+    return read_secret(config, written) if written is not None else ""
+
+
+def read_secret(config: Config, written: str) -> str:
+    """Read a password; the line end that an editor adds is no part of it."""
+    path = config.secret_path(written)
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImapTrouble(Kind.LOGIN, f"{path} cannot be read: {error}") from error
+
+
+def open_session(
+    config: Config, table: ImapTable, keeper: TokenKeeper | None, cord: Cord | None = None
+) -> ImapSession:
+    """Connect and log in; whoever has the `cord` may end it at any time."""
+    ca_file = config.resolve(table.ca_file) if table.ca_file is not None else None
+    try:
+        context = tls_context(ca_file, verify=table.verify)
+    except OSError as error:
+        raise ImapTrouble(Kind.LOGIN, f"ca_file {ca_file}: {error}") from error
+    if keeper is None:
+        return ImapSession(table, context, _by_password(config, table), cord)
+    token = keeper.access_token()
+    try:
+        return ImapSession(table, context, _by_token(table, token), cord)
+    except ImapTrouble as trouble:
+        if trouble.kind is not Kind.LOGIN:
+            raise
+    # It may have been taken back before its time: once more, with a new one.
+    again = keeper.access_token(is_refused=token)
+    return ImapSession(table, context, _by_token(table, again), cord)
+
+
+def _by_password(config: Config, table: ImapTable) -> Login:
+    password = read_secret(config, table.password_file or "")
+
+    def login(client: Client) -> None:
+        is_off = client.has_capability("LOGINDISABLED")
+        if client.has_capability("AUTH=PLAIN") and (is_off or not password.isascii()):
+            client.plain_login(table.user, password)
+        elif is_off:
+            raise ImapTrouble(Kind.LOGIN, "the server lets nobody log in by password")
+        else:
+            client.login(table.user, password)
+
+    return login
+
+
+def _by_token(table: ImapTable, token: str) -> Login:
+    def login(client: Client) -> None:
+        if client.has_capability("AUTH=OAUTHBEARER"):
+            client.oauthbearer_login(table.user, token)
+        elif client.has_capability("AUTH=XOAUTH2"):
+            client.oauth2_login(table.user, token)
+        else:
+            raise ImapTrouble(Kind.LOGIN, "the server takes no tokens (OAUTHBEARER, XOAUTH2)")
+
+    return login
+
+
+class FolderLife:
+    """One folder: connect, fetch, tell, rest, for ever; `visit` is one round of it."""
+
+    def __init__(
+        self,
+        setup: FolderSetup,
+        config: Config,
+        spool: Spool,
+        keeper: TokenKeeper | None = None,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self.setup = setup
+        self._config = config
+        self._spool = spool
+        self._keeper = keeper
+        self._now = now
+        self._stop = threading.Event()
+        self._waking, self._wakes = socket.socketpair()
+        self._cord = Cord()
+        self._teller = Teller(setup, spool)
+        self._fetcher = Fetcher(
+            setup, spool, now, on_progress=self._progressed, is_stopping=self._stop.is_set
+        )
+        self._failures = 0
+        self._trouble = ""
+        self._warned_at: datetime | None = None
+        self._noted = 0.0
+        known = read_status(config.data, setup.source)
+        self.status = FolderStatus(
+            name=setup.table.label,
+            mailbox=setup.mailbox.name,
+            folder=setup.folder,
+            source=setup.source,
+            state="starting",
+            since=now(),
+        )
+        if known is not None:
+            kept = {
+                name: getattr(known, name)
+                for name in (
+                    *("progress_at", "mail_at", "fetched", "uid_validity", "uid", "start"),
+                    *("border", "cursor_since"),
+                )
+            }
+            self.status = replace(self.status, **kept)
+
+    def run(self) -> None:
+        """Live until told to stop."""
+        with structlog.contextvars.bound_contextvars(
+            imap=self.setup.table.label, folder=self.setup.folder
+        ):
+            while not self._stop.is_set():
+                self._live()
+            self._say("stopped")
+        self.close()
+
+    def stop(self) -> None:
+        """Come to an end after the batch in hand."""
+        self._stop.set()
+        with suppress(OSError):
+            self._waking.send(b"!")
+
+    def close(self) -> None:
+        """Let go of what waking takes; `run` does it itself."""
+        self._waking.close()
+        self._wakes.close()
+
+    def abort(self) -> None:
+        """Wake the thread if it waits for the server."""
+        self._cord.cut()
+
+    def visit(self, *, stays: bool = False) -> int:
+        """Connect, fetch all that is new, tell the server; and rest and go on if it `stays`.
+
+        Returns how many mails were fetched. Raises what went wrong.
+        """
+        count = 0
+        session = open_session(self._config, self.setup.table, self._keeper, self._cord)
+        try:
+            selected = session.select(self.setup.folder)
+            cursor = self._place(session, selected)
+            while True:
+                self._watch_token()
+                count += self._fetcher.drain(session, cursor)
+                self._teller.tell(session, cursor.uid_validity, time.monotonic())
+                cursor = self._spool.cursor(self.setup.source) or cursor
+                self._went_well(cursor)
+                if not stays or self._stop.is_set():
+                    return count
+                self._rest(session, cursor)
+        finally:
+            session.close()
+
+    def _live(self) -> None:
+        try:
+            self.visit(stays=True)
+        except Unavailable as trouble:
+            self._wait(trouble)
+        except Exception as error:
+            # The top of the loop: nothing is lost, for the cursor moves with the mails.
+            log.exception("imap.failed")
+            self._wait(ImapTrouble(Kind.NONSENSE, f"{type(error).__name__}: {error}"[:300]))
+
+    def _wait(self, trouble: Unavailable) -> None:
+        if self._stop.is_set():
+            return
+        self._failures += 1
+        kind = trouble.kind.value if isinstance(trouble, ImapTrouble) else "spool"
+        seconds = pause(trouble, self._failures, random.random())  # noqa: S311 - jitter
+        if kind != self._trouble:
+            log.warning("imap.waiting", kind=kind, why=str(trouble), retry_in=round(seconds))
+            self._trouble = kind
+        else:
+            log.debug("imap.waiting", kind=kind, why=str(trouble), retry_in=round(seconds))
+        self._say("waiting", str(trouble), kind)
+        self._stop.wait(seconds)
+
+    def _went_well(self, cursor: Cursor) -> None:
+        self._failures = 0
+        if self._trouble:
+            log.info("imap.recovered", after=self._trouble)
+            self._trouble = ""
+        until = self._keeper.until if self._keeper is not None else None
+        self.status = replace(
+            self.status.at_cursor(cursor), progress_at=self._now(), behind=0, token_until=until
+        )
+        self._say("idle")
+
+    def _rest(self, session: ImapSession, cursor: Cursor) -> None:
+        """Wait for news: by IDLE, else until it is time to look again."""
+        validity = cursor.uid_validity
+
+        def is_due() -> bool:
+            return self._stop.is_set() or self._teller.is_due(validity, time.monotonic())
+
+        if self.setup.table.idle and session.can_idle:
+            session.rest(IDLE_SECONDS, self._wakes, is_due)
+            return
+        until = time.monotonic() + self.setup.table.poll.total_seconds()
+        while (left := until - time.monotonic()) > 0 and not is_due():
+            self._stop.wait(min(left, _SLICE))
+
+    def _place(self, session: ImapSession, selected: Selected) -> Cursor:
+        """Return where to go on; a folder that is new, or was made anew, gets its cursor here."""
+        source, validity = self.setup.source, selected.uid_validity
+        known = self._spool.cursor(source)
+        if known is None and (kept := self.status.cursor) is not None:
+            log.warning("imap.cursor_restored", uid=kept.uid, why="the spool file is new")
+            known = kept
+            self._spool.put_all([], kept).result(60)
+        if known is not None and known.uid_validity == validity:
+            return known
+        last = selected.uid_next - 1 if selected.uid_next is not None else None
+        if last is None:
+            last = max(session.uids_above(0), default=0)
+        if known is None:
+            is_all = self.setup.table.first_run == "all"
+            skipped = 0 if is_all else last
+            cursor = Cursor(source, validity, skipped, self._now(), skipped, last)
+            log.info("imap.first_contact", first_run=self.setup.table.first_run, there=last)
+        else:
+            cursor = Cursor(source, validity, 0, known.since, 0, last)
+            why = "the folder was made anew: it is read again; what is known counts as duplicate"
+            log.warning("imap.uidvalidity_changed", was=known.uid_validity, now=validity, why=why)
+        self._spool.forget_other_validities(source, validity).result(60)
+        self._spool.put_all([], cursor).result(60)
+        return cursor
+
+    def _progressed(self, fetched: int, left: int) -> None:
+        now = self._now()
+        self.status = replace(
+            self.status,
+            progress_at=now,
+            mail_at=now,
+            fetched=self.status.fetched + fetched,
+            behind=left,
+        )
+        if time.monotonic() - self._noted > _STATUS:
+            self._say("fetching")
+
+    def _watch_token(self) -> None:
+        """Say in time that somebody will have to log in again: once a day."""
+        until = self._keeper.until if self._keeper is not None else None
+        now = self._now()
+        if until is None or until - now > WARN:
+            return
+        if self._warned_at is None or now - self._warned_at >= _DAY:
+            self._warned_at = now
+            log.warning(
+                "imap.token_ending",
+                until=until,
+                days=max(0, (until - now).days),
+                why=f"`postroom imap login {self.setup.table.label}`, or a new client secret",
+            )
+
+    def _say(self, state: str, why: str = "", kind: str = "") -> None:
+        self._noted = time.monotonic()
+        is_same = (state, kind) == (self.status.state, self.status.kind)
+        since = self.status.since if is_same else self._now()
+        self.status = replace(self.status, state=state, why=why, kind=kind, since=since)
+        write_status(self._config.data, self.status)

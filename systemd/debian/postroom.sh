@@ -1,0 +1,2 @@
+#!/bin/sh
+exec /usr/lib/postroom/bin/python -P -m postroom "$@"

@@ -1,0 +1,130 @@
+"""The Debian package, in a Debian of its own: installed, upgraded, removed, purged."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SUDO = [] if os.geteuid() == 0 else ["sudo"]
+TREE = ("daemon", "rules", "templates", "systemd", "Makefile", "pyproject.toml", "uv.lock")
+TEXTS = ("README.md", "CHANGES.md", "config.example.toml")
+CODE = "usr/lib/postroom"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tree = tmp_path_factory.mktemp("tree")
+    for name in (*TREE, *TEXTS):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, tree)  # with its age: the environment is not older
+    _run("make", "-C", tree, "deb", f"VENV={Path(sys.prefix)}")
+    [built] = (tree / "dist").glob("*.deb")
+    return built
+
+
+@pytest.fixture(scope="module")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A root folder with the smallest system of this machine's own release."""
+    folder = tmp_path_factory.mktemp("debian") / "root"
+    release = platform.freedesktop_os_release()["VERSION_CODENAME"]
+    with_python = "--include=adduser,python3"
+    _run(*SUDO, "debootstrap", "--variant=minbase", with_python, release, folder)
+    yield folder
+    _run(*SUDO, "rm", "-rf", folder)
+
+
+def test_lintian_finds_no_error(package: Path) -> None:
+    said = _run("lintian", "--allow-root", "--fail-on", "error", package)
+    assert "" == said
+
+
+def test_package_is_installed_upgraded_removed_and_purged(package: Path, debian: Path) -> None:
+    before = _files_of(debian)
+
+    said = _install(debian, package)
+    assert "postroom init /etc/postroom" in said
+    assert (0o750, "root", "postroom") == _kept(debian, "etc/postroom")
+    assert (0o700, "postroom", "postroom") == _kept(debian, "var/lib/postroom")
+    wanted = debian / "etc/systemd/system/multi-user.target.wants/postroom.service"
+    assert wanted.is_symlink()
+    assert "postroom 0." in _in(debian, "postroom", "--version")
+
+    _in(debian, "postroom", "init", "/etc/postroom", *_OPTIONS)
+    _in(debian, "postroom", "check")  # finds /etc/postroom/config.toml by itself
+    config = (debian / "etc/postroom/config.toml").read_text()
+
+    said = _install(debian, _newer(package))
+    assert "postroom init" not in said
+    assert config == (debian / "etc/postroom/config.toml").read_text()
+    assert _as_postroom(debian, "postroom db status").count("0") >= 1
+
+    _in(debian, "dpkg", "--remove", "postroom")
+    assert not (debian / CODE).exists()
+    assert (debian / "etc/postroom/config.toml").exists()
+
+    said = _in(debian, "dpkg", "--purge", "postroom")
+    assert "/var/lib/postroom was left as it is" in said
+    left = {name for name in _files_of(debian) - before if not name.startswith(_LEFT)}
+    assert set() == left
+
+
+_OPTIONS = ("--address", "support@example.com", "--data", "/var/lib/postroom")
+# What people own, and what the system itself writes about packages, users and units.
+_LEFT = ("etc/postroom", "var/lib/postroom", "etc/passwd-", "etc/group-", "etc/shadow-")
+
+
+def _newer(package: Path) -> Path:
+    """Pack the same files again as the next version."""
+    tree, newer = package.parent / "unpacked", package.parent / "newer.deb"
+    _run("dpkg-deb", "--raw-extract", package, tree)
+    control = tree / "DEBIAN/control"
+    text = control.read_text()
+    control.write_text(text.replace("Version: ", "Version: 99:", 1))
+    _run("dpkg-deb", "--root-owner-group", "--build", tree, newer)
+    return newer
+
+
+def _install(debian: Path, package: Path) -> str:
+    _run(*SUDO, "cp", package, debian / "tmp")
+    return _in(debian, "dpkg", "--install", f"/tmp/{package.name}")
+
+
+def _kept(debian: Path, name: str) -> tuple[int, str, str]:
+    mode, user, group = _in(debian, "stat", "-c", "%a %U %G", f"/{name}").split()
+    return int(mode, 8), user, group
+
+
+def _files_of(debian: Path) -> set[str]:
+    skipped = ("proc", "dev", "sys", "tmp", "var/lib/dpkg", "var/lib/systemd", "var/log")
+    found = _run(*SUDO, "find", debian, "-xdev", "-printf", "%P\n").splitlines()
+    return {name for name in found if not name.startswith(skipped)}
+
+
+def _as_postroom(debian: Path, command: str) -> str:
+    return _in(debian, "su", "-s", "/bin/sh", "postroom", "-c", command)
+
+
+def _in(debian: Path, *command: str) -> str:
+    return _run(*SUDO, "chroot", debian, *command)
+
+
+def _run(*command: object) -> str:
+    words = [str(word) for word in command]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    said = done.stdout.decode(errors="replace")
+    assert 0 == done.returncode, f"{' '.join(words)}\n{said[-4000:]}"
+    return said
