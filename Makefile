@@ -72,7 +72,7 @@ wheel: $(READY)
 DEB_PYTHON ?= /usr/bin/python3
 DEB_TREE := build/deb/postroom
 deb: $(READY)
-	@missing=$$(for name in debhelper dpkg-dev python3-venv; do \
+	@missing=$$(for name in build-essential debhelper python3-venv; do \
 		dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'install ok' || echo $$name; done); \
 	[ -z "$$missing" ] || { echo "installing $$missing"; $(APT) update && $(APT) install -y --no-install-recommends $$missing; }
 	rm -rf build/deb && mkdir -p $(DEB_TREE) dist
@@ -82,7 +82,7 @@ deb: $(READY)
 	for unit in $(wildcard systemd/*.service systemd/*.socket); do \
 		sed 's|/opt/postroom/bin/postroom|/usr/bin/postroom|' $$unit > $(DEB_TREE)/debian/$$(basename $$unit); done
 	$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --output-file build/deb/requirements.txt
-	cd $(DEB_TREE) && PYTHON=$(DEB_PYTHON) PIP="$(abspath $(BIN))/pip --disable-pip-version-check" \
+	cd $(DEB_TREE) && unset MAKEFLAGS MFLAGS MAKEOVERRIDES && PYTHON=$(DEB_PYTHON) PIP="$(abspath $(BIN))/pip --disable-pip-version-check" \
 		REQUIREMENTS=$(abspath build/deb)/requirements.txt dpkg-buildpackage --build=binary --no-sign
 	mv build/deb/*.deb dist/
 	@ls dist/*.deb

@@ -37,6 +37,7 @@ from postroom.spool.model import MAX_FAILURES, SpoolState
 from postroom.store import schema as t
 from postroom.store.db import Database
 from postroom.work import review, ticker
+from postroom.work.audit import audit
 from postroom.work.desk import Desk, Settled
 from postroom.work.pipeline import Pipeline
 from postroom.work.readers import Readers
@@ -192,6 +193,15 @@ def make_house(
         yield house
 
 
+@contextmanager
+def sound_house(folder: Path, **given: Any) -> Iterator[House]:
+    """Build a house as make_house does; when the test is over, audit must find nothing."""
+    with make_house(folder, **given) as house:
+        yield house
+        failpoints.disarm()
+        assert () == audit(house.database, house.spool).findings
+
+
 def shipped_rules() -> dict[str, str]:
     """Return the rules that ship, for tests that want a bigger policy than RULES."""
     folder = shipped_folder() / "rules"
@@ -266,6 +276,18 @@ def reply_to(
     return mail(
         f"Re: {subject}", text, sender=sender, to=to, in_reply_to=parent, references=(parent,)
     )
+
+
+def text_of(message: EmailMessage, kind: str = "plain") -> str:
+    """Return what a mail says; it need not have an HTML part: ""."""
+    body = message.get_body((kind,))
+    assert body is not None or kind != "plain"
+    return str(body.get_content()).replace("\r\n", "\n") if body is not None else ""
+
+
+def words_of(message: EmailMessage) -> str:
+    """Return what a mail says, on one line."""
+    return " ".join(text_of(message).split())
 
 
 def bounce_of(sent: EmailMessage, status: str = "5.1.1") -> bytes:

@@ -19,7 +19,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -51,7 +51,8 @@ def run(config: Config, only: str | None = None) -> None:
     """Run the daemon, or one part of it, until SIGTERM or SIGINT."""
     vitals = Vitals()
     logs.configure(config.logs.format, config.logs.level, tally=vitals.tally)
-    faulthandler.enable()  # the watchdog's SIGABRT tells where each thread stood
+    with suppress(OSError, ValueError):  # a stream that is no file
+        faulthandler.enable()  # the watchdog's SIGABRT tells where each thread stood
     if (started_by := os.environ.get(parent.VARIABLE)) is not None:
         parent.die_with(int(started_by))
     for warning in config.warnings:
@@ -71,7 +72,7 @@ async def _run_doors(config: Config, vitals: Vitals) -> None:
             await door.start(listeners_of(config), activation.take())
         except (OSError, ValueError) as error:
             raise PostroomError(f"cannot listen: {error}") from error
-        imap = ImapDoor(config, spool)
+        imap = ImapDoor(config, spool, vitals.pulses)
         imap.start()
         vitals.are_doors_open = True
         log.info("doors.ready", addresses=door.addresses, pid=os.getpid())

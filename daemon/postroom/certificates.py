@@ -1,13 +1,14 @@
 """Certificates: our own, with its key, read, checked and read again; and whose we believe.
 
 Promise: `context` works at any time; a pair that is bad when read again leaves the one before.
-Used by: config (to check), intake and work.relay (to speak TLS).
+Used by: config (to check), intake and work.relay (to speak TLS), worker and inspection (expiry_of).
 Fails:   ValueError, with words for the operator.
 """
 
 from __future__ import annotations
 
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
 _WHY = {
@@ -45,6 +46,16 @@ def authorities(file: Path | None) -> ssl.SSLContext:
         raise ValueError(f"{file}: {_why(error)}") from error
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def expiry_of(pem: Path) -> datetime | None:
+    """Return until when the first certificate of a file is valid; None: it cannot be read."""
+    try:
+        # Not documented, and the only reader of certificates that the standard library has.
+        found = ssl._ssl._test_decode_cert(str(pem))  # type: ignore[attr-defined]  # noqa: SLF001
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(found["notAfter"]), UTC)
+    except (OSError, ValueError, KeyError, AttributeError, ssl.SSLError):
+        return None
 
 
 def _context(file: Path, key: Path) -> ssl.SSLContext:

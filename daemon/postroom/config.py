@@ -18,8 +18,9 @@ from pydantic import AfterValidator, Field, PrivateAttr
 
 from postroom import rights
 from postroom.certificates import Certificate, authorities
+from postroom.core import soundness
 from postroom.core.encryption import check_listener, check_outgoing, reads_password
-from postroom.core.endpoints import check_instance, check_node, later, read_endpoint
+from postroom.core.endpoints import check_instance, check_node, later
 from postroom.core.files import PUBLIC, named_files
 from postroom.core.imap import ImapTable, doubts_of, problems_of
 from postroom.core.settings import (
@@ -41,14 +42,10 @@ from postroom.core.settings import (
 )
 from postroom.core.site import Brakes, Mailbox, Site
 from postroom.core.tables import Table, check_table, join, read_toml
-from postroom.core.units import show, write_size
 from postroom.errors import ConfigError, Problem
 
 SECRET_OCTETS = 16  # fewer can be guessed
-SIZES_OF_A_READER = 4  # a reader takes no mail larger than this share of its memory (work.readers)
 PLACES = (Path("config.toml"), Path("/etc/postroom/config.toml"))
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
 class Config(Table):
@@ -260,10 +257,8 @@ def _check_whole(config: Config, file: str, problems: list[Problem]) -> Iterator
     def report(key: str, text: str) -> None:
         problems.append(Problem(file, key, text))
 
-    _check_mailboxes(config, report)
-    _check_loop(config, report)
-    _check_reader_memory(config, report)
-    _check_watched(config, report)
+    for key, text in _contradictions(config):
+        report(key, text)
     yield from _check_hooks(config, report)
     yield from _check_imap(config, report)
     yield from _check_listeners(config, report)
@@ -282,42 +277,11 @@ def _check_whole(config: Config, file: str, problems: list[Problem]) -> Iterator
     )
 
 
-def _check_mailboxes(config: Config, report: Callable[[str, str], None]) -> None:
-    """Names and addresses are one mailbox's only."""
-    names: set[str] = set()
-    owner_of: dict[str, str] = {}
-    for index, table in enumerate(config.mailbox):
-        at = f"mailbox {show(table.name)}"
-        if table.name in names:
-            report(f"mailbox[{index + 1}].name", f"{show(table.name)} is the name of two mailboxes")
-        names.add(table.name)
-        for address in (table.address, *table.aliases):
-            other = owner_of.setdefault(address.lower(), table.name)
-            if other != table.name or [table.address, *table.aliases].count(address) > 1:
-                report(at, f"{show(address)} is already an address of mailbox {show(other)}")
-
-
-def _check_loop(config: Config, report: Callable[[str, str], None]) -> None:
-    """What goes out must not come in at our own door."""
-    endpoints = [table.endpoint for table in config.listen]
-    for index, endpoint in enumerate(endpoints):
-        if endpoint in endpoints[:index]:
-            report(
-                f"listen[{index + 1}].address",
-                f"{show(config.listen[index].address)} is named twice",
-            )
-    relay = config.outgoing.endpoint
-    is_local = relay.host in LOOPBACK
-    for endpoint in endpoints:
-        if (
-            relay.port
-            and relay.port == endpoint.port
-            and (
-                relay.host == endpoint.host
-                or (is_local and endpoint.host in (*LOOPBACK, *ANYWHERE))
-            )
-        ):
-            report("outgoing.relay", f"{show(config.outgoing.relay)} is our own [[listen]]: a loop")
+def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
+    yield from soundness.check_own_mailboxes(config.mailbox)
+    yield from soundness.check_loop(config.listen, config.outgoing)
+    yield from soundness.check_reader_memory(config.limits)
+    yield from soundness.check_watched(config.metrics)
 
 
 def _check_listeners(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:
@@ -352,45 +316,13 @@ def _check_outgoing(config: Config, report: Callable[[str, str], None]) -> Itera
         yield from _check_secret(config, table.password_file, "outgoing.password_file", 1, report)
 
 
-def _check_reader_memory(config: Config, report: Callable[[str, str], None]) -> None:
-    """A mail that the doors take and no reader can read would end in quarantine."""
-    size, memory = config.limits.message_size, config.limits.reader_memory
-    if memory < SIZES_OF_A_READER * size:
-        report(
-            "limits.reader_memory",
-            f"{write_size(memory)} is too little to read a mail of message_size "
-            f"({write_size(size)}): it must be at least {SIZES_OF_A_READER} times that, "
-            f"{write_size(SIZES_OF_A_READER * size)}",
-        )
-
-
-def _check_watched(config: Config, report: Callable[[str, str], None]) -> None:
-    """Who asks for the metrics is not asked who he is: so only this machine may, unless told."""
-    table = config.metrics
-    written = {"address": table.address, "doors_address": table.doors_address}
-    for key, text in written.items():
-        if text and not table.anywhere and read_endpoint(text).host not in LOOPBACK:
-            report(
-                f"metrics.{key}",
-                f"{show(text)} can be asked by other machines: write 127.0.0.1, "
-                "or say anywhere = true behind a firewall",
-            )
-    if table.address and table.address == table.doors_address:
-        report("metrics.doors_address", "must be another one than address")
-
-
 def _check_hooks(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:
-    """A webhook is signed, and what it is told is read by nobody on the way."""
     for name, table in config.hooks.items():
-        at = f"hooks.{name}"
-        if (table.url is None) != (table.secret_file is None):
-            report(at, "needs both url and secret_file, or none of them")
-        is_plain = table.url is not None and table.url.startswith("http:")
-        if is_plain and not table.is_on_this_machine and not table.plain_http:
-            report(f"{at}.url", "must be https://, or say plain_http = true: requests can be read")
+        for key, text in soundness.check_webhook(name, table):
+            report(key, text)
         if table.secret_file is None:
             continue
-        key = f"{at}.secret_file"
+        key = f"hooks.{name}.secret_file"
         yield from _check_secret(config, table.secret_file, key, SECRET_OCTETS, report)
         try:
             octets = len(_signing_key(_read_secret(config.secret_path(table.secret_file))))

@@ -2,7 +2,7 @@
 
 Promise: all look-ups of one mail (an `Inquiry`) end in time, whatever the servers do; what is
 known is not asked again for a minute to an hour.
-Used by: work.vouching.
+Used by: work.vouching, work.inspection.
 Fails:   Unavailable when it could not be found out: silence, SERVFAIL, nonsense, too many, too
          large. That a name or a record does not exist is an answer: ().
 """

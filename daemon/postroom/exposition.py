@@ -2,7 +2,7 @@
 
 Promise: one family for each line of `METRICS`; labels come from our own lists of names, never from
 mail. A figure that is not known is left out, so that `absent()` finds it.
-Used by: monitor.
+Used by: supervision.
 """
 
 from __future__ import annotations
@@ -144,3 +144,9 @@ def _gauges(figures: Figures) -> Iterator[Metric]:
     for name, seconds in figures.mailboxes.items():
         silent.add_metric([name], seconds)
     yield silent
+    words = "When a login or a certificate ends."
+    ends = GaugeMetricFamily("postroom_ends_timestamp_seconds", words, labels=["what"])
+    for what, at in figures.endings.items():
+        if at is not None:
+            ends.add_metric([what], at.timestamp())
+    yield ends

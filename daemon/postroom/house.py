@@ -26,13 +26,14 @@ from postroom.core.routing import match_rule
 from postroom.core.site import Site
 from postroom.errors import Busy, ConfigError, Problem
 from postroom.mail.tokens import Signer
+from postroom.ownership import belong_to_folder
 from postroom.policy.examples import run_examples
 from postroom.policy.hooks import FOLDER, find_hooks
 from postroom.policy.loader import RULES, policy_from_files, read_policy, where_it_lies
 from postroom.pulse import Pulses
 from postroom.render import check_templates
 from postroom.spool import Spool
-from postroom.store import reads
+from postroom.store import policies
 from postroom.store.db import Database
 from postroom.store.migrate import open_database
 from postroom.work import transport
@@ -86,10 +87,10 @@ def open_house(
 
 def _active(database: Database) -> Policy | None:
     with database.read() as connection:
-        version = reads.active_policy(connection)
+        version = policies.active_policy(connection)
         if version is None:
             return None
-        files = reads.policy_files(connection, version)
+        files = policies.policy_files(connection, version)
     return policy_from_files(files, version=version)
 
 
@@ -204,7 +205,10 @@ def hold_folder(config: Config, parts: tuple[str, ...]) -> Iterator[None]:
 
 @contextmanager
 def _flock(path: Path) -> Iterator[None]:
-    with path.open("a+", encoding="ascii") as file:
+    # Root may be the first to come here: the file is the daemon's, and a link leads nowhere.
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(handle, "a+", encoding="ascii") as file:
+        belong_to_folder(path)
         _take(file, path)
         file.truncate(0)
         file.write(str(os.getpid()))

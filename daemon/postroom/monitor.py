@@ -3,7 +3,7 @@
 Promise: answers GET and HEAD with a few figures and nothing of any mail; whatever is sent to it,
 it reads one head of HEAD_BYTES within HEAD_SECONDS, and no more than CONNECTIONS at a time. Nobody
 is asked who he is: it listens where the config says, by default nowhere.
-Used by: app, in its event loop.
+Used by: app, in its event loop; supervision makes the pages.
 Fails:   OSError when its address cannot be listened on.
 
 Three fixed pages, one request on each connection, no body: less than any server would need for its

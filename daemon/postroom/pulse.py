@@ -3,7 +3,7 @@
 Promise: a thread that hangs, whatever it waits for, is known by the moment that it promised; one
 that waits for something named (a database that is away, nothing to do) says so in time and is
 alive.
-Used by: the stages (beat), app (hung, states).
+Used by: the stages (beat), supervision (hung, beats).
 """
 
 from __future__ import annotations

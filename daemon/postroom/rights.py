@@ -1,4 +1,5 @@
-"""Who else on this machine may read or write a file, and the command that ends it.
+"""Who else on this machine may read or write a file, and the command that ends it; and whether the
+daemon itself may read what root has checked.
 
 "Others" are everybody, and the members of a foreign group: one that is neither the daemon's nor its
 owner's own. A file that is not there harms nobody.
@@ -71,6 +72,39 @@ def doubts(
     for path in (config, *folders):
         if (words := writers(path, ours)) is not None:
             yield words
+    yield from _kept_from_the_daemon(data, secrets, (config, *folders))
+
+
+def _kept_from_the_daemon(
+    data: Path, secrets: Collection[Path], others: Collection[Path]
+) -> Iterator[str]:
+    """Yield what root can read, and whom the data folder belongs to cannot."""
+    try:
+        user = pwd.getpwuid(data.stat().st_uid)
+    except (OSError, KeyError):
+        return
+    if os.geteuid() != 0 or user.pw_uid == 0:
+        return
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    secret_walls = {_wall(path, user.pw_uid, groups) for path in secrets}
+    walls = {_wall(path, user.pw_uid, groups) for path in others}
+    for wall in sorted(filter(None, secret_walls | walls)):
+        words = f"{wall} cannot be read by {user.pw_name}, whom the data folder belongs to"
+        yield words + ", unless systemd hands it over as a credential" * (wall not in walls)
+
+
+def _wall(path: Path, user: int, groups: Collection[int]) -> Path | None:
+    """Return what keeps a user from reading a file or folder: itself, or the first above it."""
+    for place in (*reversed(path.absolute().parents), path):
+        try:
+            found = place.stat()
+        except OSError:
+            return None  # what is not there is said by the key that names it
+        wanted = (4 if place == path else 0) | stat.S_ISDIR(found.st_mode)
+        shift = 6 if found.st_uid == user else 3 if found.st_gid in groups else 0
+        if (found.st_mode >> shift) & wanted != wanted:
+            return place
+    return None
 
 
 def _others(

@@ -1,4 +1,4 @@
-"""The files that come with Postroom: rules, mail templates, the example of a config.
+"""What was installed: its version, and the files that come with it (rules, templates, a config).
 
 Found beside the package when it runs from a checkout, inside it when it was installed from a wheel.
 """
@@ -7,8 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
+
+
+def shipped_version() -> str:
+    """Return which Postroom this is, for people."""
+    try:
+        return version("postroom")
+    except PackageNotFoundError:
+        return "from a checkout"
 
 
 def shipped_folder() -> Path:

@@ -3,7 +3,7 @@
 Promise: the copy holds what was committed at that moment and nothing later, however long copying
 takes; nobody waits for it. Several files can be taken at one moment: open a Snapshot of each while
 `standing_still` keeps the writers of one of them waiting.
-Used by: work.backup.
+Used by: work.backup; work.restore and work.manifest (sync, Progress).
 Fails:   Unavailable when the file cannot be read, or the copy cannot be written or is not sound.
 """
 

@@ -3,7 +3,7 @@
 Promise: the watchdog is fed as long as every stage is heard of in time, whatever it waits for by
 name; a stage that hangs is named in the log, and feeding ends. The doors' process says by a pipe
 that it lives and what it has counted.
-Used by: app.
+Used by: app, doors, worker.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import structlog
@@ -25,6 +24,7 @@ from postroom.core.units import write_duration
 from postroom.exposition import CONTENT_TYPE, Scene, expose
 from postroom.monitor import Page, Pages
 from postroom.pulse import Beat, Pulse, Pulses
+from postroom.shipped import shipped_version
 from postroom.tally import Snapshot, Tally, merged
 
 log = structlog.get_logger()
@@ -32,6 +32,19 @@ log = structlog.get_logger()
 REPORT_EVERY = 1.0  # seconds between two lines of the doors
 LONGEST_REPORT = 256 * 1024
 LOOK = 5.0  # seconds between two looks at the pulses when no watchdog asks for more
+
+
+@dataclass(frozen=True, slots=True)
+class Distant:
+    """What a thread of the doors' process said last."""
+
+    stage: str
+    state: str
+    age: float  # in seconds
+    is_hung: bool
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.state}"
 
 
 @dataclass(slots=True)
@@ -44,6 +57,7 @@ class Vitals:
     doors: Snapshot = field(default_factory=dict)
     doors_before: Snapshot = field(default_factory=dict)
     are_doors_open: bool | None = None
+    stages_of_doors: tuple[Distant, ...] = ()
 
     def __post_init__(self) -> None:
         self.pulses = Pulses(timed=self.tally.time)
@@ -63,9 +77,13 @@ async def report(vitals: Vitals, pipe: int) -> None:
     """
     os.set_blocking(pipe, False)
     while True:
+        hung = vitals.hung()
         said = {
             "tally": vitals.tally.snapshot(),
-            "hung": [f"{beat.stage}: {beat.state}" for beat in vitals.hung()],
+            "stages": [
+                [beat.stage, beat.state, round(vitals.pulses.age(beat), 1), beat in hung]
+                for beat in vitals.pulses.beats()
+            ],
         }
         with suppress(BlockingIOError):
             os.write(pipe, json.dumps(said).encode() + b"\n")
@@ -81,7 +99,8 @@ async def hear(vitals: Vitals, reader: asyncio.StreamReader, pulse: Pulse) -> No
         except ValueError:
             continue
         vitals.doors = said["tally"]
-        hung: list[str] = said["hung"]
+        vitals.stages_of_doors = tuple(Distant(*values) for values in said["stages"])
+        hung = [str(one) for one in vitals.stages_of_doors if one.is_hung]
         if not hung:
             pulse.beat("listening", within=30 * REPORT_EVERY)
         elif hung != named:
@@ -89,6 +108,7 @@ async def hear(vitals: Vitals, reader: asyncio.StreamReader, pulse: Pulse) -> No
         named = hung
     # A process that comes after it begins at nothing: what this one counted stays.
     vitals.doors_before, vitals.doors = merged([vitals.doors_before, vitals.doors]), {}
+    vitals.stages_of_doors = ()
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
@@ -149,8 +169,9 @@ def pages(vitals: Vitals, look: Callable[[], Figures] | None = None) -> Pages:
         return await asyncio.to_thread(look) if look is not None else None
 
     async def healthz() -> Page:
-        hung = vitals.hung()
-        words = "".join(f"{beat.stage} hangs: {beat.state}\n" for beat in hung)
+        hung = [(beat.stage, beat.state) for beat in vitals.hung()]
+        hung += [(one.stage, one.state) for one in vitals.stages_of_doors if one.is_hung]
+        words = "".join(f"{stage} hangs: {state}\n" for stage, state in hung)
         return Page(503 if hung else 200, words.encode() or b"ok\n")
 
     async def readyz() -> Page:
@@ -165,13 +186,10 @@ def pages(vitals: Vitals, look: Callable[[], Figures] | None = None) -> Pages:
         return Page(503 if missing else 200, "".join(missing).encode() or b"ok\n")
 
     async def metrics() -> Page:
-        beats, hung = vitals.pulses.beats(), vitals.hung()
         scene = Scene(
-            version=_version(),
+            version=shipped_version(),
             tally=merged([vitals.tally.snapshot(), vitals.doors_before, vitals.doors]),
-            beats=tuple(beats),
-            ages={beat.stage: vitals.pulses.age(beat) for beat in beats},
-            hung=frozenset(beat.stage for beat in hung),
+            **_stages(vitals),
             are_doors_open=vitals.are_doors_open,
             figures=await figures(),
         )
@@ -180,8 +198,13 @@ def pages(vitals: Vitals, look: Callable[[], Figures] | None = None) -> Pages:
     return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 
 
-def _version() -> str:
-    try:
-        return version("postroom")
-    except PackageNotFoundError:
-        return "unknown"
+def _stages(vitals: Vitals) -> dict[str, Any]:
+    """Return the threads of this process and of the doors' process."""
+    beats, distant = vitals.pulses.beats(), vitals.stages_of_doors
+    hung = [beat.stage for beat in vitals.hung()] + [one.stage for one in distant if one.is_hung]
+    ages = {beat.stage: vitals.pulses.age(beat) for beat in beats}
+    return {
+        "beats": (*beats, *(Beat(one.stage, one.state, 0.0, 0.0) for one in distant)),
+        "ages": ages | {one.stage: one.age for one in distant},
+        "hung": frozenset(hung),
+    }

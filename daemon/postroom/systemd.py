@@ -1,7 +1,7 @@
 """What systemd is told, and how: readiness and signs of life (sd_notify), and journal entries.
 
 Promise: without systemd nothing happens; with it, nobody waits for it longer than a moment.
-Used by: app (notify, watchdog), logs (Journal).
+Used by: app, worker and supervision (notify, watchdog), logs (Journal).
 Fails:   never; `Journal.send` says whether the journal took an entry.
 
 Both are datagrams to a unix socket, in forms that systemd documents as stable (sd_notify(3),

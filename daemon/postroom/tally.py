@@ -1,7 +1,7 @@
 """What happened in this process since its start, counted, and how long things took.
 
 Promise: cheap enough for every mail; the number of keys is bounded, whatever strangers write.
-Used by: logs (an event is counted when it is logged), pulse (times), app (snapshot).
+Used by: logs (an event is counted when it is logged), supervision (times, snapshot).
 
 Counts live in memory and begin at nothing with the process, as Prometheus expects of counters.
 """
@@ -109,5 +109,7 @@ def merged(snapshots: Iterable[Snapshot]) -> Snapshot:
 
 def _number(values: Mapping[str, Any]) -> int:
     """Return how many mails an event stands for: one for each mailbox is taken in at once."""
-    ids = values.get("spool_ids")
+    ids, count = values.get("spool_ids"), values.get("count")
+    if isinstance(count, int):  # a batch that was fetched
+        return max(count, 0)
     return len(ids) if isinstance(ids, list | tuple) and ids else 1

@@ -17,6 +17,7 @@ from functools import partial
 import structlog
 
 from postroom import clock, systemd
+from postroom.certificates import expiry_of
 from postroom.config import Config
 from postroom.dns import Resolver
 from postroom.errors import ConfigError, Unavailable
@@ -27,7 +28,9 @@ from postroom.house import (
     open_readers,
     open_sender,
 )
+from postroom.intake.imap_login import token_path
 from postroom.intake.imap_status import all_statuses
+from postroom.intake.oauth import login_ends
 from postroom.pulse import IDLE
 from postroom.supervision import Vitals
 from postroom.work import digests, ticker
@@ -69,6 +72,18 @@ def _silent(config: Config, started_at: datetime) -> dict[str, float]:
     return found
 
 
+def _endings(config: Config) -> dict[str, datetime | None]:
+    """Return when logins and certificates end, by what they are called in alarms and metrics."""
+    found: dict[str, datetime | None] = {}
+    for listener in config.listen:
+        if (written := listener.certificate_file) is not None:
+            found[f"certificate {written}"] = expiry_of(config.secret_path(written))
+    for table in config.imap:
+        if table.oauth is not None:
+            found[f"login {table.label}"] = login_ends(table.oauth, token_path(config, table))
+    return found
+
+
 class Worker:
     """Pipeline, sender, hooks, ticker and retimer, each in a thread of its own."""
 
@@ -102,6 +117,7 @@ class Worker:
             reserve=config.limits.disk_reserve,
             node=config.node,
             progress=partial(_silent, config, clock.now()),
+            endings=partial(_endings, config),
             on_mail=self._sender.wake,
         )
         self._hooks = open_hooks(self.house, self._sender.wake, vitals.pulses)

@@ -181,8 +181,8 @@ def test_what_days_of_downtime_leave_is_done_in_order_each_once(wanted: Any) -> 
     first = "first_reply since 2026-11-20T12:00:00Z"
     deadline = "deadline since 2026-11-20T12:00:00Z"
     everything = [
-        *("level 1", "level 2", f"{first} 1", first, "level 3", "level 4"),
-        *(deadline, f"{deadline} 2"),
+        *("level 1", "level 2", f"{first} medium 1", first, "level 3", "level 4"),
+        *(deadline, f"{deadline} medium 2"),
     ]
     for number in (1, 2, 3):
         assert sorted(everything) == sorted(levels[number])

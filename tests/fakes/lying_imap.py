@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
+
+from tests.fakes.server import LoopbackServer
 
 _SECTION = re.compile(r"BODY\.PEEK\[([A-Z]*)\](?:<(\d+)\.(\d+)>)?")
 
 
 @dataclass
-class LyingImap:
+class LyingImap(LoopbackServer):
     """Listens on a free loopback port while it is entered; any login is right."""
 
     mails: Mapping[int, bytes] = field(default_factory=dict)
@@ -32,57 +32,42 @@ class LyingImap:
     hidden: frozenset[int] = frozenset()  # in SEARCH only
     said_no: str = ""  # to LOGIN
     welcome: bytes = b"* OK here\r\n"
+    capabilities: str = "IMAP4rev1 UIDPLUS"
+    is_mute_in_idle: bool = False  # it agrees to IDLE, and does not even hear DONE
+    folders: set[str] = field(default_factory=set)  # that mails can be copied to
+    no_folder: str = "[TRYCREATE] no such folder"  # said of others
+    no_create: str = ""  # said to CREATE
     logins: int = 0
-
-    def __enter__(self) -> Self:
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        for one in self._open:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(10)
-            assert not thread.is_alive()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._server.accept()
-            except OSError:
-                return
-            self._open.append(client)
-            self._threads.append(threading.Thread(target=self._serve, args=(client,)))
-            self._threads[-1].start()
+    commands: list[str] = field(default_factory=list)  # without their tags
 
     def _serve(self, client: socket.socket) -> None:
-        with suppress(OSError), client, client.makefile("rb") as lines:
+        with suppress(OSError), client.makefile("rb") as lines:
             client.sendall(self.welcome)
             while line := lines.readline():
                 tag, _, rest = line.decode().strip().partition(" ")
+                self.commands.append(rest)
+                if rest.upper() == "IDLE" or rest.upper().startswith("AUTHENTICATE"):
+                    client.sendall(b"+ \r\n")
+                    self.commands.append(lines.readline().decode().strip())
+                    if self.is_mute_in_idle and rest.upper() == "IDLE":
+                        lines.read()
                 for piece in self._answers(rest, lines):
                     client.sendall(piece)
                 no = self._refusal(rest)
                 client.sendall(f"{tag} {no or 'OK done'}\r\n".encode())
+        self._let_go(client)
 
     def _refusal(self, command: str) -> str:
         words = command.upper().split()
         if words[0] == "LOGIN":
             self.logins += 1
             return f"NO {self.said_no}" if self.said_no else ""
+        if words[:2] in (["UID", "COPY"], ["UID", "MOVE"]):
+            is_there = _last(command) in self.folders
+            return "" if is_there else f"NO {self.no_folder}"
+        if words[0] == "CREATE":
+            self.folders |= set() if self.no_create else {_last(command)}
+            return f"NO {self.no_create}" if self.no_create else ""
         if (
             words[:2] == ["UID", "FETCH"]
             and "BODY.PEEK[]" in command
@@ -95,7 +80,10 @@ class LyingImap:
         words = command.upper().split()
         match words[:2]:
             case ["CAPABILITY", *_]:
-                yield b"* CAPABILITY IMAP4rev1 UIDPLUS\r\n"
+                yield f"* CAPABILITY {self.capabilities}\r\n".encode()
+            case ["LIST", *_]:
+                if _last(command) in self.folders:
+                    yield f'* LIST () "/" "{_last(command)}"\r\n'.encode()
             case ["SELECT" | "EXAMINE", *_]:
                 yield f"* {len(self.mails)} EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n".encode()
                 yield f"* OK [UIDNEXT {max(self.mails, default=0) + 1}] x\r\n".encode()
@@ -137,6 +125,10 @@ class LyingImap:
         while self.is_endless:
             yield b"x" * 65536
         yield b")\r\n"
+
+
+def _last(command: str) -> str:
+    return command.rpartition(" ")[2].strip('"')
 
 
 def _uids(text: str) -> set[int]:

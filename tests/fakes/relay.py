@@ -7,13 +7,13 @@ holds what to do with the next mails, one `Act` each; when it is used up, everyt
 from __future__ import annotations
 
 import socket
-import threading
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
+
+from tests.fakes.server import LoopbackServer
 
 
 class Act(StrEnum):
@@ -70,7 +70,7 @@ REPLIES = {
 
 
 @dataclass
-class FakeRelay:
+class FakeRelay(LoopbackServer):
     """Listens on a free loopback port while it is entered."""
 
     extensions: tuple[str, ...] = ("8BITMIME", "SMTPUTF8")
@@ -79,63 +79,21 @@ class FakeRelay:
     commands: list[str] = field(default_factory=list)
     connections: int = 0
 
-    def __enter__(self) -> Self:
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept, name="fake-relay")]
-        self._threads[0].start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        self.drop_connections()
-        for thread in self._threads:
-            thread.join(10)
-            assert not thread.is_alive()
-
     @property
     def url(self) -> str:
         """Where to send."""
         return f"smtp://127.0.0.1:{self.port}"
 
-    def drop_connections(self) -> None:
-        """Cut what is connected, as an idle time-out of the relay would."""
-        with self._lock:
-            for connection in self._open:
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._server.accept()
-            except OSError:
-                return
-            with self._lock:
-                self._open.add(connection)
-                self.connections += 1
-            thread = threading.Thread(target=self._serve, args=(connection,), name="fake-relay")
-            self._threads.append(thread)
-            thread.start()
-
     def _serve(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rwb") as stream:
+        with self._lock:
+            self.connections += 1
+        with connection.makefile("rwb") as stream:
             dialogue = _Dialogue()
             with suppress(OSError, _Died):
                 _say(stream, "220 fake.example ESMTP")
                 while line := stream.readline():
                     self._command(stream, dialogue, line.decode().rstrip("\r\n"))
-            with self._lock:
-                self._open.discard(connection)
+        self._let_go(connection)
 
     def _command(self, stream: BinaryIO, dialogue: _Dialogue, line: str) -> None:
         verb = line[:4].upper()

@@ -242,6 +242,47 @@ def test_paths_of_another_machine_come_home(tmp_path: Path) -> None:
     assert ["opened"] == [entry["outcome"] for entry in new.json("journal", "list")]
 
 
+@pytest.mark.parametrize(
+    ("place", "moved"),
+    [("var/secret", "secret"), ("var/rules", "rules"), ("rules/secret", "secret")],
+)
+def test_what_the_config_names_may_lie_among_data_or_rules(
+    tmp_path: Path, place: str, moved: str
+) -> None:
+    shop = make_shop(tmp_path / "shop")
+    folder = shop.path.parent
+    (folder / "var").mkdir(exist_ok=True)
+    (folder / moved).rename(folder / place)
+    written = f'secrets_files = ["{place}"]\n'
+    text = shop.path.read_text()
+    if moved == "rules":
+        written, text = "", f'{text}\n[paths]\nrules = "{place}"\n'
+    shop.path.write_text(written + text)
+    with open_house(load_config(shop.path)) as house:
+        accept(house, mail("before"))
+        work(house)
+    assert command("backup", tmp_path / "backup", "--config", shop.path).code == 0
+    new = restored(tmp_path / "backup", tmp_path / "new")
+    assert new.run("check").code == 0
+    assert new.json("audit")["ok"]
+    assert stat.S_IMODE(new.config.data.stat().st_mode) == 0o700
+    # And below the config that stands: its data are gone, its keys and rules are not.
+    for path in [*(folder / "var").glob("*.db*"), folder / "var" / "epoch"]:
+        path.unlink()
+    said = command("restore", tmp_path / "backup", "--config", shop.path)
+    assert (0, "") == (said.code, said.err)
+    assert ["before"] == [entry["subject"] for entry in shop.json("journal", "list")]
+
+
+def test_a_key_that_a_link_leads_out_of_the_data_folder_is_not_copied(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path / "shop")
+    shop.take_in(mail())
+    (shop.config.data / "key").symlink_to(tmp_path / "shop" / "secret")
+    shop.path.write_text(f'secrets_files = ["var/key"]\n{shop.path.read_text()}')
+    refused(shop.run("backup", tmp_path / "backup"), "leads out of the data folder")
+    assert not (tmp_path / "backup").exists()
+
+
 def test_data_alone_is_restored_below_a_config_that_stands(kept: Path, tmp_path: Path) -> None:
     shop = Shop(load_config(tmp_path / "shop" / "config.toml"))
     data = shop.config.data

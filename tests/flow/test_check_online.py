@@ -6,6 +6,7 @@ import smtplib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from tests.fakes.dns_server import DnsServer, Quirk
 from tests.fakes.relay import Act, FakeRelay, Taken
 from tests.flow.cli_runs import SECONDS, Shop, make_shop
 from tests.flow.test_cli_daemon import running
-from tests.houses import CONFIG, mail
+from tests.houses import CONFIG, envelope, mail, make_house, work
 from tests.live.dovecot import PASSWORD, running_dovecot
 from tests.live.ports import free_port
 
-from postroom.work.inspection import expiry_of
+from postroom.certificates import expiry_of
+from postroom.mail.auth import WITHOUT_ID
+from postroom.work import roundtrip
+from postroom.work.reply import Reply
 
 ZONE = {
     "example.com": {"MX": ["10 mx.example.com."], "TXT": ["v=spf1 mx -all"]},
@@ -236,6 +240,54 @@ def test_nobody_else_can_make_a_mail_that_is_ignored_so(tmp_path: Path) -> None:
     forged = "support+baaaaaaaaaaaaaaaaaaaaa@example.com"
     shop.take_in(mail(to=forged))
     assert ["opened"] == [entry["outcome"] for entry in shop.json("journal", "list")]
+
+
+class Kept:
+    """A way out that keeps what goes there."""
+
+    needs_handed = False
+
+    def __init__(self) -> None:
+        self.raws: list[bytes] = []
+
+    def send(self, _delivery: int, _from: str, _to: str, raw: bytes, _handed: object) -> Reply:
+        self.raws.append(raw)
+        return Reply("sent", "250 ok")
+
+    def settle(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+OF_PROVIDER = b"Authentication-Results: mx.google.com; dmarc=none header.from=example.com\r\n"
+
+
+@pytest.mark.parametrize("believed", ["mx.google.com", WITHOUT_ID])
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (lambda raw: raw, "failed"),
+        (lambda raw: OF_PROVIDER + raw, "ok"),
+        (lambda raw: raw.replace(b"Authentication-Results", b"X-Original-Results"), "ok"),
+    ],
+)
+def test_a_forged_result_that_arrives_topmost_is_said(
+    tmp_path: Path, believed: str, change: Callable[[bytes], bytes], state: str
+) -> None:
+    kept = Kept()
+    with make_house(tmp_path) as house:
+        signer, now = house.desk.signer, house.desk.clock()
+        on_way = roundtrip.send_all(house.site, signer, kept, now, {"support": believed})
+        assert [True, False] == [one.is_forging for one in on_way]
+        raw = change(kept.raws[0])
+        came = replace(envelope(house, raw), transport="imap", peer="")
+        house.spool.put(came, raw).result(20)
+        work(house)
+        found = {one.what: one for one in roundtrip.arrived(on_way[0], house.database)}
+    assert "ok" == found["sub-addresses of support@example.com"].state
+    assert state == found["topmost results of support@example.com"].state
 
 
 # IMAP, certificates

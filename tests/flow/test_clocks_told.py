@@ -18,18 +18,17 @@ from tests.houses import (
     Clock,
     clock_of,
     mail,
-    make_house,
     put_in,
     reply_to,
     row,
     rows,
     send,
+    sound_house,
 )
 
 from postroom.core.changes import AssignTo, ChangeStatus, ChangeTags, Close, Postpone
 from postroom.house import House
 from postroom.store import schema as t
-from postroom.work.audit import audit
 
 NOON = datetime(2099, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
 EVA, OMAR = "eva@example.com", "omar@example.com"
@@ -68,10 +67,8 @@ KEYS = (
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     rules = {"team": LOUD, "priorities": PRIORITIES, "calendars": CALENDARS}
-    with make_house(tmp_path, rules=rules, clock=Clock(NOON)) as made:
+    with sound_house(tmp_path, rules=rules, clock=Clock(NOON)) as made:
         yield made
-        found = audit(made.database, made.spool).findings
-        assert () == found
 
 
 def opened(house: House) -> dict[str, EmailMessage]:

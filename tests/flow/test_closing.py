@@ -29,6 +29,7 @@ from tests.houses import (
     rows,
     send,
     shared_readers,
+    sound_house,
 )
 
 from postroom import failpoints
@@ -98,12 +99,10 @@ default = true
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with make_house(
+    with sound_house(
         tmp_path, rules={"team": LOUD, "categories": CLOSING}, clock=Clock(NOON)
     ) as made:
         yield made
-        failpoints.disarm()
-        assert () == audit(made.database, made.spool).findings
 
 
 def ask(house: House) -> dict[str, EmailMessage]:

@@ -27,6 +27,8 @@ from tests.houses import (
     row,
     rows,
     send,
+    sound_house,
+    text_of,
 )
 
 from postroom import failpoints
@@ -42,7 +44,6 @@ from postroom.core.changes import (
 from postroom.house import House
 from postroom.mail.tokens import Token
 from postroom.store import schema as t
-from postroom.work.audit import audit
 from postroom.work.desk import Desk, Settled
 
 ANN = "Ann Berg <ann@example.net>"
@@ -65,10 +66,9 @@ HOUSE = {"team": OSLO, "categories": ALONE, "priorities": PRIORITIES + HIGH}
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with make_house(tmp_path, rules=HOUSE, config_extra=TRUST) as opened:
+    with sound_house(tmp_path, rules=HOUSE, config_extra=TRUST) as opened:
         ask(opened)
         yield opened
-        assert audit(opened.database, opened.spool).findings == ()
 
 
 def ask(house: House) -> None:
@@ -105,11 +105,6 @@ def told(house: House, name: str = "eva") -> EmailMessage:
     """Send what is due; return the one mail to a handler."""
     [found] = [one for one in send(house) if one["Delivered-To"] == f"{name}@example.com"]
     return found
-
-
-def text_of(message: EmailMessage) -> str:
-    body = message.get_body(("plain",))
-    return body.get_content().replace("\r\n", "\n") if body is not None else ""
 
 
 def templates(house: House) -> list[str]:

@@ -16,7 +16,6 @@ from tests.flow.telling import (
     later,
     opened,
     proven,
-    text_of,
     to,
 )
 from tests.houses import (
@@ -31,6 +30,7 @@ from tests.houses import (
     row,
     rows,
     send,
+    text_of,
 )
 
 from postroom.house import House

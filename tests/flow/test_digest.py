@@ -17,12 +17,12 @@ from tests.houses import (
     clock_of,
     fire,
     mail,
-    make_house,
     put_in,
     reply_to,
     row,
     rows,
     send,
+    sound_house,
     work,
 )
 
@@ -31,7 +31,6 @@ from postroom.core.changes import Postpone
 from postroom.house import House
 from postroom.store import schema as t
 from postroom.work import digests
-from postroom.work.audit import audit
 
 EVA = "eva@example.com"
 DAILY = LOUD.replace('email = "eva', 'notify = ["digest"]\ntime_zone = "Europe/Oslo"\nemail = "eva')
@@ -64,10 +63,9 @@ tuesday = ["08:00-16:00"]
 @contextmanager
 def house_with(folder: Path, team: str) -> Iterator[House]:
     rules = {"team": team, "priorities": PRIORITIES, "calendars": CALENDARS}
-    with make_house(folder, rules=rules) as made:
+    with sound_house(folder, rules=rules) as made:
         digests.plan(made.desk)
         yield made
-        assert () == audit(made.database, made.spool).findings
 
 
 @pytest.fixture

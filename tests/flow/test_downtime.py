@@ -112,11 +112,11 @@ def test_the_history_reads_as_if_there_had_been_a_daemon(tmp_path: Path) -> None
     assert wanted == [
         ("owner", "eva"),
         ("escalated", "level 1"),
-        *(("warned", f"first_reply {since} 1"), ("escalated", "level 2")),
+        *(("warned", f"first_reply {since} medium 1"), ("escalated", "level 2")),
         ("missed", f"first_reply {since}"),
         *(("escalated", "level 3"), ("owner", "omar"), ("priority", "urgent")),
         ("escalated", "level 4"),
-        *(("warned", f"deadline {since} 1"), ("missed", f"deadline {since}")),
+        *(("warned", f"deadline {since} urgent 1"), ("missed", f"deadline {since}")),
     ]
 
 

@@ -250,6 +250,18 @@ def test_a_warning_comes_before_the_clock_is_over(house: House) -> None:
     assert (1, 2) == (len(history(house, "missed")), len(history(house, "warned")))
 
 
+def test_each_priority_gives_its_own_warning(house: House) -> None:
+    opened(house)
+    house.desk.command(ChangeProperty("priority", "patient"), 1, "eva")
+    assert [EVA] == pass_time(house, hours=1, minutes=30)
+    house.desk.command(ChangeProperty("priority", "medium"), 1, "eva")
+    assert [EVA] == pass_time(house, seconds=1)  # the same clock, and half an hour before its end
+    house.desk.command(ChangeProperty("priority", "patient"), 1, "eva")
+    assert [] == pass_time(house, minutes=1)
+    given = [to.partition("Z ")[2] for _, to in history(house, "warned")]
+    assert ["patient 1", "medium 1"] == given
+
+
 def test_an_out_of_office_moves_no_clock(house: House) -> None:
     opened(house)
     absent = reply_to(opened_reply(house)).replace(

@@ -30,6 +30,9 @@ from tests.houses import (
     send,
     shared_readers,
     shipped_rules,
+    sound_house,
+    text_of,
+    words_of,
 )
 
 from postroom.core.changes import AssignTo, Close
@@ -37,7 +40,6 @@ from postroom.house import House
 from postroom.mail.tokens import Token
 from postroom.store import schema as t
 from postroom.work import review
-from postroom.work.audit import audit
 from postroom.work.relay import SmtpRelay
 
 ANN = "Ann Berg <ann@example.net>"
@@ -59,9 +61,8 @@ SECRET_WORDS = "Mr Miller has not paid his bills since last March"
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with make_house(tmp_path, rules=OWNED, config_extra=TRUST) as opened:
+    with sound_house(tmp_path, rules=OWNED, config_extra=TRUST) as opened:
         yield opened
-        assert audit(opened.database, opened.spool).findings == ()
 
 
 def asked(house: House, raw: bytes = b"") -> EmailMessage:
@@ -97,15 +98,6 @@ def answer(
     )
     clock_of(house).forward(minutes=1)
     return put_in(house, raw, recipient=parseaddr(at)[1])
-
-
-def text_of(message: EmailMessage) -> str:
-    body = message.get_body(("plain",))
-    return body.get_content().replace("\r\n", "\n") if body is not None else ""
-
-
-def words_of(message: EmailMessage) -> str:
-    return " ".join(text_of(message).split())
 
 
 def token_of(house: House, message: EmailMessage) -> Token:

@@ -21,6 +21,7 @@ from tests.houses import (
     row,
     rows,
     send,
+    words_of,
     work,
 )
 
@@ -49,12 +50,6 @@ def house(tmp_path: Path) -> Iterator[House]:
 def heard(house: House, who: str) -> list[EmailMessage]:
     """Send what is due, and return what came to somebody."""
     return [one for one in send(house) if one["Delivered-To"] == who]
-
-
-def text_of(message: EmailMessage) -> str:
-    body = message.get_body(("plain",))
-    assert body is not None
-    return " ".join(body.get_content().split())
 
 
 def held(house: House) -> EmailMessage:
@@ -98,7 +93,7 @@ def test_a_slip_about_a_held_mail_is_corrected_by_a_reply(house: House) -> None:
     put_in(house, reply_to(notice, "#acept\n", sender=EVA))
     [error] = heard(house, "eva@example.com")
     assert notice["Reply-To"] == error["Reply-To"]
-    assert "there is no command #acept; nearest: #accept" in text_of(error)
+    assert "there is no command #acept; nearest: #accept" in words_of(error)
     put_in(house, reply_to(error, "#accept\n", sender=EVA))
     later(house)
     assert ["accepted"] == states(house)
@@ -110,7 +105,7 @@ def test_who_comes_second_is_told_that_somebody_was_first(house: House) -> None:
     accept(house, reply_to(notice, "#accept\n", sender=EVA))
     work(house)
     later(house)
-    told = [text_of(one) for one in heard(house, "eva@example.com")]
+    told = [words_of(one) for one in heard(house, "eva@example.com")]
     [state] = states(house)  # whichever of the two was first
     wish = {"refused": "refuse", "accepted": "accept"}[state]
     assert 1 == sum(f"somebody has said #{wish} already" in one for one in told)
@@ -121,7 +116,7 @@ def test_a_command_that_changes_nothing_is_confirmed(house: House) -> None:
     [notice] = heard(house, "eva@example.com")
     put_in(house, reply_to(notice, "#take\n", sender=EVA))
     [result] = heard(house, "eva@example.com")
-    assert "nothing had to be changed" in text_of(result)
+    assert "nothing had to be changed" in words_of(result)
 
 
 def test_an_error_that_speaks_of_the_request_carries_no_answer_address(house: House) -> None:
@@ -129,7 +124,7 @@ def test_an_error_that_speaks_of_the_request_carries_no_answer_address(house: Ho
     [notice] = heard(house, "eva@example.com")
     put_in(house, reply_to(notice, "#assign omra\n\nHello.\n", sender=EVA))
     [error] = heard(house, "eva@example.com")
-    assert "omar" in text_of(error)
+    assert "omar" in words_of(error)
     assert role_of(house, error) == "n"
 
 

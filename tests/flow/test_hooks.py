@@ -25,7 +25,6 @@ from tests.flow.hooking import (
     run_hooks,
     seen,
     state,
-    text_of,
     told,
     why,
 )
@@ -38,6 +37,7 @@ from tests.houses import (
     row,
     rows,
     send,
+    words_of,
 )
 
 from postroom.core.changes import ChangeProperty, ChangeStatus, Undo
@@ -229,8 +229,8 @@ def test_one_that_fails_for_ever_is_given_up_and_told(tmp_path: Path) -> None:
         assert ("failed", ATTEMPTS) == state(house)
         assert "page: exit 3, given up" == told(house)[-1]
         [alert] = [one for one in send(house) if one["Delivered-To"] == EVA]  # the administrator
-    assert "hook page has failed (exit 3)" in text_of(alert)
-    assert "no printer" in text_of(alert)
+    assert "hook page has failed (exit 3)" in words_of(alert)
+    assert "no printer" in words_of(alert)
 
 
 def test_try_later_is_no_failure(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_a_transition_is_made_when_its_hook_has_succeeded(tmp_path: Path) -> Non
         assert "refunded" == status(house)
         [answer] = send(house)
         assert "ann@example.net" == answer["Delivered-To"]
-        assert "it was broken" in text_of(answer)
+        assert "it was broken" in words_of(answer)
         [change] = [one for one in rows(house, t.history) if one.kind == "status"]
         assert ("eva", "it was broken; hook page has succeeded") == (change.actor, change.because)
         [said] = seen(tmp_path)
@@ -390,8 +390,8 @@ def test_when_the_hook_has_failed_for_good_the_status_stays_and_he_is_told(tmp_p
         [alert] = send(house)
         assert "omar@example.com" == alert["Delivered-To"]
         words = "refund was not done: hook page has failed (exit 2); the status is still pending"
-        assert words in text_of(alert)
-        assert "card expired" in text_of(alert)
+        assert words in words_of(alert)
+        assert "card expired" in words_of(alert)
         refund(house)  # now it may be asked for again
         assert 2 == len(rows(house, t.hook_run))
 
@@ -409,7 +409,7 @@ def test_a_status_that_changed_meanwhile_stays(tmp_path: Path) -> None:
         run_hooks(house)
         assert "answered" == status(house)
         assert "refund: not done" == told(house)[-1]
-        assert any("has become answered meanwhile" in text_of(one) for one in send(house))
+        assert any("has become answered meanwhile" in words_of(one) for one in send(house))
 
 
 def test_by_mail_it_is_confirmed_as_on_its_way(tmp_path: Path) -> None:
@@ -419,7 +419,7 @@ def test_by_mail_it_is_confirmed_as_on_its_way(tmp_path: Path) -> None:
         words = "#refund\n#reason It was broken\n\nYou get it back.\n"
         put_in(house, reply_to(notice, words, sender=EVA))
         result = next(one for one in send(house) if one["Delivered-To"] == EVA)
-        assert "refunded, when its hook has succeeded" in text_of(result)
+        assert "refunded, when its hook has succeeded" in words_of(result)
         # An answer leaves the status alone that the hook expects.
         assert "pending" == status(house)
         run_hooks(house)

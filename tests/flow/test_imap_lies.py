@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.fakes.lying_imap import LyingImap
@@ -48,7 +49,8 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path, server: LyingImap) -> Iterator[Place]:
+def place(folder: Path, server: LyingImap, extra: str = "", **more: Any) -> Iterator[Place]:
+    """Open a spool; `extra` are keys of [[imap]], `more` are FolderLife's."""
     folder.mkdir(exist_ok=True)
     (folder / "imap-password").write_text("secret")
     (folder / "imap-password").chmod(0o600)
@@ -56,12 +58,12 @@ def place(folder: Path, server: LyingImap) -> Iterator[Place]:
     text = (
         f'{CONFIG}message_size = "2MB"\n\n[[imap]]\nmailbox = "support"\nurl = "{url}"\n'
         'user = "ann"\npassword_file = "imap-password"\nplain = true\nfirst_run = "all"\n'
-        'timeout = "2s"\n'
+        f'timeout = "2s"\n{extra}'
     )
     config = write_house(folder, config=text)
     [setup] = setups_of(config, config.imap[0])
     with Spool(config.data, config.node) as spool:
-        life = FolderLife(setup, config, spool)
+        life = FolderLife(setup, config, spool, **more)
         try:
             yield Place(spool, life)
         finally:
@@ -133,6 +135,22 @@ def test_nonsense_is_survived(tmp_path: Path, babble: bytes) -> None:
         server.babble = b""
         here.visit(4)
         assert [MAILS[uid] for uid in MAILS] == [here.raw(uid) for uid in MAILS]
+
+
+def test_a_mail_of_no_octets_holds_up_the_others_for_a_while_only(tmp_path: Path) -> None:
+    mails = {1: MAILS[1], 2: b"", 3: MAILS[3]}
+    with LyingImap(mails) as server, place(tmp_path, server) as here:
+        here.visit(imap_fetch.GIVEN_UP + 1)
+        assert [MAILS[1], MAILS[3]] == [here.raw(1), here.raw(3)]
+        assert b"does not give this mail out" in here.raw(2)
+
+
+def test_a_mail_of_a_hundred_thousand_headers_is_fetched_as_it_is(tmp_path: Path) -> None:
+    many = b"X-Received: no\r\n" * 100_000 + MAILS[2]
+    with LyingImap({1: many, 2: MAILS[3]}) as server, place(tmp_path, server) as here:
+        assert [] == here.visit()
+        assert [many, MAILS[3]] == [here.raw(1), here.raw(2)]
+        assert ("support@example.com",) == here.entries[1].envelope.recipients
 
 
 @pytest.mark.parametrize("lie", ["nil", "refused"])

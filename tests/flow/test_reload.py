@@ -23,7 +23,7 @@ from tests.houses import (
 from postroom.errors import ConfigError
 from postroom.house import House
 from postroom.policy.loader import policy_from_files
-from postroom.store import reads
+from postroom.store import policies
 from postroom.store import schema as t
 from postroom.work import review
 
@@ -68,8 +68,8 @@ def test_every_decision_names_its_policy_and_the_text_of_each_is_kept(house: Hou
     assert (first.policy_version, second.policy_version) == (old.version, new.version)
     assert old.version != new.version
     with house.database.read() as connection:
-        assert reads.active_policy(connection) == new.version
-        kept = reads.policy_files(connection, old.version)
+        assert policies.active_policy(connection) == new.version
+        kept = policies.policy_files(connection, old.version)
     assert kept["rules/routing.toml"] == ROUTING
     # Years later: the text alone makes the same policy again.
     again = policy_from_files(kept, version=old.version)

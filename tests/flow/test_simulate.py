@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.flow.cli_runs import Said, command
+from tests.flow.telling import ALWAYS
 from tests.houses import LOUD, write_house
 
 from postroom.config import Config
@@ -18,7 +19,9 @@ from postroom.policy.loader import load_policy
 from postroom.work import simulation, ticker
 from postroom.work.simulation import Deed, Event, Scenario, Simulated, simulate
 
-OFFICE = """
+OFFICE = (
+    ALWAYS
+    + """
 [[calendar]]
 name = "office"
 time_zone = "Europe/Oslo"
@@ -29,18 +32,8 @@ thursday = ["08:00-16:00"]
 friday = ["08:00-16:00"]
 holidays = "NO"
 closed = ["12-24"]
-
-[[calendar]]
-name = "always"
-time_zone = "UTC"
-monday = ["24h"]
-tuesday = ["24h"]
-wednesday = ["24h"]
-thursday = ["24h"]
-friday = ["24h"]
-saturday = ["24h"]
-sunday = ["24h"]
 """
+)
 PRIORITIES = """
 [[priority]]
 name = "medium"

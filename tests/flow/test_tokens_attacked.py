@@ -25,6 +25,8 @@ from tests.houses import (
     row,
     rows,
     send,
+    sound_house,
+    text_of,
 )
 
 from postroom.core.addresses import handler_number
@@ -34,7 +36,6 @@ from postroom.house import House
 from postroom.mail.tokens import DIGITS_32, Signer, Token
 from postroom.store import reads
 from postroom.store import schema as t
-from postroom.work.audit import audit
 
 ANN = "Ann Berg <ann@example.net>"
 BOB = "Bob Dahl <bob@example.org>"
@@ -63,10 +64,9 @@ def judged(verdict: str) -> dict[str, str]:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with make_house(tmp_path, rules=OWNED, config_extra=TRUST) as opened:
+    with sound_house(tmp_path, rules=OWNED, config_extra=TRUST) as opened:
         ask(opened)
         yield opened
-        assert audit(opened.database, opened.spool).findings == ()
 
 
 def ask(house: House) -> list[EmailMessage]:
@@ -102,11 +102,6 @@ def kept_as(house: House, entry: Any) -> tuple[str, str]:
 def heard(mails: list[EmailMessage]) -> list[str]:
     """Return who gets these mails."""
     return sorted(one["Delivered-To"] for one in mails)
-
-
-def text_of(message: EmailMessage) -> str:
-    body = message.get_body(("plain",))
-    return body.get_content() if body is not None else ""
 
 
 def decided(house: House, raw: bytes) -> Any:

@@ -23,6 +23,7 @@ from tests.houses import (
     rows,
     send,
     sent,
+    text_of,
 )
 
 from postroom.house import House
@@ -56,11 +57,6 @@ def asked(house: House, **named: Any) -> EmailMessage:
     """Ann writes; return Eva's notice."""
     assert put_in(house, mail(**named)).outcome == "opened"
     return to("eva@example.com", send(house))
-
-
-def text_of(message: EmailMessage, kind: str = "plain") -> str:
-    body = message.get_body((kind,))
-    return body.get_content().replace("\r\n", "\n") if body is not None else ""
 
 
 def in_html(raw: bytes, markup: str) -> bytes:

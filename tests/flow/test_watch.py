@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event
 from structlog.testing import capture_logs
+from tests.fakes.certificates import Authority
 from tests.flow.cli_runs import ROOT
 from tests.houses import (
     LOUD,
@@ -33,11 +35,13 @@ from tests.houses import (
 from postroom import failpoints
 from postroom.errors import Unavailable
 from postroom.house import House
+from postroom.intake.imap_login import token_path
+from postroom.intake.oauth import Tokens, keep_tokens
 from postroom.pulse import Pulses
 from postroom.store.db import Database
-from postroom.supervision import Vitals, feed, pages, status_of
+from postroom.supervision import Vitals, feed, hear, pages, report, status_of
 from postroom.work.watch import Watch
-from postroom.worker import Worker
+from postroom.worker import Worker, _endings
 
 MONITORING = ROOT / "systemd" / "monitoring"
 
@@ -163,6 +167,63 @@ def test_a_mailbox_that_nobody_reads_is_told_of(house: House) -> None:
     ] == told(house)
 
 
+def test_what_ends_soon_is_told_of_two_weeks_ahead(house: House) -> None:
+    house.desk.clock = clock = clock_of(house)
+    ends: dict[str, datetime | None] = {
+        "login support": clock() + timedelta(days=15),
+        "certificate our mx.pem": clock() + timedelta(days=100),
+        "login sales": None,  # nobody knows
+    }
+    watch = watch_of(house, endings=lambda: ends)
+    watch.run_once()
+    assert [] == told(house)
+    clock.forward(days=2)
+    for _ in range(3):
+        watch.run_once()
+    assert ["the login of support ends on 2026-12-05"] == told(house)
+    clock.forward(days=14)
+    watch.run_once()
+    assert [] == told(house)  # it was said
+    ends["login support"] = clock() + timedelta(days=90)
+    ends["certificate our mx.pem"] = clock() - timedelta(hours=1)
+    another = watch_of(house, endings=lambda: ends)  # the daemon was restarted
+    another.run_once()
+    assert {
+        "over: the login of support lasts longer again",
+        "the certificate our mx.pem has ended on 2026-12-06",
+    } == set(told(house))
+    page = metrics(Vitals(), another)
+    assert 'postroom_ends_timestamp_seconds{what="login support"}' in page
+    assert 'what="login sales"' not in page
+
+
+def test_logins_and_certificates_of_the_config_are_watched(tmp_path: Path) -> None:
+    pair = Authority(tmp_path / "ca").issue("mx")
+    expires = datetime(2027, 1, 2, tzinfo=UTC)
+    extra = (
+        f'[[listen]]\naddress = "127.0.0.1:2525"\ncertificate_file = "{pair.certificate}"\n'
+        f'key_file = "{pair.key}"\n[[listen]]\naddress = "127.0.0.1:2526"\n'
+        f'certificate_file = "{pair.certificate}"\nkey_file = "{pair.key}"\n'
+        + "".join(
+            f'[[imap]]\nname = "{name}"\nmailbox = "support"\nuser = "{name}"\n'
+            f'url = "imaps://imap.example.com/"\noauth = {{ client_id = "c", {more} }}\n'
+            for name, more in (
+                ("one", 'provider = "microsoft"'),
+                ("two", 'provider = "microsoft", client_secret_expires = 2027-01-02'),
+                ("three", 'provider = "microsoft"'),
+            )
+        )
+    )
+    config = write_house(tmp_path / "house", config_extra=extra)
+    soon = datetime(2026, 12, 1, tzinfo=UTC)
+    keep_tokens(token_path(config, config.imap[0]), Tokens("x", refresh_until=soon))
+    token_path(config, config.imap[2]).write_text("{broken")
+    found = _endings(config)
+    certificate = found.pop(f"certificate {pair.certificate}")
+    assert certificate is not None
+    assert {"login one": soon, "login two": expires, "login three": None} == found
+
+
 def test_figures_come_from_indexes(house: House) -> None:
     """No scan of a table that grows, whatever is in it."""
     put_in(house, mail())
@@ -203,12 +264,15 @@ def names_in(text: str) -> set[str]:
 def test_every_metric_that_rules_and_dashboard_name_exists(house: House) -> None:
     vitals = Vitals(are_doors_open=True)
     vitals.pulses.start("pipeline")
-    told_of = metrics(vitals, watch_of(house, progress=lambda: {"support": 1.0}))
+    ends = {"login support": house.desk.clock()}
+    watch = watch_of(house, progress=lambda: {"support": 1.0}, endings=lambda: ends)
+    told_of = metrics(vitals, watch)
     there = {family.name for family in text_string_to_metric_families(told_of)}
     assert {
         "postroom_spool_oldest_seconds",
         "postroom_outbox_oldest_seconds",
         "postroom_mailbox_silent_seconds",
+        "postroom_ends_timestamp_seconds",
         "postroom_timers_late_seconds",
         "postroom_holds",
         "postroom_quarantined",
@@ -237,6 +301,52 @@ def test_not_ready_without_database_or_doors(house: House) -> None:
         assert 200 == asyncio.run(found["/healthz"]()).status
     finally:
         database.close()
+
+
+def test_a_thread_of_the_doors_that_hangs_is_seen_in_the_daemon() -> None:
+    steady, doors, vitals = Turned(), Vitals(), Vitals()
+    doors.pulses = Pulses(steady)
+    mailbox = doors.pulses.start("imap-support/INBOX")
+
+    def look() -> tuple[int, bytes, str]:
+        found = pages(vitals)
+        health, told_of = asyncio.run(found["/healthz"]()), asyncio.run(found["/metrics"]())
+        return health.status, health.body, told_of.body.decode()
+
+    def until_heard() -> None:
+        deadline = time.monotonic() + 20
+        while not vitals.stages_of_doors:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    async def speak() -> None:
+        """Let the doors say a line, and end."""
+        reading, writing = os.pipe()
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb")
+        )
+        told_of = asyncio.create_task(report(doors, writing))
+        hearing = asyncio.create_task(hear(vitals, reader, vitals.pulses.start("doors")))
+        await asyncio.to_thread(until_heard)
+        pages_then.append(await asyncio.to_thread(look))
+        told_of.cancel()
+        await asyncio.gather(told_of, return_exceptions=True)
+        os.close(writing)
+        await hearing
+
+    pages_then: list[tuple[int, bytes, str]] = []
+    mailbox.beat("waiting: login refused", within=600)
+    asyncio.run(speak())
+    assert () == vitals.stages_of_doors
+    steady.ahead = 3_600.0
+    asyncio.run(speak())
+    (well, _, alive), (ill, words, dead) = pages_then
+    assert (200, 503) == (well, ill)
+    assert b"imap-support/INBOX hangs: waiting: login refused\n" == words
+    assert 'postroom_stage_hung{stage="imap-support/INBOX"} 0.0' in alive
+    assert 'postroom_stage_hung{stage="imap-support/INBOX"} 1.0' in dead
+    assert 'stage="imap-support/INBOX",state="waiting: login refused"' in dead
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ from tests.flow.hooking import (
     pass_retries,
     run_hooks,
     state,
-    text_of,
     told,
     why,
 )
@@ -35,6 +34,7 @@ from tests.houses import (
     put_in,
     row,
     send,
+    words_of,
 )
 
 from postroom.store import schema as t
@@ -226,7 +226,7 @@ def test_a_peer_that_wants_no_more_of_it_is_given_up_at_once(tmp_path: Path) -> 
         assert ("failed", 1) == state(house)
         assert "page: HTTP 410, given up" == told(house)[-1]
         [alert] = [one for one in send(house) if one["Delivered-To"] == EVA]
-        assert "moved out" in text_of(alert)
+        assert "moved out" in words_of(alert)
 
 
 @pytest.mark.parametrize(

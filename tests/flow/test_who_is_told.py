@@ -15,15 +15,25 @@ from tests.flow.telling import (
     KIM,
     LEVELS,
     OMAR,
-    flat,
     house_with,
     later,
     opened,
     proven,
-    text_of,
     to,
 )
-from tests.houses import LOUD, NOON, clock_of, mail, put_in, reply_to, row, rows, send
+from tests.houses import (
+    LOUD,
+    NOON,
+    clock_of,
+    mail,
+    put_in,
+    reply_to,
+    row,
+    rows,
+    send,
+    text_of,
+    words_of,
+)
 
 from postroom.core.changes import AssignTo
 from postroom.core.retry import GIVE_UP_AFTER
@@ -127,11 +137,26 @@ def test_who_takes_an_escalation_by_mail_gets_the_mail_that_answers_the_customer
     request = row(house, t.request, id=1)
     assert ("omar", "stopped") == (request.owner, request.chain_state)
     sent = send(house)
-    [notice] = [one for one in to(sent, OMAR) if "go to the customer" in flat(one)]
+    [notice] = [one for one in to(sent, OMAR) if "go to the customer" in words_of(one)]
     assert "you have taken it" in text_of(notice)
     assert "Hello" in text_of(notice)
     put_in(house, omar(notice, "Done.\n"))
     assert [ANN] == [str(one["Delivered-To"]) for one in send(house)]
+
+
+def test_the_owner_who_takes_what_was_escalated_to_him_stops_the_chain(tmp_path: Path) -> None:
+    owners = LEVELS.replace('notify = ["contact"]', 'notify = ["owner"]', 1)
+    with house_with(tmp_path, priorities=owners) as house:
+        opened(house)
+        [told] = to(later(house, hours=1), EVA)
+        take = proven(reply_to(told, "#take\n", sender=f"Eva Berg <{EVA}>"), domain="example.com")
+        put_in(house, take)
+        request = row(house, t.request, id=1)
+        assert ("eva", "stopped") == (request.owner, request.chain_state)
+        sent = [words_of(one) for one in to(send(house), EVA)]
+        assert 1 == sum("stopped: you are on it" in one for one in sent)
+        assert 1 == sum("go to the customer" in one for one in sent)
+        assert [] == rows(house, t.history, kind="escalated")[1:]
 
 
 def test_closing_and_assigning_by_an_escalation_do_what_they_say(
@@ -140,7 +165,7 @@ def test_closing_and_assigning_by_an_escalation_do_what_they_say(
     house, told = escalated
     put_in(house, omar(told, "#assign kim\n"))
     assert "kim" == row(house, t.request, id=1).owner
-    assert 1 == len([one for one in to(send(house), KIM) if "go to the customer" in flat(one)])
+    assert 1 == len([one for one in to(send(house), KIM) if "go to the customer" in words_of(one)])
     put_in(house, omar(told, "#close\n"))
     assert "closed" == row(house, t.request, id=1).status
     assert [OMAR] == [str(one["Delivered-To"]) for one in send(house)]
@@ -153,10 +178,10 @@ def test_whom_a_level_makes_the_owner_gets_an_answerable_mail(tmp_path: Path) ->
         opened(house)
         sent = later(house, hours=1)
         [told] = to(sent, OMAR)
-        assert "Why you: it has waited long" in flat(told)
+        assert "Why you: it has waited long" in words_of(told)
         assert "level" not in text_of(told)
         [lost] = to(sent, EVA)
-        assert "has passed from you to omar" in flat(lost)
+        assert "has passed from you to omar" in words_of(lost)
         put_in(house, omar(told, "We see to it.\n"))
         assert [ANN] == [str(one["Delivered-To"]) for one in send(house)]
 
@@ -206,7 +231,7 @@ def test_who_takes_a_request_at_night_can_answer_it_at_once(tmp_path: Path) -> N
         clock_of(house).forward(hours=12)
         taken = proven(reply_to(told, "#take\n", sender=f"Eva Berg <{EVA}>"), domain="example.com")
         put_in(house, taken)
-        [notice] = [one for one in to(send(house), EVA) if "go to the customer" in flat(one)]
+        [notice] = [one for one in to(send(house), EVA) if "go to the customer" in words_of(one)]
         assert "you have taken it" in text_of(notice)
 
 

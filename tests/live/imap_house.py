@@ -11,7 +11,8 @@ from tests.houses import CONFIG, make_house, rows, work, write_house
 from tests.live.dovecot import PASSWORD, Dovecot
 
 from postroom.house import House
-from postroom.intake.imap import FolderLife, keeper_of, setups_of
+from postroom.intake.imap import FolderLife, setups_of
+from postroom.intake.imap_login import keeper_of
 from postroom.spool import Spool
 from postroom.spool.model import SpoolEntry
 from postroom.store import schema as t

@@ -224,6 +224,7 @@ def test_wrong_password_certificate_and_folder_are_said_in_words(
         ("ca_file = ", Kind.LOGIN, "does not prove itself"),
         ('folders = ["Nowhere"]', Kind.FOLDER, "Nowhere"),
         (f'url = "imap://127.0.0.1:{server.port}"\nca_file = ', Kind.LOGIN, "does not prove"),
+        (f'url = "imaps://127.1:{server.tls_port}"', Kind.LOGIN, "does not prove itself"),
     ]
     for number, (extra, kind, words) in enumerate(cases):
         with (
@@ -247,6 +248,34 @@ def test_starttls_and_said_plain_fetch_too(
     extra = f'url = "imap://127.0.0.1:{server.port}/INBOX"{plain}'
     with imap_house(tmp_path, server, user, extra) as house:
         check_all(house, subjects(1))
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "expected"),
+    [
+        ('topmost_results = ["mx.google.com"]', "mx.google.com; dmarc=pass", "pass"),
+        ('topmost_results = ["without-id"]', "dmarc=pass action=none", "pass"),
+        ("topmost_results = []", "mx.google.com; dmarc=pass", "none"),
+        ('topmost_results = ["mx.google.com"]', "mx.google.com; dmarc=none", "none"),
+    ],
+)
+def test_a_sender_is_proven_by_what_his_provider_wrote_topmost(
+    server: Dovecot, user: str, tmp_path: Path, key: str, written: str, expected: str
+) -> None:
+    forged = {"Authentication-Results": "mx.google.com; dmarc=pass header.from=example.com"}
+    raw = mail("A call", sender="eva@example.com", headers=forged)
+    of_provider = (
+        "Received: by 2002:a05:1:1 with SMTP id 1; x\r\n"
+        "Received: from out.example.com (out.example.com. [203.0.113.9]) by mx.google.com; x\r\n"
+        f"Authentication-Results: {written} header.from=example.com\r\n"
+    )
+    server.deliver(user, [of_provider.encode() + raw])
+    with imap_house(tmp_path, server, user, f'first_run = "from-now"\n{key}') as house:
+        house.visit()
+        server.deliver(user, [of_provider.encode() + raw.replace(b"A call", b"A later call")])
+        house.fetch_and_work()
+        [entry] = rows(house.house, t.journal)
+        assert expected == entry.explanation["verdict"], entry.explanation
 
 
 def test_several_folders_have_cursors_of_their_own(

@@ -147,7 +147,10 @@ def test_the_end_of_a_token_is_known_ahead(own: IdentityProvider, tmp_path: Path
     tokens.access_token(is_refused="access-1")
     assert NOW + timedelta(hours=1) == tokens.until
     watched = keeper(own, path, client_secret_expires=(NOW + timedelta(days=3)).date())
+    assert NOW + timedelta(hours=1) == watched.until
+    keep_tokens(path, Tokens("second", refresh_until=NOW + timedelta(days=30)))  # a new login
     assert datetime(2026, 11, 23, tzinfo=UTC) == watched.until
+    assert NOW + timedelta(days=30) == tokens.until
 
 
 def test_a_login_by_the_address_that_the_browser_ends_at(own: IdentityProvider) -> None:

@@ -71,8 +71,10 @@ def test_counts_of_two_processes_add_up() -> None:
     for tally in (one, other):
         tally.event("mail.accepted", "info", {"transport": "lmtp", "spool_ids": ["a", "b"]})
         tally.event("mail.worked", "info", {"outcome": "opened", "seconds": 0.3})
+        tally.event("mail.accepted", "info", {"transport": "imap", "count": 250})
     both = merged([one.snapshot(), other.snapshot(), {}])
     assert ["mail_accepted", "lmtp", 4] in both["counts"]
+    assert ["mail_accepted", "imap", 500] in both["counts"]
     assert ["mail_outcomes", "opened", 2] in both["counts"]
     [[*_, row]] = both["times"]
     assert (2, 0.6) == (row[4], round(row[-1], 3))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,3 +121,27 @@ def test_what_is_not_there_harms_nobody(tmp_path: Path) -> None:
         rights.visitors(gone, ()),
     )
     assert not rights.is_everybodys(gone)
+
+
+def test_what_the_owner_of_the_data_cannot_read_is_doubted_by_root() -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own lets nobody else in
+        folder = Path(name)
+        folder.chmod(0o755)
+        data, rules, config, secret = (folder / one for one in ("var", "rules", "toml", "secret"))
+        data.mkdir(mode=0o700)
+        rules.mkdir(mode=0o700)
+        (rules / "team.toml").touch()
+        secret.touch(mode=0o600)
+        config.touch()
+        config.chmod(0o644)
+        try:
+            os.chown(data, pwd.getpwnam("nobody").pw_uid, -1)
+        except PermissionError:
+            return  # who is not root finds out by reading
+        words = "cannot be read by nobody, whom the data folder belongs to"
+        assert [
+            f"{rules} {words}",
+            f"{secret} {words}, unless systemd hands it over as a credential",
+        ] == list(rights.doubts(data, [secret], [rules], config))
+        folder.chmod(0o700)
+        assert [f"{folder} {words}"] == list(rights.doubts(data, [secret], [rules], config))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,46 @@ def test_a_unix_socket_for_the_mail_server_beside_us(
     with _client(door) as client:
         assert client.greet().give(MAIL).startswith("250 2.0.0")
     assert "unix" == spool.list()[0].envelope.peer
+
+
+def test_a_socket_where_somebody_listens_stays_his(open_door: Open, tmp_path: Path) -> None:
+    path = tmp_path / "lmtp.sock"
+    listener = Listener(f"unix:{path}", "lmtp")
+    door = open_door([listener])
+    with pytest.raises(OSError, match=f"unix:{path}: another process listens there"):
+        open_door([listener])
+    with _client(door) as client:
+        assert client.greet().give(MAIL).startswith("250 2.0.0")
+
+
+def test_a_dead_socket_is_replaced_and_a_strangers_is_not_removed(
+    open_door: Open, tmp_path: Path
+) -> None:
+    path = tmp_path / "lmtp.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    door = open_door([Listener(f"unix:{path}", "lmtp")])
+    with _client(door) as client:
+        assert client.greet().give(MAIL).startswith("250 2.0.0")
+    path.rename(tmp_path / "away")
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        door.start_to_stop().result(20)
+        assert path.is_socket()
+
+
+@pytest.mark.parametrize("is_dangling", [True, False])
+def test_a_file_or_a_link_where_the_socket_should_be_is_refused(
+    is_dangling: bool, open_door: Open, tmp_path: Path
+) -> None:
+    path, file = tmp_path / "lmtp.sock", tmp_path / "file"
+    if not is_dangling:
+        file.write_text("mine")
+    path.symlink_to(file)
+    with pytest.raises(OSError, match="in use"):
+        open_door([Listener(f"unix:{path}", "lmtp")])
+    assert path.is_symlink()
+    assert is_dangling or "mine" == file.read_text()
 
 
 def test_stop_lets_a_mail_in_hand_finish_and_refuses_the_next(door: LiveDoor, spool: Spool) -> None:

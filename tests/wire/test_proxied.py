@@ -60,7 +60,7 @@ BAD = {
     "wrong family": b"PROXY TCP5 192.0.2.1 192.0.2.9 999 25\r\n",
     "families mixed": b"PROXY TCP4 2001:db8::1 2001:db8::9 999 25\r\n",
     "no address": b"PROXY TCP4 192.0.2 192.0.2.9 999 25\r\n",
-    "a scope": b"PROXY TCP6 fe80::1%eth0\0 ::1 999 x\r\n",
+    "a scope": b"PROXY TCP6 fe80::1%eth0\0 ::1 999 25\r\n",
     "no port": b"PROXY TCP4 192.0.2.1 192.0.2.9 999\r\n",
     "large port": b"PROXY TCP4 192.0.2.1 192.0.2.9 99999 25\r\n",
     "zeros": b"PROXY TCP4 192.0.2.1 192.0.2.9 0999 25\r\n",

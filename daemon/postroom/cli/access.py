@@ -108,12 +108,12 @@ def open_reader(config: Config | None) -> Iterator[Readers]:
 def current_policy(config: Config, connection: Connection) -> Policy:
     """Return the active policy, else (none ever was) that of the files; nothing is changed."""
     from postroom.policy.loader import load_policy, policy_from_files
-    from postroom.store import reads
+    from postroom.store import policies
 
-    version = reads.active_policy(connection)
+    version = policies.active_policy(connection)
     if version is None:
         return load_policy(config.rules, config.templates, config.webhooks)
-    return policy_from_files(reads.policy_files(connection, version), version=version)
+    return policy_from_files(policies.policy_files(connection, version), version=version)
 
 
 def actor_named(policy: Policy, by: str | None) -> str:

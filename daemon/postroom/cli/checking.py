@@ -14,7 +14,7 @@ from postroom.core.vanished import vanished
 from postroom.errors import ConfigError, PostroomError, Problem
 from postroom.house import DATABASE_FILE, load_checked_policy
 from postroom.policy.loader import load_policy
-from postroom.store import reads
+from postroom.store import policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def check_all(path: Path | None) -> Checked:
         problems += error.problems
     else:
         found |= _count(policy)
-        concerned = concerned_by(policy, config)
+        concerned = _concerned_by(policy, config)
         found |= concerned.found
         warnings += concerned.warnings
     return Checked(tuple(problems), warnings, found)
@@ -55,7 +55,7 @@ class _Concerned:
     found: Mapping[str, int] = field(default_factory=dict)
 
 
-def concerned_by(policy: Policy, config: Config) -> _Concerned:
+def _concerned_by(policy: Policy, config: Config) -> _Concerned:
     """Look what a reload would do to open requests; without a database to nothing."""
     from postroom.cli.differing import Counts, looked_at
     from postroom.store import following
@@ -71,7 +71,7 @@ def concerned_by(policy: Policy, config: Config) -> _Concerned:
         return _Concerned((f"open requests are not looked at: {error}",))
     with closing(database):
         with database.read() as connection:
-            is_new = reads.active_policy(connection) not in (None, policy.version)
+            is_new = policies.active_policy(connection) not in (None, policy.version)
             gone = tuple(map(str, vanished(following.names_in_use(connection), policy)))
             count = following.count_open(connection)
         counts = Counts()

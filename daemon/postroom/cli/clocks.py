@@ -26,12 +26,12 @@ def explain(request_id: int, config: Path | None, *, as_json: bool) -> None:
     from postroom import clock
     from postroom.core.explanation import explain_request
     from postroom.core.facts import ChangeFact
-    from postroom.store import reads, views
+    from postroom.store import request_facts, views
 
     settings = read_config(config)
     with open_store(settings) as database, database.read() as connection:
         whole = views.whole_request(connection, settings.requests.prefix, request_id)
-        request = reads.load_requests(connection, (request_id,))[request_id]
+        request = request_facts.load_requests(connection, (request_id,))[request_id]
         opening = views.opening(connection, request_id)
         policy = current_policy(settings, connection)
     history = [

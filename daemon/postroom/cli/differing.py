@@ -120,13 +120,13 @@ def _watched(portions: Iterator[Looked], count: int) -> Iterable[Looked]:
 
 
 def _compared(database: Database, policy: Policy) -> _Policies:
-    from postroom.store import following, reads
+    from postroom.store import following, policies
 
     with database.read() as connection:
-        active = reads.active_policy(connection)
+        active = policies.active_policy(connection)
         if active is None:
             raise NotFound("no policy was ever active: `postroom run` makes one active")
-        changes = compare(reads.policy_files(connection, active), policy.files)
+        changes = compare(policies.policy_files(connection, active), policy.files)
         gone = list(vanished(following.names_in_use(connection), policy))
         count = following.count_open(connection)
     return _Policies(active, policy.version, changes, gone, count)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from postroom.mail.auth import WITHOUT_ID
+
 SECRET, RELAY_PASSWORD, IMAP_PASSWORD = "secret", "relay-password", "imap-password"
 CLIENT_SECRET = "imap-client-secret"  # noqa: S105 - names of files
 _COLUMN = 42  # of the comments
@@ -29,6 +31,10 @@ class Provider(StrEnum):
 
     MICROSOFT = "microsoft"
     GOOGLE = "google"
+
+
+# By which name a provider writes Authentication-Results.
+_RESULTS_BY = {Provider.MICROSOFT: WITHOUT_ID, Provider.GOOGLE: "mx.google.com"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,8 @@ def _sources(plan: Plan) -> Iterator[str]:
     if imap.provider is None:
         yield _line("password_file", IMAP_PASSWORD)
     else:
+        believed = f'# topmost_results = ["{_RESULTS_BY[imap.provider]}"]'
+        yield f"{believed}    # believe what it found out about senders: see README"
         yield "[imap.oauth]"
         yield _line("provider", imap.provider.value)
         yield _line("client_id", imap.client_id)

@@ -45,6 +45,7 @@ def _records(config: Config) -> Iterator[dict[str, Any]]:
                 "state": state,
                 "why": status.why if status is not None and state == "waiting" else "",
                 "kind": status.kind if status is not None and state == "waiting" else "",
+                "after_refused": status.after_refused if status is not None else "",
                 "since": plain(status.since) if status is not None else None,
                 "progress_at": plain(status.progress_at) if status is not None else None,
                 "mail_at": plain(status.mail_at) if status is not None else None,
@@ -65,6 +66,8 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print_json(records)
         return
     keys = ("name", "folder", "state", "since", "progress_at", "fetched", "behind", "why")
+    for record in records:
+        record["why"] = record["why"] or record["after_refused"]
     rows = [[record[key] for key in keys] for record in records]
     titles = "name|folder|state|since|last progress|fetched|behind|why"
     print_table(titles, rows, empty="the config has no [[imap]]")
@@ -95,7 +98,7 @@ def login(name: Name, config: ConfigOption = None, as_json: JsonOption = False) 
     Repeat it when a token is about to end; the daemon takes the new one by itself.
     """
     from postroom import clock
-    from postroom.intake.imap import token_path
+    from postroom.intake.imap_login import token_path
     from postroom.intake.oauth import keep_tokens
 
     settings = read_config(config)
@@ -120,7 +123,7 @@ def _ask(config: Config, table: ImapTable) -> Any:
     from postroom.errors import PostroomError
     from postroom.errors import Unavailable as Away
     from postroom.intake import oauth_login
-    from postroom.intake.imap import client_secret
+    from postroom.intake.imap_login import client_secret
 
     oauth = table.oauth
     if oauth is None:
@@ -169,7 +172,7 @@ def _tried(config: Config, table: ImapTable) -> dict[str, Any]:
     from contextlib import closing
 
     from postroom.errors import Unavailable as Away
-    from postroom.intake.imap import keeper_of, open_session
+    from postroom.intake.imap_login import keeper_of, open_session
 
     seen: list[str] = []
     record: dict[str, Any] = {"name": table.label, "folders": seen, "idle": None, "problem": ""}

@@ -194,9 +194,9 @@ def _held_mail(house: House, hold_id: int) -> int:
 
 
 def _journal_id(connection: Connection, name: str) -> int:
-    from postroom.store import views
+    from postroom.store import journal
 
-    return int(name) if name.isdecimal() else views.journal_id(connection, name)
+    return int(name) if name.isdecimal() else journal.journal_id(connection, name)
 
 
 def _text_of(config: Config, stored: StoredMail) -> str:

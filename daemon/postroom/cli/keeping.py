@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,7 +62,8 @@ def restore(
             "--to",
             metavar="FOLDER",
             show_default=False,
-            help="Lay out a whole house there: config, rules, secrets, data. Absent, or empty.",
+            help="Lay out a whole house there: config, rules, secrets, data. Absent, or empty: "
+            "then all belongs to its owner.",
         ),
     ] = None,
     config: ConfigOption = None,
@@ -84,6 +86,8 @@ def restore(
 
     quiet_logs()
     manifest = read_manifest(folder)
+    for words in _doubts(folder):
+        print(f"warning: {words}", file=sys.stderr)
     with _watched("restoring") as begin:
         if to is not None:
             progress = begin(2 * manifest.size)
@@ -97,6 +101,17 @@ def restore(
         print_json({**_record(done), "made_at": manifest.made_at})
     else:
         _tell(done)
+
+
+def _doubts(folder: Path) -> Iterator[str]:
+    """Yield who else could have put other rules, hooks or keys into a backup: its list of files is
+    no proof against whoever can write it."""
+    from postroom import rights
+
+    if (words := rights.writers(folder, rights.own_groups(folder))) is not None:
+        yield words
+    if (owner := folder.stat().st_uid) not in (0, os.geteuid()):
+        yield f"{folder} belongs to user {owner}, who could have changed what is in it"
 
 
 def _record(done: Restored) -> dict[str, object]:

@@ -3,6 +3,7 @@
 Promise: nothing is overwritten, and nothing is written if any file is in the way or what was said
 is not sound: `postroom check` has nothing to say about what was written. A secret can be read by
 its owner alone from its first octet on; in a folder that root has given to a group, by that group.
+What root writes in another user's folder is that user's.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import secrets
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from postroom.cli.drafting import (
@@ -48,17 +50,23 @@ def lay_out(plan: Plan) -> list[Path]:
     """Write everything; return the paths of the files."""
     key = base64.b64encode(secrets.token_bytes(32)).decode("ascii") + "\n"
     hidden = {SECRET: key, **secret_files(plan)}
-    files = {**_files(plan), **hidden}
+    try:
+        files = {name: text.encode() for name, text in {**_files(plan), **hidden}.items()}
+    except UnicodeEncodeError as error:  # an argument in another encoding than the terminal's
+        raise NotAllowed("what was said is no UTF-8; nothing was written") from error
     _check(plan, files, hidden)
-    for name in files:
-        if (plan.folder / name).exists():
-            raise NotAllowed(f"{plan.folder / name} is there already; nothing was written")
+    _check_free(plan.folder, files)
     try:
         plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (plan.folder / plan.data).mkdir(mode=0o700, parents=True, exist_ok=True)
-        group = _group_of(plan.folder)
-        for name, text in files.items():
-            _write(plan.folder / name, text, is_hidden=name in hidden, group=group)
+        owner = _owner_of(plan.folder)
+        data = plan.folder / plan.data
+        if not data.is_dir():
+            data.mkdir(mode=0o700, parents=True)
+            if owner is not None and owner.is_user:
+                os.chown(data, owner.uid, owner.gid, follow_symlinks=False)
+        for name, octets in files.items():
+            _make_folder((plan.folder / name).parent, owner)
+            _write(plan.folder / name, octets, is_hidden=name in hidden, owner=owner)
     except OSError as error:
         words = error.strerror or str(error)
         raise NotAllowed(f"{error.filename or plan.folder}: {words}") from error
@@ -170,12 +178,24 @@ members = [{members}]                  # named as "group:second-line" in rules
 """
 
 
-def _check(plan: Plan, files: Mapping[str, str], hidden: Mapping[str, str]) -> None:
+def _check_free(folder: Path, files: Iterable[str]) -> None:
+    """Refuse what is there already, and links that would lead elsewhere: root may lay files out in
+    a folder that is another user's."""
+    for name in files:
+        if os.path.lexists(folder / name):
+            raise NotAllowed(f"{folder / name} is there already; nothing was written")
+        for parent in Path(name).parents[:-1]:
+            if (folder / parent).is_symlink():
+                raise NotAllowed(f"{folder / parent} is a link; nothing was written")
+
+
+def _check(plan: Plan, files: Mapping[str, bytes], hidden: Mapping[str, str]) -> None:
     """Find out before anything is written whether `postroom check` would be content."""
     with tempfile.TemporaryDirectory(prefix="postroom-init-") as name:
         folder = Path(name)
-        for path, text in files.items():
-            _write(folder / path, text, is_hidden=path in hidden, group=None)
+        for path, octets in files.items():
+            _make_folder((folder / path).parent, None)
+            _write(folder / path, octets, is_hidden=path in hidden, owner=None)
         try:
             load_checked_policy(load_config(folder / "config.toml"))
         except ConfigError as error:
@@ -189,18 +209,46 @@ def _at(problem: Problem, folder: Path, target: Path) -> Problem:
     return Problem(file, problem.key, text)
 
 
-def _group_of(folder: Path) -> int | None:
-    """Return the group that root has given a folder to, as the service's; None: nobody's."""
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Who shall read what root writes: a user, or a group that root has given the folder to."""
+
+    uid: int
+    gid: int
+
+    @property
+    def is_user(self) -> bool:
+        return self.uid != 0
+
+
+def _owner_of(folder: Path) -> _Owner | None:
+    """Return whom root works for in a folder, as the service's user or group; None: himself."""
     found = folder.stat()
+    if os.geteuid() != 0:
+        return None
     may = found.st_mode & stat.S_IXGRP and not found.st_mode & stat.S_IWOTH
-    return found.st_gid if os.geteuid() == 0 and found.st_gid != 0 and may else None
+    if found.st_uid != 0 or (found.st_gid != 0 and may):
+        return _Owner(found.st_uid, found.st_gid)
+    return None
 
 
-def _write(path: Path, text: str, *, is_hidden: bool, group: int | None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _make_folder(folder: Path, owner: _Owner | None) -> None:
+    """Make a folder that whoever reads its files can enter, whatever root's umask is."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent, owner)
+    folder.mkdir()
+    if owner is not None:
+        os.chown(folder, owner.uid, owner.gid, follow_symlinks=False)
+        if not owner.is_user:
+            folder.chmod(0o750)
+
+
+def _write(path: Path, octets: bytes, *, is_hidden: bool, owner: _Owner | None) -> None:
     mode = 0o600 if is_hidden else 0o644
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
-        if group is not None:
-            os.fchown(file.fileno(), -1, group)
-            os.fchmod(file.fileno(), 0o640)
-        file.write(text)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        if owner is not None:
+            os.fchown(file.fileno(), owner.uid, owner.gid)
+            if not owner.is_user:
+                os.fchmod(file.fileno(), 0o640)
+        file.write(octets)

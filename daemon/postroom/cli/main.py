@@ -36,12 +36,9 @@ FAILED, TRY_LATER, CONFIGURATION = 1, 75, 78
 
 def _version(is_asked: bool) -> None:
     if is_asked:
-        from importlib.metadata import PackageNotFoundError, version
+        from postroom.shipped import shipped_version
 
-        try:
-            print(f"postroom {version('postroom')}")
-        except PackageNotFoundError:
-            print("postroom (from a checkout)")
+        print(f"postroom {shipped_version()}")
         raise typer.Exit
 
 
@@ -108,6 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command; return its exit code."""
     # pydantic would read what every installed package says of itself: 15 ms of each command.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A lone surrogate (the name of a file that is not UTF-8) becomes what JSON calls it.
@@ -119,6 +117,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return code
+
+
+def _open_missing_streams() -> None:
+    """Let what was closed by whoever started us lead nowhere: else the next file that is opened, a
+    database perhaps, would be taken for standard error."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays
+            setattr(sys, name, stream)
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -15,7 +15,7 @@ from postroom.config import Config, load_secrets
 from postroom.core.imap import ImapTable
 from postroom.errors import ConfigError, PostroomError
 from postroom.house import WORK, holder, open_transport
-from postroom.intake.imap import keeper_of, open_session
+from postroom.intake.imap_login import keeper_of, open_session
 from postroom.mail.tokens import Signer
 from postroom.work import inspection, roundtrip
 from postroom.work.inspection import Finding, State
@@ -75,11 +75,13 @@ def _login(config: Config, table: ImapTable) -> Finding:
         with closing(open_session(config, brief, keeper_of(config, brief))) as session:
             for folder in brief.all_folders:
                 session.select(folder)
+            is_made = brief.moves_to is not None and not session.has_folder(brief.moves_to)
     except (PostroomError, OSError, ConfigError) as error:
         kind = str(getattr(error, "kind", ""))
         return Finding(what, State.FAILED, str(error), _mend_imap(table, kind))
     where = f"{table.host}, {', '.join(brief.all_folders)}"
-    return Finding(what, State.OK, f"logged in at {where}")
+    made = f"; folder {brief.moves_to} is not there yet, and will be made" * is_made
+    return Finding(what, State.OK, f"logged in at {where}{made}")
 
 
 def _mend_imap(table: ImapTable, kind: str) -> str:

@@ -210,11 +210,11 @@ def list_timers(
 
     `postroom policy explain ID` says how the moments of a request come about.
     """
-    from postroom.store import views
+    from postroom.store import due
 
     wanted = state.value if state is not None else None
     with open_store(read_config(config)) as database, database.read() as connection:
-        timers = views.timers(connection, wanted)
+        timers = due.timers(connection, wanted)
     if as_json:
         print_json(timers)
         return

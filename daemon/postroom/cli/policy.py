@@ -35,14 +35,14 @@ def show(
     \b
       postroom policy show --file rules/routing.toml
     """
-    from postroom.store import views
+    from postroom.store import policies
 
     with open_store(read_config(config)) as database, database.read() as connection:
-        activations = views.policies(connection)
+        activations = policies.policies(connection)
         if version is None and not activations:
             raise NotFound("no policy was ever active: `postroom run` makes one active")
         wanted = version or activations[-1].version
-        files = views.policy_texts(connection, wanted)
+        files = policies.policy_texts(connection, wanted)
         at = [item for item in activations if item.version.startswith(wanted)]
     if file is not None and file not in files:
         raise NotFound(f"the policy has no file {file}; it has {', '.join(files)}")
@@ -109,10 +109,10 @@ def diff(
 @app.command()
 def versions(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List when which policy became active, oldest first."""
-    from postroom.store import views
+    from postroom.store import policies
 
     with open_store(read_config(config)) as database, database.read() as connection:
-        found = views.policies(connection)
+        found = policies.policies(connection)
     if as_json:
         print_json(found)
     else:

@@ -8,8 +8,8 @@ from contextlib import closing
 from postroom.config import Config
 from postroom.core.imap import ImapTable
 from postroom.errors import Unavailable
-from postroom.intake.imap import keeper_of, open_session
 from postroom.intake.imap_fetch import OLD
+from postroom.intake.imap_login import keeper_of, open_session
 from postroom.intake.imap_session import ImapSession
 from postroom.spool import Spool
 from postroom.spool.model import Cursor

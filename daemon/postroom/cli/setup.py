@@ -54,8 +54,9 @@ def init(
     language: Annotated[str | None, _said("Of what customers get: en, nb.", "CODE")] = None,
     instance: Annotated[str | None, _said("Name in tags and tokens: [acme #12].", "NAME")] = None,
     data: Annotated[
-        str, typer.Option(metavar="PATH", help="Where spool and database lie.")
-    ] = "var",
+        str | None,
+        _said("Where spool and database lie: var, or /var/lib/postroom below /etc.", "PATH"),
+    ] = None,
     templates: Annotated[
         bool, typer.Option("--templates", help="Copy the mail templates too, to edit them.")
     ] = False,
@@ -103,6 +104,9 @@ def init(
         said = asking.ask(said)
     elif lacks := asking.missing(said, in_earnest=yes or said.source is not None):
         raise typer.BadParameter(f"nobody can be asked, and these are missing: {', '.join(lacks)}")
+    if data is None:
+        # A service may write nothing below /etc (systemd/postroom.service).
+        data = "/var/lib/postroom" if folder.absolute().is_relative_to("/etc") else "var"
     plan = asking.plan_of(said, folder, data=data, has_templates=templates)
     written = lay_out(plan)
     if as_json:

@@ -43,6 +43,8 @@ class Figures:
     quarantined: int | None = None
     is_paused: bool = False  # the outbox
     mailboxes: Mapping[str, float] = field(default_factory=dict)  # since they progressed
+    # When logins ("login support") and certificates ("certificate mx.pem") end, if that is known.
+    endings: Mapping[str, datetime | None] = field(default_factory=dict)
 
 
 def troubles(figures: Figures, wanted: AlertsTable, reserve: int, node: str) -> dict[str, str]:
@@ -63,6 +65,10 @@ def troubles(figures: Figures, wanted: AlertsTable, reserve: int, node: str) -> 
     for name, seconds in figures.mailboxes.items():
         words = f"mailbox {name} has not been looked into for {{}}"
         judge(f"{MAILBOX}{name} {node}", seconds, wanted.mailbox_silent, words)
+    for what, at in figures.endings.items():
+        if at is not None and wanted.expiring is not None and at - figures.at < wanted.expiring:
+            ends = "ends" if at > figures.at else "has ended"
+            found[f"{what} {node}"] = f"{_shown(what)} {ends} on {at:%Y-%m-%d}"
     if wanted.quarantine and figures.quarantined:
         found["quarantine"] = f"{figures.quarantined} mails are in quarantine"
     if wanted.uncertain and figures.uncertain:
@@ -85,6 +91,8 @@ ADVICE: Mapping[str, str] = {
     "mailbox": "The daemon's log tells why; postroom check --online tries to log in.",
     "quarantine": "postroom spool list tells why; postroom spool retry ID tries again.",
     "uncertain": "postroom outbox list --state uncertain; then postroom outbox retry or cancel.",
+    "login": "postroom imap login NAME, or a new client secret: else no mail is fetched then.",
+    "certificate": "Renew it, and send the daemon SIGHUP: else mail is not brought here then.",
     "disk": "Make room, or the doors ask the other side to come later.",
 }
 
@@ -165,7 +173,15 @@ def _name(cause: str) -> str:
         "disk": "there is room on the disk again",
     }
     first, _, rest = cause.partition(" ")
+    if first in ("login", "certificate"):
+        return f"{_shown(cause.rpartition(' ')[0])} lasts longer again"
     return words.get(first, f"mailbox {rest.partition(' ')[0]} is looked into again")
+
+
+def _shown(what: str) -> str:
+    """Write what ends some day as a mail has it."""
+    kind, _, name = what.partition(" ")
+    return f"the login of {name}" if kind == "login" else f"the {kind} {name}"
 
 
 def _since(passed: timedelta) -> str:

@@ -30,16 +30,8 @@ from postroom.core.judging import Case
 from postroom.core.lifecycle import status_after_customer
 from postroom.core.model import Direction, Handler, Outcome, Phase, Visibility
 from postroom.core.notices import Scene
-from postroom.core.opening import (
-    auto_reply,
-    forwarded,
-    ids_of,
-    judge_reply,
-    learn_sender,
-    message_of,
-    telling_of_mail,
-)
-from postroom.core.replies import CONTACT, ReplyVerdict
+from postroom.core.opening import forwarded, ids_of, learn_sender, message_of, telling_of_mail
+from postroom.core.replies import CONTACT, ReplyVerdict, auto_reply, judge_reply
 from postroom.core.tasks import Task
 from postroom.core.threads import Joining, ThreadReason
 from postroom.mail.message import Origin

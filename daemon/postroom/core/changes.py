@@ -14,12 +14,15 @@ from typing import Any, assert_never
 from postroom.core import letters, lifecycle, participants
 from postroom.core.answering import scan, why_held
 from postroom.core.assignment import choose_owner
+from postroom.core.chains import ChainState
 from postroom.core.effects import (
+    ACKNOWLEDGED,
     AddParticipant,
     AnswerHold,
     Assign,
     Effect,
     PendingTransition,
+    Record,
     RemoveParticipant,
     RunHook,
     SetPostponed,
@@ -199,6 +202,8 @@ def said_of(effect: Effect, task: Task) -> Iterator[dict[str, Any]]:
             yield _said("participant", None, effect.address, effect.because)
         case RemoveParticipant():
             yield _said("participant", effect.address, None, effect.because)
+        case Record(kind=kind) if kind == ACKNOWLEDGED:
+            yield _said("escalation", effect.to, "stopped: you are on it", effect.because)
 
 
 def shown(changes: Iterable[Mapping[str, Any]], time_zone: str) -> list[dict[str, Any]]:
@@ -403,8 +408,15 @@ def _assign(name: str, task: Task) -> Iterable[Effect]:
     elif name != "none":
         owner = handler_named(task.policy, name).name
     if owner == request.owner:
-        return ()
+        return _acknowledged(task) if owner == task.actor else ()
     return (*turn, Assign(request.id, request.owner, owner, because, is_by_hand=True))
+
+
+def _acknowledged(task: Task) -> Iterable[Effect]:
+    """Let the owner say that he is on it, if a level was reached: his chain stops."""
+    request = task.request
+    if request.chain.level > 0 and request.chain.state is ChainState.RUNNING:
+        yield Record(request.id, ACKNOWLEDGED, f"level {request.chain.level}", task.because())
 
 
 def _property(command: ChangeProperty, task: Task) -> Iterable[Effect]:

@@ -14,6 +14,9 @@ from enum import StrEnum
 from postroom.core.model import Calendar, Counts, Notice, Phase, Policy, Priority, Span, Workflow
 from postroom.core.worktime import due_with_pauses, elapsed_with_pauses
 
+IMPORTED = ", imported"  # after what the history says of a message
+ASKED = "in, public"
+
 
 class ClockName(StrEnum):
     """The clocks, as the keys of a priority call them."""
@@ -93,8 +96,22 @@ def story_of(
     known = policy.priority_of(priority)
     calendar = policy.calendars[known.calendar]
     workflow = policy.workflow_of(type_name)
-    is_known = bool(moments) and moments[0].kind == "opened"
-    return Story(moments, known, calendar, workflow) if is_known else None
+    told = _begun(moments)
+    is_known = bool(told) and told[0].kind == "opened"
+    return Story(told, known, calendar, workflow) if is_known else None
+
+
+def _begun(moments: Sequence[Moment]) -> Sequence[Moment]:
+    """Leave out what was imported: the time of such a request begins with the next word of its
+    customer, as if that had opened it."""
+    messages = [(index, one) for index, one in enumerate(moments) if one.kind == "message"]
+    if not messages or not messages[0][1].to.endswith(IMPORTED):
+        return moments
+    first = next((index for index, one in messages if one.to == ASKED), None)
+    if first is None:
+        return ()
+    status = [one.to for one in moments[:first] if one.kind in ("opened", "status")][-1]
+    return (Moment(moments[first].at, "opened", status), *moments[first:])
 
 
 def clocks_of(story: Story) -> list[Clock]:
@@ -197,7 +214,7 @@ def _conversation(moments: Sequence[Moment]) -> tuple[datetime | None, datetime 
     for one in moments:
         if one.kind != "message":
             continue
-        if one.to == "in, public":
+        if one.to == ASKED:
             asked = one.at if asked is None and not is_first else asked
             is_first = False
         elif one.to == "out, public":

@@ -82,6 +82,7 @@ class AppendMessage:
     is_draft: bool = False  # words for the customer that were not sent: nothing internal
     thread_index: str = ""  # Outlook's
     attached_text: str = ""  # of a message inside: what its files say, for the scan of answers
+    is_old: bool = False  # of the time before Postroom: no clock counts it as a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,9 @@ class SetRead:
     owner_at: datetime | None = None
     handler_at: datetime | None = None
     customer_at: datetime | None = None
+
+
+ACKNOWLEDGED = "acknowledged"  # its owner has taken an escalated request on
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from postroom.core.endpoints import LOOPBACK
 from postroom.core.settings import ListenTable, OutgoingTable
-
-THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def check_listener(table: ListenTable) -> Iterator[tuple[str, str]]:
@@ -44,5 +43,5 @@ def check_outgoing(table: OutgoingTable) -> Iterator[tuple[str, str]]:
 
 def reads_password(table: OutgoingTable) -> bool:
     """Whether others can read the password on its way to the relay, as the config demands."""
-    is_far = table.endpoint.host not in THIS_MACHINE
+    is_far = table.endpoint.host not in LOOPBACK
     return table.user is not None and table.tls == "none" and is_far

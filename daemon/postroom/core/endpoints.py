@@ -14,6 +14,7 @@ from postroom.core.units import parse_address, show
 
 TOKEN_CHARS = 32  # of a reply token (DESIGN section 6)
 LOCAL_PART_OCTETS = 64  # RFC 5321 §4.5.3.1.1
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # hosts that are this machine
 
 _INSTANCE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")

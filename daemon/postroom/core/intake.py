@@ -14,6 +14,7 @@ from postroom.core import letters, notices
 from postroom.core.appending import append_mail, record_bounce
 from postroom.core.brakes import TOO_MANY, brake_error, brake_notice, brake_request
 from postroom.core.effects import (
+    AppendMessage,
     Decision,
     Effect,
     EndHold,
@@ -99,8 +100,9 @@ def _quiet(decision: Decision) -> Decision:
     """Keep old mail without a word to anybody, without a clock that starts now, and without taking
     its author for present."""
     loud = QueueMail | RunHook | SpendBrake
-    told = tuple(one for one in decision.effects if not isinstance(one, loud))
-    return replace(decision, effects=told, seen=None)
+    kept = (one for one in decision.effects if not isinstance(one, loud))
+    old = (replace(one, is_old=True) if isinstance(one, AppendMessage) else one for one in kept)
+    return replace(decision, effects=tuple(old), seen=None)
 
 
 def refuse_mail(

@@ -14,7 +14,15 @@ from typing import Any
 
 from postroom.core import letters
 from postroom.core.brakes import brake_alert, brake_notices
-from postroom.core.effects import AppendMessage, Assign, Effect, QueueMail, Reply
+from postroom.core.effects import (
+    ACKNOWLEDGED,
+    AppendMessage,
+    Assign,
+    Effect,
+    QueueMail,
+    Record,
+    Reply,
+)
 from postroom.core.facts import DeliveryFact, Facts, RequestFact
 from postroom.core.hours import notified_at
 from postroom.core.judging import Case
@@ -344,11 +352,14 @@ def of_taken(task: Task, effects: Iterable[Effect]) -> Iterator[Telling]:
 
     He may never have had one: what he is told inside carries no such address.
     """
-    was = task.request.owner
+    was, has_acknowledged = task.request.owner, False
     for effect in effects:
         task = task.after(effect)
+        has_acknowledged |= isinstance(effect, Record) and effect.kind == ACKNOWLEDGED
     taker = task.policy.handlers.get(task.actor)
-    if taker is None or not was != task.request.owner == taker.name:
+    if taker is None or task.request.owner != taker.name:
+        return
+    if was == taker.name and not has_acknowledged:
         return
     asked = task.facts.background.last_in
     news = News(

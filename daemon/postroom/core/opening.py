@@ -5,12 +5,11 @@ Rows 4, 25-36, 38, 58, 65-76. Every property says where it comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from postroom.core import letters, notices, participants
 from postroom.core.assignment import Choice, choose_owner
-from postroom.core.brakes import brake_answer, is_floodgate
 from postroom.core.effects import (
     AddParticipant,
     AppendMessage,
@@ -44,7 +43,7 @@ from postroom.core.model import (
 )
 from postroom.core.notices import News, Scene, Telling
 from postroom.core.people import people_named
-from postroom.core.replies import ReplyVerdict, judge_auto_reply, why_braked
+from postroom.core.replies import ReplyVerdict, auto_reply, judge_reply
 from postroom.core.routing import Routing
 from postroom.core.threads import ThreadReason, ThreadVerdict, referenced_ids
 
@@ -168,18 +167,6 @@ def _owner(case: Case, shape: Shape) -> Choice:
     if wanted is None or wanted == "auto":
         return choose_owner(shape.category, case.policy, case.facts, case.now)
     return Choice(wanted if wanted != "none" else None, case.routing.because("owner", ""))
-
-
-def judge_reply(case: Case) -> ReplyVerdict:
-    """Say whether a mail is answered automatically, brakes and all."""
-    arrival, facts = case.arrival, case.facts
-    reply = judge_auto_reply(case)
-    if reply.template is None:
-        return reply
-    braked = brake_answer(arrival.sender, case.site.brakes, facts, case.now)
-    if braked.by is not None:
-        return ReplyVerdict(None, why_braked(braked.by), is_flood=is_floodgate(braked.by))
-    return replace(reply, spent=braked.spent)
 
 
 def _reason(thread: ThreadVerdict) -> str:
@@ -307,38 +294,6 @@ def _about(shape: Shape, choice: Choice) -> dict[str, str]:
         "category": shape.category.path,
         "owner": choice.owner or "",
     }
-
-
-def auto_reply(
-    case: Case, reply: ReplyVerdict, about: Mapping[str, str], language: str
-) -> QueueMail:
-    """Return the mail which says that somebody's mail has arrived."""
-    arrival, mail = case.arrival, case.arrival.mail
-    return QueueMail(
-        request=None,
-        kind="auto-reply",
-        mailbox=arrival.mailbox.name,
-        recipients=(arrival.sender,),
-        template=reply.template or "auto-reply",
-        language=language,
-        layout=letters.layout_of(case.policy, about["category"]),
-        variables=letters.variables(
-            arrival.mailbox,
-            about,
-            letters.of_sender(arrival),
-            message=letters.of_mail(arrival) if not reply.is_neutral else None,
-            is_neutral=reply.is_neutral,
-            extracted=case.routing.extracted,
-        ),
-        from_name=arrival.mailbox.from_name,
-        because=case.routing.because("notify", ""),
-        subject=mail.subject if not reply.is_neutral else "",
-        reply=Reply.CUSTOMER,
-        reply_to=arrival.sender,
-        thread_index=mail.header("Thread-Index")[:1_000] if not reply.is_neutral else "",
-        in_reply_to=mail.message_id,
-        references=(*mail.references, *((mail.message_id,) if mail.message_id else ())),
-    )
 
 
 def _news(

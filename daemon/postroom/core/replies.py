@@ -1,4 +1,4 @@
-"""Whether a new request is answered automatically, in which words, and if not, why not.
+"""Whether a mail is answered automatically, in which words, and if not, why not.
 
 DESIGN section 6 (automatic mail, verdicts, brakes); RFC 3834 §2; rows 73-76, pains 36-40.
 """
@@ -6,9 +6,12 @@ DESIGN section 6 (automatic mail, verdicts, brakes); RFC 3834 §2; rows 73-76, p
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from postroom.core.effects import SpendBrake
+from postroom.core import letters
+from postroom.core.brakes import brake_answer, is_floodgate
+from postroom.core.effects import QueueMail, Reply, SpendBrake
 from postroom.core.judging import Case
 from postroom.core.model import Verdict
 from postroom.core.site import Site
@@ -42,8 +45,20 @@ class ReplyVerdict:
     is_flood: bool = False  # a brake for everybody has closed: somebody should look
 
 
+def judge_reply(case: Case) -> ReplyVerdict:
+    """Say whether a mail is answered automatically, brakes and all."""
+    arrival, facts = case.arrival, case.facts
+    reply = judge_auto_reply(case)
+    if reply.template is None:
+        return reply
+    braked = brake_answer(arrival.sender, case.site.brakes, facts, case.now)
+    if braked.by is not None:
+        return ReplyVerdict(None, why_braked(braked.by), is_flood=is_floodgate(braked.by))
+    return replace(reply, spent=braked.spent)
+
+
 def judge_auto_reply(case: Case) -> ReplyVerdict:
-    """Say whether to answer, leaving the brakes to the caller (they come last)."""
+    """Say whether to answer, brakes apart: they come last."""
     reason = _not_wanted(case) or _not_safe(case)
     if reason is not None:
         return ReplyVerdict(None, reason)
@@ -54,14 +69,51 @@ def judge_auto_reply(case: Case) -> ReplyVerdict:
     return ReplyVerdict(template, SENT, is_neutral=not is_known)
 
 
+def auto_reply(
+    case: Case, reply: ReplyVerdict, about: Mapping[str, str], language: str
+) -> QueueMail:
+    """Return the mail which says that somebody's mail has arrived."""
+    arrival, mail = case.arrival, case.arrival.mail
+    return QueueMail(
+        request=None,
+        kind="auto-reply",
+        mailbox=arrival.mailbox.name,
+        recipients=(arrival.sender,),
+        template=reply.template or "auto-reply",
+        language=language,
+        layout=letters.layout_of(case.policy, about["category"]),
+        variables=letters.variables(
+            arrival.mailbox,
+            about,
+            letters.of_sender(arrival),
+            message=letters.of_mail(arrival) if not reply.is_neutral else None,
+            is_neutral=reply.is_neutral,
+            extracted=case.routing.extracted,
+        ),
+        from_name=arrival.mailbox.from_name,
+        because=case.routing.because("notify", ""),
+        subject=mail.subject if not reply.is_neutral else "",
+        reply=Reply.CUSTOMER,
+        reply_to=arrival.sender,
+        thread_index=mail.header("Thread-Index")[:1_000] if not reply.is_neutral else "",
+        in_reply_to=mail.message_id,
+        references=(*mail.references, *((mail.message_id,) if mail.message_id else ())),
+    )
+
+
 def is_for_good(reason: str) -> bool:
     """Whether what kept the first mail from being answered keeps later mail from being sent."""
-    return reason not in _PASSING and not reason.startswith(_BRAKE)
+    return reason not in _PASSING and brake_of(reason) is None
 
 
 def why_braked(brake: str) -> str:
     """Say that a brake has closed."""
     return f"{_BRAKE}{brake}"
+
+
+def brake_of(reason: str) -> str | None:
+    """Return the brake that kept a reply back, if one did."""
+    return reason.removeprefix(_BRAKE) if reason.startswith(_BRAKE) else None
 
 
 def why_never(address: str, site: Site) -> str | None:

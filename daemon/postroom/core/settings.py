@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from postroom.core.endpoints import (
+    LOOPBACK,
     Endpoint,
     check_endpoint,
     check_file_path,
@@ -257,6 +258,7 @@ class AlertsTable(Table):
     quarantine: bool = True
     uncertain: bool = True
     disk_short: bool = True
+    expiring: Patience = timedelta(days=14)  # before a login or a certificate ends
 
 
 class HookTable(Table):
@@ -271,4 +273,4 @@ class HookTable(Table):
     def is_on_this_machine(self) -> bool:
         """Whether the url leads to this machine, where nobody listens in."""
         host = urlsplit(self.url or "").hostname or ""
-        return host in ("localhost", "127.0.0.1", "::1")
+        return host in LOOPBACK

@@ -22,6 +22,7 @@ from postroom.core.clocks import (
     warned_at,
 )
 from postroom.core.effects import (
+    ACKNOWLEDGED,
     AppendMessage,
     Assign,
     Decision,
@@ -64,7 +65,9 @@ def _followed(
     for event in Event:
         if event in seen.events:
             chain = react(chain, event, priority, policy, now)
-    if seen.is_acknowledged and chain.level > 0:
+    # Whatever the reaction to `closed`: nobody is to hurry for spam, or for what went elsewhere.
+    is_gone = seen.phase in (Phase.DELETED, Phase.MERGED)
+    if is_gone or (seen.is_acknowledged and chain.level > 0):
         chain = stop(chain, priority, policy, now)
     is_told = any(isinstance(effect, SetChain) for effect in decision.effects)
     if chain != seen.chain and not is_told:  # a level has said itself what follows from it
@@ -117,7 +120,9 @@ def open_dues(story: Story) -> list[Due]:
         for index, warning in enumerate(story.priority.warnings):
             at = warned_at(story, clock, warning) if warning.of == clock.name else None
             if at is not None:
-                found.append(Due(clock, at, f"{mark_of(clock)} {index + 1}", index))
+                # Each priority gives its own warnings.
+                mark = f"{mark_of(clock)} {story.priority.name} {index + 1}"
+                found.append(Due(clock, at, mark, index))
     return sorted((one for one in found if one.mark not in done), key=lambda one: one.at)
 
 
@@ -201,6 +206,7 @@ def _look(effect: Effect, seen: _Seen, decision: Decision, now: datetime) -> Non
         case SetProperty(name="type"):
             seen.type = effect.to
         case Record():
+            seen.is_acknowledged = seen.is_acknowledged or effect.kind == ACKNOWLEDGED
             seen.moments.append(Moment(now, effect.kind, effect.to))
 
 

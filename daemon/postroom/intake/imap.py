@@ -17,8 +17,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
-from pathlib import Path
 
 import structlog
 
@@ -28,11 +26,13 @@ from postroom.core.imap import ImapTable
 from postroom.errors import Unavailable
 from postroom.intake.imap_after import Teller
 from postroom.intake.imap_fetch import Fetcher, FolderSetup
-from postroom.intake.imap_session import ImapSession, Login, Selected, tls_context
+from postroom.intake.imap_login import keeper_of, open_session
+from postroom.intake.imap_session import ImapSession, Selected
 from postroom.intake.imap_status import FolderStatus, read_status, write_status
 from postroom.intake.imap_trouble import ImapTrouble, Kind, pause
-from postroom.intake.imap_wire import Client, Cord
+from postroom.intake.imap_wire import Cord
 from postroom.intake.oauth import WARN, TokenKeeper
+from postroom.pulse import IDLE, Pulses
 from postroom.spool import Spool
 from postroom.spool.model import Cursor
 
@@ -43,15 +43,17 @@ IDLE_SECONDS = 540.0
 _SLICE = 1.0  # seconds between two looks for what the journal has taken over
 _STATUS = 1.0  # seconds between two notes of progress
 _GRACE = 5.0  # seconds for a batch in hand when the daemon stops
+_DOUBT = 120.0  # seconds beyond its longest wait before a thread counts as hung
+_PLACING = 180.0  # seconds that the spool may take to keep a first cursor
 _DAY = timedelta(days=1)
 
 
 class ImapDoor:
     """All folders of the config."""
 
-    def __init__(self, config: Config, spool: Spool) -> None:
+    def __init__(self, config: Config, spool: Spool, pulses: Pulses | None = None) -> None:
         self.folders = [
-            FolderLife(setup, config, spool, keeper)
+            FolderLife(setup, config, spool, keeper, pulses=pulses)
             for table in config.imap
             for keeper in [keeper_of(config, table)]
             for setup in setups_of(config, table)
@@ -90,85 +92,6 @@ def setups_of(config: Config, table: ImapTable) -> list[FolderSetup]:
     ]
 
 
-def keeper_of(config: Config, table: ImapTable) -> TokenKeeper | None:
-    """Return who gives out the access tokens of one [[imap]], if it logs in by them."""
-    if table.oauth is None:
-        return None
-    secret = partial(client_secret, config, table)
-    return TokenKeeper(table.oauth, token_path(config, table), secret, table.label, clock.now)
-
-
-def token_path(config: Config, table: ImapTable) -> Path:
-    """Return where the refresh token is kept."""
-    written = table.oauth.token_file if table.oauth is not None else None
-    default = config.data / "oauth" / f"{table.label}.json"
-    return config.resolve(written) if written is not None else default
-
-
-def client_secret(config: Config, table: ImapTable) -> str:
-    """Return what we prove ourselves to the provider with; "" if nothing."""
-    written = table.oauth.client_secret_file if table.oauth is not None else None
-    return read_secret(config, written) if written is not None else ""
-
-
-def read_secret(config: Config, written: str) -> str:
-    """Read a password; the line end that an editor adds is no part of it."""
-    path = config.secret_path(written)
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImapTrouble(Kind.LOGIN, f"{path} cannot be read: {error}") from error
-
-
-def open_session(
-    config: Config, table: ImapTable, keeper: TokenKeeper | None, cord: Cord | None = None
-) -> ImapSession:
-    """Connect and log in; whoever has the `cord` may end it at any time."""
-    ca_file = config.resolve(table.ca_file) if table.ca_file is not None else None
-    try:
-        context = tls_context(ca_file, verify=table.verify)
-    except OSError as error:
-        raise ImapTrouble(Kind.LOGIN, f"ca_file {ca_file}: {error}") from error
-    if keeper is None:
-        return ImapSession(table, context, _by_password(config, table), cord)
-    token = keeper.access_token()
-    try:
-        return ImapSession(table, context, _by_token(table, token), cord)
-    except ImapTrouble as trouble:
-        if trouble.kind is not Kind.LOGIN:
-            raise
-    # It may have been taken back before its time: once more, with a new one.
-    again = keeper.access_token(is_refused=token)
-    return ImapSession(table, context, _by_token(table, again), cord)
-
-
-def _by_password(config: Config, table: ImapTable) -> Login:
-    password = read_secret(config, table.password_file or "")
-
-    def login(client: Client) -> None:
-        is_off = client.has_capability("LOGINDISABLED")
-        if client.has_capability("AUTH=PLAIN") and (is_off or not password.isascii()):
-            client.plain_login(table.user, password)
-        elif is_off:
-            raise ImapTrouble(Kind.LOGIN, "the server lets nobody log in by password")
-        else:
-            client.login(table.user, password)
-
-    return login
-
-
-def _by_token(table: ImapTable, token: str) -> Login:
-    def login(client: Client) -> None:
-        if client.has_capability("AUTH=OAUTHBEARER"):
-            client.oauthbearer_login(table.user, token)
-        elif client.has_capability("AUTH=XOAUTH2"):
-            client.oauth2_login(table.user, token)
-        else:
-            raise ImapTrouble(Kind.LOGIN, "the server takes no tokens (OAUTHBEARER, XOAUTH2)")
-
-    return login
-
-
 class FolderLife:
     """One folder: connect, fetch, tell, rest, for ever; `visit` is one round of it."""
 
@@ -179,18 +102,28 @@ class FolderLife:
         spool: Spool,
         keeper: TokenKeeper | None = None,
         now: Callable[[], datetime] = clock.now,
+        pulses: Pulses | None = None,
     ) -> None:
         self.setup = setup
+        self._stage = f"imap-{setup.table.label}/{setup.folder}"
+        self._pulses = pulses or Pulses()
+        self._pulse = self._pulses.start(self._stage)
+        self._doing = "connecting"
         self._config = config
         self._spool = spool
         self._keeper = keeper
         self._now = now
         self._stop = threading.Event()
         self._waking, self._wakes = socket.socketpair()
-        self._cord = Cord()
+        self._cord = Cord(self._waits)
         self._teller = Teller(setup, spool)
         self._fetcher = Fetcher(
-            setup, spool, now, on_progress=self._progressed, is_stopping=self._stop.is_set
+            setup,
+            spool,
+            now,
+            on_progress=self._progressed,
+            is_stopping=self._stop.is_set,
+            on_wait=self._waits,
         )
         self._failures = 0
         self._trouble = ""
@@ -233,6 +166,7 @@ class FolderLife:
 
     def close(self) -> None:
         """Let go of what waking takes; `run` does it itself."""
+        self._pulses.end(self._stage)
         self._waking.close()
         self._wakes.close()
 
@@ -245,12 +179,13 @@ class FolderLife:
 
         Returns how many mails were fetched. Raises what went wrong.
         """
-        count = 0
+        count, self._doing = 0, "connecting"
         session = open_session(self._config, self.setup.table, self._keeper, self._cord)
         try:
             selected = session.select(self.setup.folder)
             cursor = self._place(session, selected)
             while True:
+                self._doing = "fetching"
                 self._watch_token()
                 count += self._fetcher.drain(session, cursor)
                 self._teller.tell(session, cursor.uid_validity, time.monotonic())
@@ -284,7 +219,12 @@ class FolderLife:
         else:
             log.debug("imap.waiting", kind=kind, why=str(trouble), retry_in=round(seconds))
         self._say("waiting", str(trouble), kind)
+        self._pulse.beat(f"waiting: {kind}", seconds + _DOUBT)
         self._stop.wait(seconds)
+
+    def _waits(self, seconds: float) -> None:
+        """Say that this thread may be silent for so long, and no longer."""
+        self._pulse.beat(self._doing, seconds + _DOUBT)
 
     def _went_well(self, cursor: Cursor) -> None:
         self._failures = 0
@@ -293,15 +233,20 @@ class FolderLife:
             self._trouble = ""
         until = self._keeper.until if self._keeper is not None else None
         self.status = replace(
-            self.status.at_cursor(cursor), progress_at=self._now(), behind=0, token_until=until
+            self.status.at_cursor(cursor),
+            progress_at=self._now(),
+            behind=0,
+            token_until=until,
+            after_refused=self._teller.refused,
         )
         self._say("idle")
 
     def _rest(self, session: ImapSession, cursor: Cursor) -> None:
         """Wait for news: by IDLE, else until it is time to look again."""
-        validity = cursor.uid_validity
+        validity, self._doing = cursor.uid_validity, IDLE
 
         def is_due() -> bool:
+            self._waits(_SLICE)
             return self._stop.is_set() or self._teller.is_due(validity, time.monotonic())
 
         if self.setup.table.idle and session.can_idle:
@@ -314,6 +259,7 @@ class FolderLife:
     def _place(self, session: ImapSession, selected: Selected) -> Cursor:
         """Return where to go on; a folder that is new, or was made anew, gets its cursor here."""
         source, validity = self.setup.source, selected.uid_validity
+        self._waits(_PLACING)
         known = self._spool.cursor(source)
         if known is None and (kept := self.status.cursor) is not None:
             log.warning("imap.cursor_restored", uid=kept.uid, why="the spool file is new")

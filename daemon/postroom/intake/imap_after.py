@@ -31,6 +31,7 @@ class Teller:
         self._not_before = 0.0
         self._refusals = 0
         self._is_warned = False
+        self.refused = ""  # what the server said when it would not, and asked again will not
 
     def is_due(self, uid_validity: int, at: float) -> bool:
         """Whether there is something to tell now; `at` is a monotonic moment."""
@@ -57,7 +58,7 @@ class Teller:
                 return count
             failpoints.hit("imap.told")
             self._spool.forget_uids(self._setup.source, uid_validity, uids).result(60)
-            self._refusals = 0
+            self._refusals, self.refused = 0, ""
             count += len(uids)
         return count
 
@@ -80,6 +81,7 @@ class Teller:
 
     def _refused(self, trouble: ImapTrouble, at: float) -> None:
         self._refusals += 1
+        self.refused = str(trouble)
         self._not_before = at + min(_LONGEST, _AGAIN * 2 ** min(self._refusals - 1, 10))
         if self._refusals == 1:
             log.warning("imap.after_refused", folder=self._setup.source, why=str(trouble))

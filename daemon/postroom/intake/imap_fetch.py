@@ -86,12 +86,14 @@ class Fetcher:
         *,
         on_progress: Callable[[int, int], None] = lambda _fetched, _left: None,
         is_stopping: Callable[[], bool] = lambda: False,
+        on_wait: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._setup = setup
         self._spool = spool
         self._now = now
         self._on_progress = on_progress
         self._is_stopping = is_stopping
+        self._on_wait = on_wait
         self._most = BATCH  # narrowed by each failure, so that one mail cannot stop the others
         self._failures: Counter[tuple[int, int]] = Counter()
         self._piece: _Piece | None = None
@@ -205,6 +207,7 @@ class Fetcher:
         """Wait until no more than so many batches are on their way."""
         while len(self._pending) > most:
             future, uid = self._pending.popleft()
+            self._on_wait(PUT_SECONDS)
             try:
                 ids = future.result(PUT_SECONDS)
             except TimeoutError as error:

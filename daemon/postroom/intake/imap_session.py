@@ -204,6 +204,11 @@ class ImapSession:
         with self._asking(Kind.REFUSED):
             self._client.add_flags(written(uids), [flag], silent=True)
 
+    def has_folder(self, folder: str) -> bool:
+        """Whether there is such a folder."""
+        with self._asking(Kind.REFUSED):
+            return bool(self._client.folder_exists(folder))
+
     def delete(self, uids: Sequence[int]) -> bool:
         """Remove these mails and no others; False: they are marked, and wait for an expunge."""
         self.add_flags(uids, b"\\Deleted")
@@ -218,7 +223,7 @@ class ImapSession:
         try:
             return self._move(uids, folder)
         except ImapTrouble as trouble:
-            if trouble.kind is not Kind.REFUSED or "[TRYCREATE]" not in str(trouble).upper():
+            if trouble.kind is not Kind.REFUSED or self.has_folder(folder):
                 raise
         with self._asking(Kind.REFUSED):
             self._client.create_folder(folder)

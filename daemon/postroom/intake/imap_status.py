@@ -39,6 +39,7 @@ class FolderStatus:
     mail_at: datetime | None = None  # the last mail that came
     fetched: int = 0  # mails, ever
     behind: int = 0  # mails that are known and not fetched yet
+    after_refused: str = ""  # why the server does not do what `after` says
     token_until: datetime | None = None
     uid_validity: int = 0
     uid: int = 0

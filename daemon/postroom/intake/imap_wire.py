@@ -14,6 +14,7 @@ import selectors
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -26,13 +27,19 @@ SLOWEST = 500  # octets a second; slower than that is as good as mute
 MOST = 2**20  # octets that any command's answer may have, unless more is asked for
 LONGEST_LINE = 16 * 2**20  # the UIDs of two million mails
 _CHUNK = 256 * 1024
+_NAMES = 120.0  # seconds that looking up a name may take: the system's resolver has its own end
+_LEAST = 5.0  # seconds for one address of several
 
 
 class Cord:
-    """A hold on a connection, from before it is made: another thread may cut it."""
+    """A hold on a connection, from before it is made: another thread may cut it.
 
-    def __init__(self) -> None:
+    `on_wait` hears of each wait before it begins: how many seconds it lasts at most.
+    """
+
+    def __init__(self, on_wait: Callable[[float], None] = lambda _: None) -> None:
         self.sock: socket.socket | None = None
+        self.on_wait = on_wait
 
     def cut(self) -> None:
         """Wake whoever waits for the server; below TLS, so at once."""
@@ -67,7 +74,7 @@ class Wire(imaplib.IMAP4):
     def open(self, host: str = "", port: int = 993, timeout: float | None = None) -> None:
         """Connect, encrypted from the first octet if there is a context."""
         self.host, self.port = host, port
-        plain = socket.create_connection((host, port), timeout=timeout)
+        plain = self._connected(host, port, timeout or self._seconds)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock: Any = plain
@@ -121,6 +128,7 @@ class Wire(imaplib.IMAP4):
     def send(self, data: Any) -> None:
         """Send a command."""
         self.sock.settimeout(self._seconds)
+        self._cord.on_wait(self._seconds)
         try:
             self.sock.sendall(data)
         except OSError as error:
@@ -130,17 +138,39 @@ class Wire(imaplib.IMAP4):
         """Wait until the server has something to say; False: time is over, or somebody woke us."""
         if self._buffer or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
             return True
+        self._cord.on_wait(seconds)
         with selectors.DefaultSelector() as selector:
             selector.register(self.sock, selectors.EVENT_READ)
             selector.register(wakes, selectors.EVENT_READ)
             ready = selector.select(seconds)
         return any(key.fileobj is self.sock for key, _ in ready)
 
+    def _connected(self, host: str, port: int, seconds: float) -> socket.socket:
+        """Try one address after the other; none of them takes the time of those that follow."""
+        self._cord.on_wait(_NAMES)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        until, failed = time.monotonic() + seconds, OSError("no address")
+        for tried, (family, kind, protocol, _, address) in enumerate(addresses):
+            left = max(until - time.monotonic(), 0.1)
+            plain = socket.socket(family, kind, protocol)
+            plain.settimeout(max(left / (len(addresses) - tried), min(left, _LEAST)))
+            self._cord.on_wait(left)
+            try:
+                plain.connect(address)
+            except OSError as error:
+                plain.close()
+                failed = error
+            else:
+                return plain
+        raise failed
+
     def _encrypt(self, context: ssl.SSLContext) -> None:
+        self._cord.on_wait(self._seconds)
         self.sock = context.wrap_socket(
             self.sock, server_hostname=self.host, do_handshake_on_connect=False
         )
         self._cord.sock = self.sock
+        self.sock.settimeout(self._seconds)
         self.sock.do_handshake()
 
     def _take(self, size: int) -> bytes:
@@ -154,6 +184,7 @@ class Wire(imaplib.IMAP4):
         if left <= 0:
             raise Unavailable(f"the server is too slow: {self._received} octets in {elapsed:.0f} s")
         self.sock.settimeout(min(left, self._seconds))
+        self._cord.on_wait(min(left, self._seconds))
         try:
             got = self.sock.recv(_CHUNK)
         except TimeoutError as error:

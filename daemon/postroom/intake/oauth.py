@@ -148,6 +148,21 @@ def keep_tokens(path: Path, tokens: Tokens) -> None:
         raise ImapTrouble(Kind.AWAY, f"{path} cannot be written: {error.strerror}") from error
 
 
+def login_ends(oauth: OauthTable, path: Path) -> datetime | None:
+    """Return when somebody has to log in anew, or to renew the client secret, if that is known.
+
+    By what stands in the file now: somebody may have logged in since.
+    """
+    expires = oauth.client_secret_expires
+    ends = [datetime.combine(expires, time(), UTC)] if expires is not None else []
+    if oauth.way != "client-credentials":
+        with suppress(ImapTrouble):
+            known = read_tokens(path)
+            if known is not None and known.refresh_until is not None:
+                ends.append(known.refresh_until)
+    return min(ends, default=None)
+
+
 class TokenKeeper:
     """The tokens of one [[imap]], shared by the threads of its folders."""
 
@@ -179,11 +194,7 @@ class TokenKeeper:
     @property
     def until(self) -> datetime | None:
         """When somebody has to log in anew, or to renew the client secret, if that is known."""
-        known, expires = self._known, self._oauth.client_secret_expires
-        ends = [datetime.combine(expires, time(), UTC)] if expires is not None else []
-        if known is not None and known.refresh_until is not None:
-            ends.append(known.refresh_until)
-        return min(ends, default=None)
+        return login_ends(self._oauth, self._path)
 
     def _is_fresh(self, known: Tokens) -> bool:
         return known.access_until is not None and known.access_until - SKEW > self._now()

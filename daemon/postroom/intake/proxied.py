@@ -61,8 +61,8 @@ def _version_1(head: bytes) -> str:
     words = head[:-2].decode("latin-1").split(" ")
     if words[1:2] == ["UNKNOWN"]:
         return _UNKNOWN
-    if len(words) != 6 or words[1] not in ("TCP4", "TCP6"):
-        raise _NOT
+    if len(words) != 6 or words[1] not in ("TCP4", "TCP6") or "%" in words[2]:
+        raise _NOT  # after a "%" Python takes anything for the name of an interface
     if not all(_PORT.fullmatch(word) and int(word) < 65536 for word in words[4:]):
         raise ValueError("bad ports")
     source, target = ip_address(words[2]), ip_address(words[3])

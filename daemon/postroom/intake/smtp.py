@@ -41,7 +41,7 @@ class SmtpDoor:
         self.addresses: list[str] = []  # bound, with the port that a 0 became
         self._listeners: Sequence[Listener] = ()
         self._servers: list[asyncio.Server] = []
-        self._made: list[str] = []  # paths of sockets that are ours to remove
+        self._made: dict[str, int] = {}  # paths of sockets that are ours to remove, with inodes
         self._connections: set[Session | Proxied] = set()
         self._is_empty = asyncio.Event()
 
@@ -91,9 +91,10 @@ class SmtpDoor:
         await self._emptied()
         for server in self._servers:
             await server.wait_closed()
-        for path in self._made:
+        for path, inode in self._made.items():
             with suppress(OSError):
-                os.unlink(path)  # noqa: PTH108 - no work for a thread
+                if os.lstat(path).st_ino == inode:
+                    os.unlink(path)  # noqa: PTH108 - no work for a thread
         log.info("door.closed", addresses=self.addresses)
 
     async def _listen(self, listener: Listener, passed: Passed) -> list[asyncio.Server]:
@@ -104,8 +105,9 @@ class SmtpDoor:
             sockets = _passed_sockets(name, passed)
             return [await loop.create_server(begin, sock=one) for one in sockets]
         if kind == "unix":
+            _refuse_taken(name)
             server = await loop.create_unix_server(begin, name, backlog=_BACKLOG)
-            self._made.append(name)
+            self._made[name] = os.lstat(name).st_ino
             # Who may enter the folder may send mail, as with TCP on this machine.
             os.chmod(name, 0o666)  # noqa: PTH101, S103
             return [server]
@@ -149,6 +151,20 @@ def _passed_sockets(name: str, passed: Passed) -> list[socket.socket]:
         words = f"systemd:{name}: systemd passed no socket of that name, but {others}"
         raise OSError(errno.ENOENT, words)
     return [_listening(name, number) for number in passed[name]]
+
+
+def _refuse_taken(path: str) -> None:
+    """Raise OSError if somebody listens there: asyncio takes a dead socket's place, or a living
+    one's, whose mail would come to us from then on."""
+    with socket.socket(socket.AF_UNIX) as one:
+        one.setblocking(False)
+        try:
+            one.connect(path)
+        except BlockingIOError:
+            pass  # alive, and busy
+        except OSError:
+            return
+    raise OSError(errno.EADDRINUSE, f"unix:{path}: another process listens there")
 
 
 def _listening(name: str, descriptor: int) -> socket.socket:

@@ -232,7 +232,8 @@ def _next_epoch(folder: Path, above: int = 0) -> int:
         last = 0
     epoch = max(last + 1, above + 1, int((clock.now() - _YEAR_ZERO).total_seconds()))
     half = path.with_name(f".epoch.{os.getpid()}")
-    with half.open("w", encoding="ascii") as file:
+    half.unlink(missing_ok=True)
+    with half.open("x", encoding="ascii") as file:  # never through a link
         file.write(f"{epoch}\n")
         file.flush()
         os.fsync(file.fileno())

@@ -2,7 +2,7 @@
 
 Promise: all of a decision is written or nothing; a decision whose facts are no longer true raises
 Conflict and leaves no trace; each visible change gets one row of history with its reason.
-Used by: work.desk, inside `Database.write`.
+Used by: work.desk, work.ticker and work.retiming, inside `Database.write`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from postroom.core.model import Phase
 from postroom.core.site import Site
 from postroom.errors import Conflict, NotAllowed
 from postroom.mail.tokens import Signer
-from postroom.store import hooks, reads, write_mail, write_request
+from postroom.store import hooks, policies, write_mail, write_request
 from postroom.store import schema as t
 from postroom.store import statements as s
 from postroom.store.writing import Applied, MailRow, Writing, inserted
@@ -104,7 +104,7 @@ def activate_policy(
     ).first()
     if known is None:
         s.POLICY.run(connection, {"version": version, "files": dict(files)})
-    if reads.active_policy(connection) != version:
+    if policies.active_policy(connection) != version:
         s.POLICY_ACTIVATION.run(connection, {"version": version, "at": at})
 
 
@@ -125,7 +125,7 @@ def cancel_timer(connection: Connection, timer_id: int) -> None:
 
 def _check(work: Writing) -> None:
     """Refuse a decision that was made under another policy, or about another state."""
-    if reads.active_policy(work.connection) != work.decision.policy_version:
+    if policies.active_policy(work.connection) != work.decision.policy_version:
         raise Conflict("the policy was reloaded")
     for request_id, version in work.decision.versions.items():
         keys = {"b_id": request_id, "b_version": version, "b_at": work.now}

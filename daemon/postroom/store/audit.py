@@ -2,7 +2,8 @@
 
 Promise: reads only; every query is a set operation whose memory does not grow with the journal. A
 caller who gives one connection gets all answers of one moment.
-Used by: work.audit, which joins the answers with those of the spool.
+Used by: work.audit and work.reconcile, which join the answers with those of spool and servers;
+store.restored.
 
 What the schema makes impossible (a number twice, a row without its parent) is not asked again row
 by row: `damage` says whether the schema still holds. What a check calls a gap, a test has made.

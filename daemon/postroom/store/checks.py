@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from postroom.core.model import Outcome
-
-MERGES = 10  # as in reads: a longer chain is a mistake
+from postroom.store.request_facts import MERGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The timers that are due, read: for the ticker."""
+"""Timers, read: those that are due, for the ticker, and all of them, for people."""
 
 from __future__ import annotations
 
@@ -22,6 +22,19 @@ class DueTimer:
     request_id: int | None
     delivery_id: int | None
     journal_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimerView:
+    """Something that becomes due. `remaining` counts seconds, while stopped."""
+
+    id: int
+    kind: str
+    request: int | None
+    hold: int | None
+    due_at: datetime | None
+    state: str
+    remaining: int | None
 
 
 _DUE = (
@@ -57,3 +70,14 @@ def next_due_at(connection: Connection) -> datetime | None:
     """Return when the next timer is due; None when none is armed."""
     found: datetime | None = connection.execute(_NEXT).scalar()
     return found
+
+
+def timers(connection: Connection, state: str | None = None) -> list[TimerView]:
+    """Return the timers, soonest first; of one state if named."""
+    query = select(t.timer).order_by(t.timer.c.due_at, t.timer.c.id)
+    if state is not None:
+        query = query.where(t.timer.c.state == state)
+    return [
+        TimerView(r.id, r.kind, r.request_id, r.hold_id, r.due_at, r.state, r.remaining)
+        for r in connection.execute(query)
+    ]

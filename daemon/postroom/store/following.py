@@ -16,9 +16,9 @@ from postroom.core.clocks import Moment
 from postroom.core.facts import RequestFact
 from postroom.core.model import OPEN
 from postroom.core.vanished import Named
-from postroom.store import reads
 from postroom.store import schema as t
 from postroom.store.db import Database
+from postroom.store.request_facts import MOMENT_KINDS, request_fact
 
 PORTION = 200
 _OPEN = sorted(phase.value for phase in OPEN)
@@ -36,7 +36,7 @@ _MOMENTS = (
     select(t.history.c.request_id, t.history.c.at, t.history.c.kind, t.history.c.to_value)
     .where(
         t.history.c.request_id.in_(bindparam("ids", expanding=True)),
-        t.history.c.kind.in_(reads.MOMENT_KINDS),
+        t.history.c.kind.in_(MOMENT_KINDS),
     )
     .order_by(t.history.c.id)
 )
@@ -130,6 +130,4 @@ def _portion(connection: Connection, after: int, limit: int) -> list[RequestFact
     moments: dict[int, list[Moment]] = {row.id: [] for row in rows}
     for number, at, kind, to in connection.execute(_MOMENTS, {"ids": list(moments)}):
         moments[number].append(Moment(at, kind, to or ""))
-    return [
-        replace(reads.request_fact(row, (), {}, {}), moments=tuple(moments[row.id])) for row in rows
-    ]
+    return [replace(request_fact(row, (), {}, {}), moments=tuple(moments[row.id])) for row in rows]

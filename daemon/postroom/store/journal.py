@@ -77,6 +77,17 @@ class Held:
     subject: str
 
 
+@dataclass(frozen=True, slots=True)
+class JournalledMail:
+    """A mail as it came in, and what became of it."""
+
+    transport: str
+    recipients: tuple[str, ...]
+    outcome: str
+    reason: str
+    raw: bytes
+
+
 _ENTRY = select(t.journal)
 _ONE = _ENTRY.where(t.journal.c.id == bindparam("id"))
 _HISTORY = (
@@ -99,6 +110,26 @@ _RAW = (
     .select_from(t.journal.join(t.raw_mail))
     .where(t.journal.c.id == bindparam("id"))
 )
+_BY_MESSAGE_ID = (
+    select(
+        t.journal.c.transport,
+        t.journal.c.recipients,
+        t.journal.c.outcome,
+        t.journal.c.reason,
+        t.raw_mail.c.raw,
+    )
+    .join_from(t.journal, t.raw_mail)
+    .where(t.journal.c.message_id == bindparam("message_id"))
+    .order_by(t.journal.c.id.desc())
+    .limit(1)
+)
+_BY_SPOOL_ID = select(t.journal.c.id).where(
+    t.journal.c.spool_name == bindparam("name"), t.journal.c.spool_number == bindparam("number")
+)
+_MOVED_TO = select(t.spool_move.c.to_name, t.spool_move.c.to_number).where(
+    t.spool_move.c.spool_name == bindparam("name"),
+    t.spool_move.c.spool_number == bindparam("number"),
+)
 _HOLDS = (
     select(t.hold, t.journal.c.from_address, t.journal.c.subject)
     .select_from(t.hold.join(t.journal, t.hold.c.journal_id == t.journal.c.id))
@@ -120,6 +151,31 @@ def entry(connection: Connection, journal_id: int) -> JournalEntry:
     if row is None:
         raise NotFound(f"there is no journal entry {journal_id}")
     return _entry(row)
+
+
+def journal_id(connection: Connection, spool_id: str) -> int:
+    """Return the journal row of a mail by its spool id (also by one that it had before a backup
+    was restored); NotFound if it has none."""
+    wanted: str | None = spool_id
+    found: int | None = None
+    while found is None and wanted is not None:
+        name, _, number = wanted.rpartition("-")
+        key = {"name": name, "number": int(number)}
+        found = connection.execute(_BY_SPOOL_ID, key).scalar()
+        row = connection.execute(_MOVED_TO, key).first()
+        wanted = f"{row.to_name}-{row.to_number}" if row is not None else None
+    if found is None:
+        raise NotFound(
+            f"no mail {spool_id} was worked on yet: `postroom spool show {spool_id}` says whether "
+            "it waits"
+        )
+    return found
+
+
+def journalled_mail(connection: Connection, message_id: str) -> JournalledMail | None:
+    """Return the newest mail of that Message-ID, if the journal has one."""
+    row = connection.execute(_BY_MESSAGE_ID, {"message_id": message_id}).first()
+    return JournalledMail(*row) if row is not None else None
 
 
 def changes(connection: Connection, journal_id: int) -> list[JournalChange]:

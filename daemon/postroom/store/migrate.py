@@ -1,6 +1,6 @@
 """The schema's age: made when there is none, checked at every start, changed only when told.
 
-Used by: app and cli (open_database), `postroom db upgrade|status`.
+Used by: house and cli (open_database), work.restore, `postroom db upgrade|status`.
 Fails:   StaleSchema when the database is older or newer than this code.
 """
 

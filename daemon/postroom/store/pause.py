@@ -2,7 +2,7 @@
 
 Promise: a pause outlives every restart; once it is committed no further mail is claimed, on any
 node. What was claimed before is still sent.
-Used by: work.sender (asks), work.restore (pauses), cli (pause, resume, list).
+Used by: work.sender (asks), store.restored (pauses), store.figures, cli (pause, resume, list).
 Fails:   NotAllowed for resuming what is not paused.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, null, select, text, update
+from sqlalchemy import Connection, delete, func, insert, null, select, text, update
 
 from postroom.errors import NotAllowed
 from postroom.store import queue
@@ -78,10 +78,12 @@ def doubt(connection: Connection, response: str) -> int:
 
 def waiting(connection: Connection) -> int:
     """Return how many deliveries wait to be sent by themselves."""
-    query = select(delivery.c.id).where(
-        delivery.c.state.in_(_WAITING), delivery.c.due_at.is_not(None)
+    query = (
+        select(func.count())
+        .select_from(delivery)
+        .where(delivery.c.state.in_(_WAITING), delivery.c.due_at.is_not(None))
     )
-    return len(connection.execute(query).all())
+    return int(connection.execute(query).scalar_one())
 
 
 def _older(connection: Connection, since: datetime) -> list[int]:

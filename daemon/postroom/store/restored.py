@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from postroom.core.model import Outcome
 from postroom.store import pause
@@ -62,5 +62,7 @@ def stand_still(connection: Connection, now: datetime, why: str) -> OutboxLeft:
     connection.execute(delete(t.pause))  # the old house may have gone on since
     pause.begin(connection, now, "system", why)
     pause.doubt(connection, f"it was being sent at the time of the backup ({why})")
-    states = list(connection.execute(select(t.delivery.c.state)).scalars())
-    return OutboxLeft(states.count("waiting"), states.count("uncertain"))
+    state = t.delivery.c.state
+    rows = connection.execute(select(state, func.count()).group_by(state))
+    counts = {name: int(count) for name, count in rows}
+    return OutboxLeft(counts.get("waiting", 0), counts.get("uncertain", 0))

@@ -1,9 +1,9 @@
-"""What people look at: requests with their messages and history, timers, policies of the past.
+"""What people look at: requests with their messages and history.
 
 Promise: only reads; each function is one consistent view when given one connection. The fields of
 `RequestView`, `MessageView` and `ChangeView` are the keys of the JSON contract, in its order.
-Used by: cli.
-Fails:   NotFound for a request, message, attachment, mail or policy that is not there.
+Used by: cli, store.hooks (what a hook is told), work.simulation.
+Fails:   NotFound for a request, message or attachment that is not there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, or_, select
+from sqlalchemy import Connection, Row, Select, or_, select
 
 from postroom.errors import NotFound
 from postroom.store import schema as t
@@ -141,39 +141,6 @@ class WholeRequest:
     closes_at: datetime | None  # by itself
 
 
-@dataclass(frozen=True, slots=True)
-class TimerView:
-    """Something that becomes due. `remaining` counts seconds, while stopped."""
-
-    id: int
-    kind: str
-    request: int | None
-    hold: int | None
-    due_at: datetime | None
-    state: str
-    remaining: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class JournalledMail:
-    """A mail as it came in, and what became of it."""
-
-    transport: str
-    recipients: tuple[str, ...]
-    outcome: str
-    reason: str
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyView:
-    """One activation of a policy; the last is the active one."""
-
-    version: str
-    activated_at: datetime
-    is_active: bool
-
-
 _ADDRESS = (
     select(t.address.c.address)
     .where(t.address.c.contact_id == t.request.c.requester_id)
@@ -197,27 +164,6 @@ _REQUESTS = (
 )
 _TAGS = select(t.tag.c.request_id, t.tag.c.tag).join(t.request).order_by(t.tag.c.tag)
 
-
-_BY_MESSAGE_ID = (
-    select(
-        t.journal.c.transport,
-        t.journal.c.recipients,
-        t.journal.c.outcome,
-        t.journal.c.reason,
-        t.raw_mail.c.raw,
-    )
-    .join_from(t.journal, t.raw_mail)
-    .where(t.journal.c.message_id == bindparam("message_id"))
-    .order_by(t.journal.c.id.desc())
-    .limit(1)
-)
-_BY_SPOOL_ID = select(t.journal.c.id).where(
-    t.journal.c.spool_name == bindparam("name"), t.journal.c.spool_number == bindparam("number")
-)
-_MOVED_TO = select(t.spool_move.c.to_name, t.spool_move.c.to_number).where(
-    t.spool_move.c.spool_name == bindparam("name"),
-    t.spool_move.c.spool_number == bindparam("number"),
-)
 
 def requests(
     connection: Connection, prefix: str, wanted: Wanted | None = None
@@ -300,66 +246,6 @@ def attachment(
     if row.journal_id is None or not 1 <= n <= len(found):
         raise NotFound(f"message {message_id} has {len(found)} attachments, none numbered {n}")
     return row.journal_id, found[n - 1]
-
-
-def journal_id(connection: Connection, spool_id: str) -> int:
-    """Return the journal row of a mail by its spool id (also by one that it had before a backup
-    was restored); NotFound if it has none."""
-    wanted: str | None = spool_id
-    found: int | None = None
-    while found is None and wanted is not None:
-        name, _, number = wanted.rpartition("-")
-        key = {"name": name, "number": int(number)}
-        found = connection.execute(_BY_SPOOL_ID, key).scalar()
-        row = connection.execute(_MOVED_TO, key).first()
-        wanted = f"{row.to_name}-{row.to_number}" if row is not None else None
-    if found is None:
-        raise NotFound(
-            f"no mail {spool_id} was worked on yet: `postroom spool show {spool_id}` says whether "
-            "it waits"
-        )
-    return found
-
-
-def journalled_mail(connection: Connection, message_id: str) -> JournalledMail | None:
-    """Return the newest mail of that Message-ID, if the journal has one."""
-    row = connection.execute(_BY_MESSAGE_ID, {"message_id": message_id}).first()
-    return JournalledMail(*row) if row is not None else None
-
-
-def timers(connection: Connection, state: str | None = None) -> list[TimerView]:
-    """Return the timers, soonest first; of one state if named."""
-    query = select(t.timer).order_by(t.timer.c.due_at, t.timer.c.id)
-    if state is not None:
-        query = query.where(t.timer.c.state == state)
-    return [
-        TimerView(r.id, r.kind, r.request_id, r.hold_id, r.due_at, r.state, r.remaining)
-        for r in connection.execute(query)
-    ]
-
-
-def policies(connection: Connection) -> list[PolicyView]:
-    """Return every activation of a policy, oldest first."""
-    rows = connection.execute(
-        select(t.policy_activation.c.version, t.policy_activation.c.at).order_by(
-            t.policy_activation.c.id
-        )
-    ).all()
-    last = len(rows) - 1
-    return [PolicyView(row.version, row.at, n == last) for n, row in enumerate(rows)]
-
-
-def policy_texts(connection: Connection, version: str) -> dict[str, str]:
-    """Return the files of a policy by path; a version may be cut short. NotFound if unknown."""
-    rows = connection.execute(
-        select(t.policy.c.files)
-        .where(t.policy.c.version.startswith(version, autoescape=True))
-        .limit(2)
-    ).all()
-    if len(rows) != 1:
-        words = "no policy" if not rows else "more than one policy"
-        raise NotFound(f"{words} has a version that begins with {version}")
-    return dict(rows[0].files)
 
 
 def _request(row: Row[Any], prefix: str, tags: Sequence[str]) -> RequestView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from postroom import failpoints
+from postroom.core.clocks import IMPORTED
 from postroom.core.effects import (
     AddParticipant,
     AppendMessage,
@@ -138,6 +139,8 @@ def append(work: Writing, effect: AppendMessage) -> None:
     what = f"{effect.direction.value}, {effect.visibility.value}"
     if effect.origin not in WRITTEN:  # clocks look at what people write
         what += f", {effect.origin}"
+    if effect.is_old:
+        what += IMPORTED
     work.note(effect.request, "message", None, what, effect.because)
 
 

@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 
 from postroom.config import Config
 from postroom.core.files import named_files
 from postroom.errors import NotAllowed, NotFound, Unavailable
+from postroom.shipped import shipped_version
 from postroom.snapshot import Progress, Snapshot, standing_still, sync
 from postroom.spool.renewal import numbers_in
 from postroom.store.restored import age
@@ -71,7 +71,7 @@ def back_up(config: Config, to: Path, now: datetime, begin: Begin) -> Manifest:
         numbers = numbers_in(spool.db)
         manifest = Manifest(
             format=FORMAT,
-            postroom=_version(),
+            postroom=shipped_version(),
             made_at=now,
             instance=config.instance,
             node=config.node,
@@ -125,22 +125,40 @@ def _named(config: Config) -> list[str]:
 
 
 def _sources(config: Config, places: dict[str, str], to: Path) -> Iterator[_Source]:
+    """Yield what is copied as it is. What the config names is kept with it, wherever it lies."""
+    # A secret may lie among the rules.
+    named = {source.path: source for source in _beside_config(config, places, to)}
+    yield from named.values()
+    elsewhere = {source.file.resolve() for source in named.values()}
+    databases = [config.data / name for name in ("spool.db", "postroom.db")]
+    for source in _tree(config.data, DATA, [to, *([config.maildir] if config.maildir else [])]):
+        is_part = any(source.file.name.startswith(database.name) for database in databases)
+        is_other = is_part or source.file.suffix == ".lock" or source.file.resolve() in elsewhere
+        # The daemon makes no links; one that is there would have root hand out another's file.
+        if not (is_other or source.file.is_symlink()):
+            yield source
+
+
+def _beside_config(config: Config, places: dict[str, str], to: Path) -> Iterator[_Source]:
     yield _Source(config.path, CONFIG_FILE)
-    out = [to, config.data]
     for written, folder in (
         (config.paths.rules, config.rules),
         (config.paths.templates, config.templates),
     ):
+        out = [to, *([config.data] if _is_inside(config.data, folder) else [])]
         yield from _tree(folder, f"{CONFIG}/{places[written]}", out)
     for written in _named(config):
         file = config.secret_path(written)
-        if file.is_file() and not _is_inside(file, config.data):
+        if _is_led_out(file, config.data):
+            raise NotAllowed(f"{file} leads out of the data folder, by a link: nothing is copied")
+        if file.is_file():
             yield _Source(file, f"{CONFIG}/{places[written]}")
-    databases = [config.data / name for name in ("spool.db", "postroom.db")]
-    for source in _tree(config.data, DATA, [to, *([config.maildir] if config.maildir else [])]):
-        is_part = any(source.file.name.startswith(database.name) for database in databases)
-        if not is_part and source.file.suffix != ".lock":
-            yield source
+
+
+def _is_led_out(file: Path, folder: Path) -> bool:
+    """Whether a file seems to lie in a folder, and does not."""
+    seems, place = (os.path.normpath(path.absolute()) for path in (file, folder))
+    return Path(seems).is_relative_to(place) and not _is_inside(file, folder)
 
 
 def _tree(folder: Path, path: str, out: list[Path]) -> Iterator[_Source]:
@@ -225,10 +243,3 @@ def _finish(half: Path, to: Path) -> None:
         sync(folder)
     half.rename(to.absolute())  # over an empty folder too, never over anything else
     sync(to.absolute().parent)
-
-
-def _version() -> str:
-    try:
-        return version("postroom")
-    except PackageNotFoundError:
-        return "from a checkout"

@@ -30,7 +30,7 @@ from postroom.errors import ConfigError, Conflict, NotAllowed, Unavailable
 from postroom.mail.message import Envelope, ParsedMail
 from postroom.mail.tokens import Signer
 from postroom.policy.loader import policy_from_files
-from postroom.store import reads
+from postroom.store import policies, reads, request_facts
 from postroom.store.apply import activate_policy, apply
 from postroom.store.db import Database
 from postroom.store.writing import Applied, MailRow
@@ -279,7 +279,7 @@ class Desk:
 
     def _retime_here(self, connection: Connection, request_id: int, before: str | None) -> Settled:
         policy, now = self.policy, self.clock()
-        known = reads.load_requests(connection, (request_id,))[request_id]
+        known = request_facts.load_requests(connection, (request_id,))[request_id]
         decision = retiming.retime(known, policy, now, before)
         if known.phase not in OPEN or not decision.effects:
             return Settled(None, decision.reason, None, request_id, False, None)
@@ -349,10 +349,10 @@ class Desk:
     def _follow_policy(self) -> None:
         """Another process made its policy active: decide by that one from now on."""
         with self.database.read() as connection:
-            active = reads.active_policy(connection)
+            active = policies.active_policy(connection)
             if active is None or active == self.policy.version:
                 return
-            files = reads.policy_files(connection, active)
+            files = policies.policy_files(connection, active)
         try:
             self.policy = policy_from_files(files, version=active)
         except ConfigError as error:

@@ -3,7 +3,7 @@
 Promise: a hook is run at least once after the commit that wanted it, each time with the same key
 and words; one that hangs, floods or dies holds up nobody else for longer than its time limit.
 Nothing of a mail is in a command line or an environment but numbers.
-Used by: app (run), tests (run_once).
+Used by: worker (run), tests (run_once).
 Fails:   Unavailable out of run_once when the database is away: the hook is run again when its lease
 is over.
 """

@@ -10,14 +10,13 @@ from __future__ import annotations
 import ipaddress
 import shutil
 import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 
+from postroom.certificates import expiry_of
 from postroom.config import Config
 from postroom.core.settings import ListenTable
 from postroom.dns import Inquiry, Resolver
@@ -215,13 +214,3 @@ def _own_certificate(config: Config, table: ListenTable) -> datetime | None:
     if table.certificate_file is None:
         return None
     return expiry_of(config.secret_path(table.certificate_file))
-
-
-def expiry_of(pem: Path) -> datetime | None:
-    """Return until when the first certificate of a file is valid; None: it cannot be read."""
-    try:
-        # Not documented, and the only reader of certificates that the standard library has.
-        found = ssl._ssl._test_decode_cert(str(pem))  # type: ignore[attr-defined]  # noqa: SLF001
-        return datetime.fromtimestamp(ssl.cert_time_to_seconds(found["notAfter"]), UTC)
-    except (OSError, ValueError, KeyError, AttributeError, ssl.SSLError):
-        return None

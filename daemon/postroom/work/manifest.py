@@ -88,9 +88,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read it, and believe nothing that would lead out of the folder."""
     path = folder / FILE
     try:
-        if path.stat().st_size > _LARGEST:
-            raise NotAllowed(f"{path} is too large to be a manifest")
-        manifest = _manifests.validate_json(path.read_bytes())
+        manifest = _manifests.validate_json(_octets_of(path))
     except FileNotFoundError as error:
         words = f"{folder} is no whole backup: there is no {FILE}, which is written last"
         raise NotAllowed(words) from error
@@ -106,6 +104,19 @@ def read_manifest(folder: Path) -> Manifest:
         if wanted not in paths:
             raise NotAllowed(f"{path} names no {wanted}")
     return manifest
+
+
+def _octets_of(path: Path) -> bytes:
+    """Read a file that may be anything: a pipe would never end, nor would some devices."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise NotAllowed(f"{path} is not a regular file")
+    with os.fdopen(handle, "rb") as file:
+        octets = file.read(_LARGEST + 1)
+    if len(octets) > _LARGEST:
+        raise NotAllowed(f"{path} is too large to be a manifest")
+    return octets
 
 
 def _check_path(manifest: Path, text: str) -> None:

@@ -3,7 +3,7 @@
 Promise: every spooled mail ends in one journal row, or stays in the spool with a reason. A mail
 that cannot be read becomes a request from its envelope; one that fails three times by itself is
 quarantined; an absent database is nobody's failure.
-Used by: app (run), tests and bench (run_once).
+Used by: worker (run), tests and bench (run_once).
 Fails:   never by what a mail contains; Unavailable is waited out.
 
     claimed → readers (other processes) → desk (the writer's transaction) → spool.finish
@@ -28,6 +28,7 @@ from postroom import clock, failpoints
 from postroom.core.brakes import TOO_MANY
 from postroom.core.facts import Arrival
 from postroom.core.model import SenderVerdict
+from postroom.core.replies import brake_of
 from postroom.core.trust import needs_evaluation
 from postroom.errors import Conflict, Unavailable
 from postroom.mail.message import ParsedMail
@@ -312,5 +313,4 @@ def _brake_of(settled: Settled) -> str | None:
         return None
     if settled.reason == TOO_MANY:
         return "request-address"
-    said = str(settled.decision.explanation.get("auto_reply", ""))
-    return said.removeprefix("brake: ") if said.startswith("brake: ") else None
+    return brake_of(str(settled.decision.explanation.get("auto_reply", "")))

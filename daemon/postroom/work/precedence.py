@@ -2,7 +2,7 @@
 
 Python lets one thread run at a time, so ten thousand levels of one second would wait for all the
 mail that comes meanwhile. Nobody waits longer than PATIENCE for each of his batches: mail goes on.
-Used by: app (takes it for its tick), work.pipeline and work.sender (give way).
+Used by: worker (takes it for its tick), which lets pipeline and sender give way.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from postroom.certificates import authorities
+from postroom.core.endpoints import LOOPBACK
 from postroom.core.settings import TlsPolicy
 from postroom.errors import Unavailable
 from postroom.work.reply import Reply
@@ -35,7 +36,6 @@ MAX_REPLY_LINE = 8_192
 PIECE = 65_536
 # RFC 4954 6: what these refuse is our log-in, not this mail.
 LOGIN_CODES = frozenset({530, 534, 535, 538})
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 UNFIT_ADDRESS = re.compile(r"[\x00-\x1f\x7f<>]|^$")
 LEADING_DOT = re.compile(rb"(?m)^\.")
 

@@ -3,7 +3,7 @@
 Promise: nothing is begun before every file is proved to be as it was made; nothing that is there
 is overwritten. The outbox stands still until somebody says `outbox resume`; numbers of mails go on
 in a new series; mails that the journal has are not worked on again.
-Used by: cli, which sees to it that no daemon runs.
+Used by: cli, which sees to it that no daemon runs; house (check_whole).
 Fails:   NotAllowed with what is in the way, StaleSchema for a backup of a newer Postroom.
 
 In a new folder all is made under another name first. Into a data folder the files are put one by
@@ -23,8 +23,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from postroom.config import Config, load_config, load_secrets
+from postroom.core.files import named_files
 from postroom.errors import NotAllowed, StaleSchema, is_newer
-from postroom.ownership import belong_to_folder
+from postroom.ownership import belong_to_all
 from postroom.snapshot import Progress, sync
 from postroom.spool import renewal
 from postroom.store import migrate, restored
@@ -61,7 +62,8 @@ class Restored:
 def restore_house(
     backup: Path, manifest: Manifest, to: Path, now: datetime, progress: Progress
 ) -> Restored:
-    """Lay out config, rules, templates, secrets and data in a folder that is absent or empty."""
+    """Lay out config, rules, templates, secrets and data in a folder that is absent, or empty: then
+    what root restores belongs to its owner."""
     _check_empty(to)
     _check_age(manifest)
     verify(backup, manifest, progress)
@@ -71,11 +73,14 @@ def restore_house(
         for file in _of(manifest, CONFIG):
             _lay(backup, file, half / file.path.removeprefix(f"{CONFIG}/"), progress)
         config = _relocated(half, manifest)
-        config.data.mkdir(mode=0o700, parents=True)
+        config.data.mkdir(parents=True, exist_ok=True)  # keys may lie there already
+        config.data.chmod(0o700)
         for file in _of(manifest, DATA):
             _lay(backup, file, config.data / file.path.removeprefix(f"{DATA}/"), progress)
         done = _settle(config.data, config.node, manifest, now)
         _sync_all(half)
+        if to.exists():
+            belong_to_all(half, to.stat())
         half.rename(to)
         sync(to.parent)
     data = to / config.data.relative_to(half)
@@ -87,7 +92,7 @@ def restore_data(
 ) -> Restored:
     """Put the data into the empty data folder of a config; it must have the same keys."""
     data = config.data
-    check_free(data)
+    _check_free(config)
     _check_age(manifest)
     verify(backup, manifest, progress)
     _check_identity(backup, manifest, config)
@@ -108,10 +113,17 @@ def check_whole(data: Path) -> None:
         raise NotAllowed(f"{words} restore again")
 
 
-def check_free(data: Path) -> None:
-    """Refuse a data folder in which something lies."""
+def _check_free(config: Config) -> None:
+    """Refuse a data folder in which something lies that the config does not name."""
+    data = config.data
     check_whole(data)
-    there = sorted(path.name for path in data.iterdir() if path.suffix != ".lock")
+    secrets = (config.secret_path(written) for _, written in named_files(config.model_dump()))
+    named = [config.path, config.rules, config.templates, *secrets]
+    there = sorted(
+        path.name
+        for path in data.iterdir()
+        if path.suffix != ".lock" and not any(one.is_relative_to(path) for one in named)
+    )
     if there:
         names = ", ".join(there[:5]) + (" …" if len(there) > 5 else "")
         raise NotAllowed(f"{data} is not empty ({names}); nothing is overwritten: move it away")
@@ -244,17 +256,10 @@ def _put(half: Path, data: Path) -> None:
         else:  # unlike a new name, a link never takes the place of something
             os.link(path, data / path.name)
             path.unlink()
-        _give(data / path.name)
+        belong_to_all(data / path.name, data.stat())
     sync(data)
     half.rmdir()
     sync(data)
-
-
-def _give(path: Path) -> None:
-    """Let what root restores belong to whom the daemon runs as."""
-    belong_to_folder(path)
-    for inner in sorted(path.rglob("*")):  # a folder before what lies in it
-        belong_to_folder(inner)
 
 
 def _sync_all(folder: Path) -> None:

@@ -4,7 +4,7 @@ Promise: each request whose clocks, chain or automatic close are others under it
 with its row of history, the others are not touched. Killed in between, or overtaken by another
 reload, it begins again: what is done already differs no more. The first look, at a start, is at all
 of them (another release may know other holidays); a reload that says the same of time needs none.
-Used by: app (a thread); cli, to say what would differ (`look`).
+Used by: worker (a thread); cli, to say what would differ (`look`).
 Fails:   Unavailable when the database is away; a request that cannot be worked out is logged and
 left as it is, and all are looked at again at the next start.
 
@@ -32,7 +32,7 @@ from postroom.core.model import Policy
 from postroom.core.retiming import Difference, What, differences, retime
 from postroom.errors import Conflict, Unavailable
 from postroom.pulse import IDLE, WITHIN, Pulse, Pulses
-from postroom.store import following, reads
+from postroom.store import following, policies
 from postroom.store.apply import mark_followed
 from postroom.store.db import Database
 from postroom.work.desk import Desk, Settled
@@ -90,7 +90,7 @@ def follow_already(database: Database, policy: Policy) -> bool:
 def _is_alike(connection: Connection, version: str | None, policy: Policy) -> bool:
     if version is None:
         return False
-    return are_clocks_alike(reads.policy_files(connection, version), policy.files)
+    return are_clocks_alike(policies.policy_files(connection, version), policy.files)
 
 
 class Retimer:

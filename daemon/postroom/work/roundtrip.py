@@ -22,7 +22,7 @@ from postroom.mail.compose import Letter, compose
 from postroom.mail.message import Address
 from postroom.mail.structure import read_fields
 from postroom.mail.tokens import Signer, Token
-from postroom.store import views
+from postroom.store import journal
 from postroom.store.db import Database
 from postroom.work.inspection import Finding, State
 from postroom.work.reply import Reply
@@ -115,7 +115,7 @@ def refused(sent: Sent) -> Finding | None:
 def arrived(sent: Sent, database: Database) -> Iterator[Finding]:
     """Yield what is known of a mail that is in the journal by now; nothing: not yet."""
     with database.read() as connection:
-        found = views.journalled_mail(connection, sent.message_id)
+        found = journal.journalled_mail(connection, sent.message_id)
     if found is None:
         return
     came = sent.address.lower() in [one.lower() for one in found.recipients]
@@ -136,10 +136,10 @@ def arrived(sent: Sent, database: Database) -> Iterator[Finding]:
 
 def _results(sent: Sent, raw: bytes) -> Iterator[Finding]:
     """Say whether a stranger's Authentication-Results could pass for those of the provider."""
-    fields, _ = read_fields(raw[:_HEAD], 0, _HEADERS)
-    found = [value for name, value in fields if name.lower() == "authentication-results"]
     if not sent.is_forging:
         return
+    fields, _ = read_fields(raw[:_HEAD], 0, _HEADERS)
+    found = [value for name, value in fields if name.lower() == "authentication-results"]
     what = f"topmost results of {sent.mailbox}"
     if found and _FORGED.encode() in b" ".join(found[0].split()):
         seen = (

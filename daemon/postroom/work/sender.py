@@ -4,7 +4,7 @@ Promise: the same bytes at every attempt; nothing is recorded as sent before the
 for good; nothing is claimed while the outbox is paused; a crash anywhere leaves a delivery that is
 tried again, or `uncertain` when the relay may have it. A delivery that cannot be composed is parked
 and holds up nobody. No mail goes to ourselves.
-Used by: app (run, wake), tests (run_once).
+Used by: worker (run, wake), tests (run_once).
 Fails:   Unavailable out of run_once when the database is away; what was known by then is recorded
 as soon as it is back.
 """

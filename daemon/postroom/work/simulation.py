@@ -42,7 +42,7 @@ from postroom.mail.compose import Letter, compose
 from postroom.mail.message import Address, Envelope, ParsedMail
 from postroom.mail.parse import read_mail
 from postroom.mail.tokens import Signer, Token
-from postroom.store import queue, reads, views
+from postroom.store import queue, reads, request_facts, views
 from postroom.store.due import next_due_at
 from postroom.store.migrate import open_in_memory
 from postroom.store.queue import OutboxEntry
@@ -367,7 +367,7 @@ def _by_rights(handlers: Iterable[Handler]) -> list[str]:
 
 def _tokens(connection: Connection) -> Iterator[Token]:
     """Yield what a reply of the customer would carry; nothing before the request is there."""
-    request = reads.load_requests(connection, (_REQUEST,)).get(_REQUEST)
+    request = request_facts.load_requests(connection, (_REQUEST,)).get(_REQUEST)
     if request is not None and request.requester is not None:
         yield Token("c", request.id, request.requester.id)
 

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from postroom.render import Rendered, Renderer
-from postroom.store import reads
+from postroom.store import policies
 from postroom.store.db import Database
 
 log = structlog.get_logger()
@@ -51,7 +51,7 @@ class Stationery:
             renderer = self._renderers.get(version)
             if renderer is None:
                 with self._database.read() as connection:
-                    renderer = Renderer(reads.policy_files(connection, version))
+                    renderer = Renderer(policies.policy_files(connection, version))
                 self._renderers[version] = renderer
                 while len(self._renderers) > _KEPT:
                     self._renderers.popitem(last=False)

@@ -2,7 +2,7 @@
 
 Promise: a verdict for any mail, within `[dns] total` of the moment it was asked for; `fail` only
 when the owner of the From domain asks for severity and everything could be looked up.
-Used by: work.pipeline.
+Used by: work.pipeline; work.inspection (dmarc_records).
 Fails:   never: what could not be found out is `none`.
 
     the owner's DMARC record                            verdict

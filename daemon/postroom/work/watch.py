@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -47,6 +48,7 @@ class Watch:
         reserve: int,
         node: str,
         progress: Callable[[], Mapping[str, float]] = dict,
+        endings: Callable[[], Mapping[str, datetime | None]] = dict,
         on_mail: Callable[[], None] = lambda: None,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -57,6 +59,7 @@ class Watch:
         self._reserve = reserve
         self._node = node
         self._progress = progress  # seconds since each mailbox was read
+        self._endings = endings  # when logins and certificates end
         self._on_mail = on_mail
         self._steady = steady
         self._lock = threading.Lock()
@@ -133,21 +136,26 @@ class Watch:
         node = self._node
         local = (f"{what} {node}" for what in ("spool", "database", "disk"))
         mailboxes = (f"mailbox {name} {node}" for name in self._progress())
-        return (*local, *mailboxes, "outbox", "timers", "quarantine", "uncertain")
+        endings = (f"{what} {node}" for what in self._endings())
+        return (*local, *mailboxes, *endings, "outbox", "timers", "quarantine", "uncertain")
 
     def _figures(self, steady: float) -> Figures:
         now = self._desk.clock()
         waiting = self._waiting(now, steady)
         count, since, room = self._spooled()
         away = steady - self._away_since if self._away_since is not None else 0.0
-        progress = dict(self._progress())
-        if waiting is None:
-            return Figures(now, _age(now, since), count, room, max(away, 0.001), mailboxes=progress)
-        return Figures(
+        here = Figures(
             at=now,
             spool_oldest=_age(now, since),
             spool_waiting=count,
             free_bytes=room,
+            mailboxes=dict(self._progress()),
+            endings=dict(self._endings()),
+        )
+        if waiting is None:
+            return replace(here, database_away=max(away, 0.001))
+        return replace(
+            here,
             outbox_oldest=_age(now, waiting.outbox_since),
             outbox_waiting=waiting.outbox,
             uncertain=waiting.uncertain,
@@ -155,7 +163,6 @@ class Watch:
             holds=waiting.holds,
             quarantined=waiting.quarantined,
             is_paused=waiting.is_paused,
-            mailboxes=progress,
         )
 
     def _waiting(self, now: datetime, steady: float) -> figures.Waiting | None:

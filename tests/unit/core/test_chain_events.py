@@ -111,6 +111,15 @@ def test_none_does_nothing(event: Event) -> None:
         assert replace(chain, since=None) == replace(after, since=None)
 
 
+@pytest.mark.parametrize("phase", [Phase.DELETED, Phase.MERGED])
+def test_nobody_hurries_for_what_is_gone_whatever_the_reaction(phase: Phase) -> None:
+    gone = SetStatus(7, "open", phase.value, phase, "")
+    known = request(7, chain=RUNNING, phase=Phase.ACTIVE, status="open")
+    decision = Decision("kim", "", "1", request=7, effects=(gone,), versions={7: 3})
+    told = follow(decision, facts(known), rules(Event.CLOSED, "none"), NOW)
+    assert STOPPED == chain_of(told, RUNNING)
+
+
 def test_an_answer_takes_an_escalated_request_on_whatever_the_reaction() -> None:
     assert STOPPED == chain_after(Event.REPLIED, "none", RUNNING)
     fresh = replace(RUNNING, level=0)
