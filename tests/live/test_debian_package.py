@@ -41,7 +41,7 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A root folder with the smallest system of this machine's own release."""
     folder = tmp_path_factory.mktemp("debian") / "root"
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    with_python = "--include=adduser,python3"
+    with_python = "--include=adduser,procps,python3"
     _run(*SUDO, "debootstrap", "--variant=minbase", with_python, release, folder)
     yield folder
     _run(*SUDO, "rm", "-rf", folder)
