@@ -14,6 +14,8 @@ import atexit
 import email
 import email.policy
 import itertools
+import os
+import pwd
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -225,6 +227,20 @@ def another_desk(house: House) -> Desk:
     """Return a desk with a database connection and a writer of its own; close its `database`."""
     desk = house.desk
     return Desk(Database(house.database.file), house.site, desk.signer, desk.policy, desk.clock)
+
+
+@contextmanager
+def barred_from(path: Path) -> Iterator[None]:
+    """Let nobody read a file, root neither."""
+    path.chmod(0)
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 # ---- mails

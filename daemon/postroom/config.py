@@ -76,11 +76,19 @@ class Config(Table):
     }
 
     _path: Path = PrivateAttr(default=Path("config.toml"))
+    _text: str = PrivateAttr(default="")
     _warnings: list[str] = PrivateAttr(default_factory=list)
 
-    def place_at(self, path: Path) -> None:
-        """Say where the file lies; before that, paths are relative to the working folder."""
-        self._path = path.absolute()
+    def place_at(self, path: Path, text: str) -> None:
+        """Say where the file lies and what it holds; before, paths are the working folder's."""
+        self._path, self._text = path.absolute(), text
+
+    def is_file_another(self) -> bool:
+        """Whether the file holds something else than what was loaded, or cannot be read now."""
+        try:
+            return self._path.read_text(encoding="utf-8") != self._text
+        except (OSError, UnicodeDecodeError):
+            return True
 
     def warn(self, text: str) -> None:
         """Add to `warnings`."""
@@ -189,13 +197,28 @@ def _mailbox(table: MailboxTable) -> Mailbox:
 
 
 def find_config(option: Path | None) -> Path:
-    """Return --config, else POSTROOM_CONFIG, ./config.toml, /etc/postroom/config.toml."""
+    """Return --config, else POSTROOM_CONFIG, ./config.toml, /etc/postroom/config.toml.
+
+    One that we may not read is passed over, if there is another: `sudo -u postroom postroom …` may
+    be typed in /root. If there is none, it is returned, so that somebody is told.
+    """
     if option is not None:
         return option
     named = os.environ.get("POSTROOM_CONFIG")
     if named:
         return Path(named)
-    return next((place for place in PLACES if place.is_file()), PLACES[0])
+    found = {place: _may_read(place) for place in PLACES}
+    readable = [place for place, may in found.items() if may]
+    barred = [place for place, may in found.items() if may is False]
+    return (*readable, *reversed(barred), PLACES[0])[0]
+
+
+def _may_read(place: Path) -> bool | None:
+    """Whether we may read a file; None if it is not there."""
+    try:
+        return os.access(place, os.R_OK, effective_ids=True) if place.is_file() else None
+    except OSError:  # a folder above it may not be entered
+        return False
 
 
 def load_config(path: Path) -> Config:
@@ -207,13 +230,13 @@ def load_config(path: Path) -> Config:
         raise ConfigError([Problem(file, "", f"is not UTF-8 (octet {error.start})")]) from error
     except OSError as error:
         words = "cannot be read: " + (error.strerror or str(error))
-        raise ConfigError([Problem(file, "", words)]) from error
+        raise ConfigError([Problem(os.path.abspath(path), "", words)]) from error  # noqa: PTH100
     problems: list[Problem] = []
     document = read_toml(file, text, problems)
     config = None if document is None else check_table(Config, document, file, problems)
     if config is None:
         raise ConfigError(problems)
-    config.place_at(path)
+    config.place_at(path, text)
     for warning in _check_whole(config, file, problems):
         config.warn(warning)
     if problems:

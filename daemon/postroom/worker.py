@@ -195,6 +195,9 @@ class Worker:
 
     def _load_anew(self) -> None:
         old = self.house.desk.policy.version
+        if self._config.is_file_another():
+            advice = "it is read at the start only: restart the daemon"
+            log.warning("config.changed", file=str(self._config.path), advice=advice)
         try:
             policy = load_checked_policy(self._config)
             self.house.desk.adopt(policy)

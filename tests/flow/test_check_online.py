@@ -304,10 +304,19 @@ def test_a_login_at_an_imap_server_is_tried(tmp_path: Path) -> None:
         shop = shop_with(tmp_path, dns, "maildir:sent", table)
         _, found = looked_at(shop)
         assert "ok" == found["IMAP support"]["state"]
+        trusting = shop.path.read_text()
+        shop.path.write_text(trusting.replace("ca_file", "# ca_file"))
+        code, found = looked_at(shop)
+        assert (1, "failed") == (code, found["IMAP support"]["state"])
+        assert "ca_file" in found["IMAP support"]["mend"]
+        assert "ca_file" in shop.run("imap", "check").out
+        shop.path.write_text(trusting)
         (tmp_path / "imap-password").write_text("another")
         code, found = looked_at(shop)
         assert (1, "failed") == (code, found["IMAP support"]["state"])
         assert "password_file" in found["IMAP support"]["mend"]
+        assert "[AUTHENTICATIONFAILED]" in found["IMAP support"]["seen"]
+        assert "b'" not in found["IMAP support"]["seen"]
         shop.path.write_text(shop.path.read_text().replace("/INBOX", "/Nowhere"))
         (tmp_path / "imap-password").write_text(PASSWORD)
         _, found = looked_at(shop)

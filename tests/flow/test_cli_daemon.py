@@ -85,6 +85,28 @@ def test_commands_follow_the_policy_of_the_daemon(tmp_path: Path) -> None:
     assert "opened" == told["outcome"]
 
 
+def test_a_reload_says_that_another_config_needs_a_restart(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path)
+    with running(shop) as daemon:
+        daemon.send_signal(signal.SIGHUP)
+        assert "config.changed" not in until_said(daemon, "policy.activated")
+        shop.path.write_text(shop.path.read_text() + "# more\n")
+        daemon.send_signal(signal.SIGHUP)
+        assert "restart the daemon" in until_said(daemon, "policy.activated")
+
+
+def until_said(daemon: subprocess.Popen[bytes], word: str) -> str:
+    """Wait until the daemon logs this; return all lines up to there."""
+    assert daemon.stderr is not None
+    lines = ""
+    while word not in lines:
+        assert select.select([daemon.stderr], [], [], SECONDS)[0], lines
+        line = daemon.stderr.readline().decode()
+        assert line, lines
+        lines += line
+    return lines
+
+
 def test_open_requests_follow_the_rules_of_a_reload(tmp_path: Path) -> None:
     shop = make_shop(tmp_path)
     rules = tmp_path / "rules" / "priorities.toml"

@@ -15,6 +15,7 @@ import pytest
 from tests.flow.cli_runs import SECONDS, Shop, argv, clean_env, command
 from tests.houses import mail
 
+from postroom.cli import asking
 from postroom.config import load_config
 from postroom.policy.loader import load_policy
 
@@ -65,6 +66,37 @@ def test_options_reach_the_files(tmp_path: Path) -> None:
     assert "eva" not in texts
     assert "omar" not in texts
     assert "kim" not in texts
+
+
+@pytest.mark.parametrize("names", ["Ann Eva", "Omar Eva", "Ann Omar Kim", "Kim", "Eva Kim Omar"])
+def test_handlers_may_be_called_like_those_that_ship(tmp_path: Path, names: str) -> None:
+    people = [name.lower() for name in names.split()]
+    words = [word for one in people for word in ("--handler", f"{one.title()} <{one}@b.example>")]
+    said = command("init", tmp_path, *words)
+    assert (0, "") == (said.code, said.err)
+    policy = load_policy(tmp_path / "rules")
+    assert people == list(policy.handlers)
+    for category in policy.categories.values():
+        assert people == [member.handler for member in category.members]
+        assert people[0] == category.administrator
+
+
+def test_a_second_address_reaches_somebody(tmp_path: Path) -> None:
+    addresses = ("--address", "support@a.example", "--address", "sales@a.example")
+    command("init", tmp_path, *addresses, "--handler", "Ann Lee <ann@b.example>")
+    shop = Shop(load_config(tmp_path / "config.toml"))
+    assert [] == shop.json("check")["warnings"]
+    shop.take_in(mail(to="sales@a.example"))
+    [request] = shop.json("request", "list")
+    assert ("sales", "ann") == (request["category"], request["owner"])
+    assert "ann@b.example" in [entry["recipient"] for entry in shop.json("outbox", "list")]
+
+
+def test_below_etc_handlers_are_named_unless_the_address_is_an_examples() -> None:
+    real = asking.Said()
+    assert ["--handler"] == asking.missing(real, in_earnest=False, is_system=True)
+    tried = asking.Said(addresses=("support@example.com", "help@Desk.Example"))
+    assert [] == asking.missing(tried, in_earnest=False, is_system=True)
 
 
 @pytest.fixture
@@ -132,6 +164,8 @@ def test_check_is_content_with_every_combination(
         (("--from", "imap"), "--imap-url, --imap-user, --imap-password-file, or --imap-oauth"),
         (("--imap-url", "imaps://x", "--imap-oauth", "google"), "--imap-client-id"),
         (("--relay", "smtp://x", "--relay-user", "u"), "--relay-password-file"),
+        (("--relay", "smtp://x"), "--handler"),
+        (("--address", "support@example.com", "--address", "help@shop.no"), "--handler"),
     ],
 )
 def test_what_is_missing_is_named_where_nobody_can_be_asked(
@@ -242,7 +276,8 @@ def test_what_is_not_sound_is_told_before_anything_is_written(
     tmp_path: Path, option: str, value: str
 ) -> None:
     folder = tmp_path / "shop"
-    said = command("init", folder, option, value)
+    people = () if option == "--handler" else ("--handler", "Ann Lee <ann@shop.example>")
+    said = command("init", folder, option, value, *people)
     assert 78 == said.code
     assert not folder.exists()
 

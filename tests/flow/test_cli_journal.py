@@ -84,6 +84,16 @@ def test_a_held_mail_is_accepted_or_refused(shop: Shop) -> None:
         assert (1, "") == (said.code, said.out)
     assert 3 == len(shop.json("timers", "list"))
     assert [] == shop.json("timers", "list", "--state", "armed")
+    for words, empty in (
+        (("timers", "list", "--state", "armed"), "no such timer"),
+        (("outbox", "list", "--state", "uncertain"), "no such mail"),
+        (("journal", "list", "--outcome", "bounce"), "no such mail"),
+        (("spool", "list", "--state", "working"), "no such mail"),
+        (("hooks", "list", "--state", "failed"), "no such hook"),
+        (("hold", "list", "--waiting"), "no held mail waits"),
+    ):
+        said = shop.run(*words)
+        assert (0, "", f"{empty}\n") == (said.code, said.out, said.err)
 
 
 def test_what_strangers_wrote_is_read_in_a_reader(

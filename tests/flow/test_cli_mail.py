@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.flow.cli_runs import ROOT, Said, argv, clean_env, command, make_shop, process
-from tests.houses import CONFIG, accept, mail, make_house, quarantine
+from tests.houses import CONFIG, accept, barred_from, mail, make_house, quarantine
 
 from postroom.spool import Spool
 
@@ -144,6 +144,21 @@ def test_a_damaged_spool_or_a_full_disk_is_75_for_a_mail_server(tmp_path: Path) 
     full = CONFIG.replace('disk_reserve = "1MB"', 'disk_reserve = "900000GB"')
     said = make_shop(tmp_path, config=full).run("mail", "inject", "-", stdin=mail())
     assert (75, "") == (said.code, said.out)
+
+
+def test_a_config_that_may_not_be_read_is_75_for_a_mail_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = make_shop(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("POSTROOM_CONFIG", raising=False)
+    monkeypatch.setattr("postroom.config.PLACES", (Path("config.toml"),))
+    assert 0 == command("mail", "inject", "-", stdin=mail()).code
+    with barred_from(shop.path):
+        said = command("mail", "inject", "-", stdin=mail())
+        assert (75, "") == (said.code, said.out)
+        assert f"{shop.path}: cannot be read: Permission denied" in said.err
+        assert 78 == command("mail", "inject", tmp_path / "x.eml").code
 
 
 # ---- read

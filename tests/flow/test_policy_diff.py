@@ -64,6 +64,17 @@ def test_explain_agrees_with_what_is_stored_after_a_reload(house: House) -> None
         assert last["until"] == said["chain"]["due_at"]
 
 
+def test_moments_that_differ_by_seconds_are_shown_so(house: House) -> None:
+    shop = Shop(house.config)
+    put_in(house, mail())
+    change_rules(house, priorities=PRIORITIES.replace('"4h"', '"4h5s"'))
+    [line] = [one for one in shop.run("policy", "diff").out.splitlines() if "first_reply " in one]
+    assert ("16:00", "16:00:05") == tuple(line.split()[i] for i in (3, 6))
+    reload(house, priorities=PRIORITIES.replace('"4h"', '"4h5s"'))
+    assert "16:00:05 UTC" in shop.run("policy", "explain", 1).out
+    assert "16:00:05Z" in shop.run("timers", "list").out
+
+
 def test_what_diff_says_is_what_the_reload_does(house: House) -> None:
     shop = Shop(house.config)
     for number in range(3):

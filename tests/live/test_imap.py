@@ -221,10 +221,10 @@ def test_wrong_password_certificate_and_folder_are_said_in_words(
     server: Dovecot, user: str, tmp_path: Path
 ) -> None:
     cases = [
-        ("ca_file = ", Kind.LOGIN, "does not prove itself"),
+        ("ca_file = ", Kind.CERTIFICATE, "does not prove itself"),
         ('folders = ["Nowhere"]', Kind.FOLDER, "Nowhere"),
-        (f'url = "imap://127.0.0.1:{server.port}"\nca_file = ', Kind.LOGIN, "does not prove"),
-        (f'url = "imaps://127.1:{server.tls_port}"', Kind.LOGIN, "does not prove itself"),
+        (f'url = "imap://127.0.0.1:{server.port}"\nca_file = ', Kind.CERTIFICATE, "see ca_file"),
+        (f'url = "imaps://127.1:{server.tls_port}"', Kind.CERTIFICATE, "does not prove itself"),
     ]
     for number, (extra, kind, words) in enumerate(cases):
         with (

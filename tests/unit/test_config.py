@@ -8,6 +8,7 @@ import tomllib
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from tests.fakes.certificates import Authority
+from tests.houses import barred_from
 
 from postroom.config import Config, find_config, load_config, load_secrets
-from postroom.core.consistency import check_mailboxes
+from postroom.core.consistency import check_mailboxes, unheard
 from postroom.core.endpoints import Endpoint
 from postroom.core.model import Span
 from postroom.core.settings import MailboxTable
@@ -396,6 +398,71 @@ def test_where_the_config_is_looked_for(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("POSTROOM_CONFIG", "/etc/other.toml")
     assert find_config(None) == Path("/etc/other.toml")
     assert find_config(Path("x.toml")) == Path("x.toml")
+
+
+def test_a_config_that_may_not_be_read_is_passed_over_or_named_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("POSTROOM_CONFIG", raising=False)
+    here = write(tmp_path)
+    with TemporaryDirectory() as name:
+        other = Path(name) / "config.toml"
+        other.parent.chmod(0o755)
+        monkeypatch.setattr("postroom.config.PLACES", (Path("config.toml"), other))
+        with barred_from(here):
+            assert find_config(None) == Path("config.toml")
+            with pytest.raises(ConfigError, match=f"^{here}: cannot be read: Permission denied"):
+                load_config(find_config(None))
+        other.write_text(SMALLEST)
+        other.chmod(0o644)
+        with barred_from(here):
+            assert find_config(None) == other
+
+
+def test_whether_the_file_has_changed_since_it_was_loaded(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path))
+    assert not config.is_file_another()
+    config.path.write_text(config.path.read_text() + "# more\n")
+    assert config.is_file_another()
+    config.path.unlink()
+    assert config.is_file_another()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "by"),
+    [
+        ("", "", None),
+        ('assign = "round-robin"', "", 'mailbox "support"'),
+        ('assign = "round-robin"', "notify_members = true", None),
+        ('assign = "round-robin"', 'notify = ["desk@example.com"]', None),
+        ('assign = "round-robin"', 'priority = "high"', None),  # its levels tell the administrator
+        ('members = ["eva", "omar"]', "members = []", None),  # the administrator stands in
+        ('members = ["eva", "omar"]', 'members = [{ handler = "eva", weight = 0 }]', None),
+    ],
+)
+def test_a_category_that_nobody_hears_of_is_warned_of(
+    tmp_path: Path, old: str, new: str, by: str | None
+) -> None:
+    site = load_config(write(tmp_path)).site()
+    files = dict(shipped_texts())
+    files["rules/categories.toml"] = files["rules/categories.toml"].replace(old, new, 1)
+    said = list(unheard(site, policy_from_files(files)))
+    assert (by is not None) == bool(said)
+    assert all(f"nobody hears of a new request, and {by} opens some" in one for one in said)
+    rule = '\n[[rule]]\nname = "x"\nmailboxes = ["support"]\nthen = { owner = "eva" }\n'
+    files["rules/routing.toml"] += rule
+    assert [] == list(unheard(site, policy_from_files(files)))
+
+
+def test_a_category_that_a_rule_names_is_heard_of_too(tmp_path: Path) -> None:
+    site = load_config(write(tmp_path)).site()
+    files = dict(shipped_texts())
+    text = files["rules/categories.toml"]
+    files["rules/categories.toml"] = text.replace('assign = "weighted"\n', "")
+    [said] = unheard(site, policy_from_files(files))
+    assert 'category "support/billing": nobody hears' in said
+    assert 'rule "invoices" opens some' in said
 
 
 def test_config_and_rules_must_fit_together(tmp_path: Path) -> None:

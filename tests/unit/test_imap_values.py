@@ -10,7 +10,7 @@ from tests.houses import mail
 from postroom.core.site import Brakes, Budget, Mailbox, Site
 from postroom.intake.imap_mail import Place, arrived_at, envelope_of, stub
 from postroom.intake.imap_session import written
-from postroom.intake.imap_trouble import ImapTrouble, Kind, pause, told
+from postroom.intake.imap_trouble import ImapTrouble, Kind, pause, told, words_of
 from postroom.mail.parse import read_mail
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -90,11 +90,27 @@ def test_the_servers_date_is_believed_within_reason(
         ("[AUTHENTICATIONFAILED] Invalid credentials", Kind.LOGIN, 0),
         ("[INUSE] somebody", Kind.AWAY, 0),
         ("no such thing", Kind.FOLDER, 0),
+        ("error: b'[AUTHENTICATIONFAILED] no'", Kind.LOGIN, 0),
     ],
 )
 def test_what_a_server_says_is_read(said: str, kind: Kind, seconds: float) -> None:
     found = told(said, Kind.FOLDER)
     assert (kind, seconds) == (found.kind, found.retry_in.total_seconds())
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("b'[AUTHENTICATIONFAILED] Wrong.'", "[AUTHENTICATIONFAILED] Wrong."),
+        ("""NO [b"it's \\xc3\\xa5 no"]""", "NO [it's å no]"),
+        (r"b'it\'s \x1b[31m\xff'", "it's \ufffd[31m\ufffd"),
+        ("b'cut off", "b'cut off"),
+        ("grab'this' and no octets", "grab'this' and no octets"),
+        ("two\r\nlines", "two lines"),
+    ],
+)
+def test_the_words_of_a_server_are_text(said: str, words: str) -> None:
+    assert words == words_of(said)
 
 
 def test_pauses_grow_spread_and_obey() -> None:

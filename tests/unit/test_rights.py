@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.flow.cli_runs import Shop, make_shop
+from tests.houses import CONFIG
 
 from postroom import rights
 from postroom.policy.hooks import fault_of
@@ -19,7 +20,9 @@ STRANGERS = 54_321  # a group that nobody is in
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
-    shop = make_shop(tmp_path)
+    # Of what lands in sales nobody hears, which is a doubt, too.
+    config = CONFIG.replace('category = "sales"', 'category = "support"')
+    shop = make_shop(tmp_path, config=config)
     shop.config.data.mkdir(mode=0o700)
     return shop
 
@@ -145,3 +148,22 @@ def test_what_the_owner_of_the_data_cannot_read_is_doubted_by_root() -> None:
         ] == list(rights.doubts(data, [secret], [rules], config))
         folder.chmod(0o700)
         assert [f"{folder} {words}"] == list(rights.doubts(data, [secret], [rules], config))
+
+
+def test_check_as_root_names_every_secret_that_the_service_cannot_read() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        login = 'user = "u"\npassword_file = "relay-password"\n'
+        relay = 'relay = "smtps://mail.example"\n' + login
+        (folder / "relay-password").touch(mode=0o600)
+        (folder / "relay-password").write_text("another secret")
+        shop = make_shop(folder, config=CONFIG.replace('relay = "maildir:sent"', relay))
+        shop.config.data.mkdir(mode=0o700)
+        try:
+            os.chown(shop.config.data, pwd.getpwnam("nobody").pw_uid, -1)
+        except PermissionError:
+            return
+        said = "\n".join(warnings(shop))
+        for secret in ("secret", "relay-password"):
+            assert f"{secret} cannot be read by nobody, whom the data folder belongs to" in said

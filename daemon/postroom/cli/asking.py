@@ -20,6 +20,8 @@ from postroom.mail.address import parse_addresses
 EXAMPLE_ADDRESS = "support@example.com"
 EXAMPLE_HANDLER = "Eva Berg <eva@example.com>"
 LISTEN = {Source.SMTP: "127.0.0.1:2525", Source.LMTP: "127.0.0.1:2424", Source.IMAP: None}
+# Names that belong to nobody (RFC 2606, RFC 6761): good for trying out.
+_RESERVED = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)")
 _LARGEST_SECRET = 10_000  # octets
 _ZONE_LINK = Path("/etc/localtime")
 
@@ -46,11 +48,18 @@ class Said:
     instance: str | None = None
 
 
-def missing(said: Said, *, in_earnest: bool) -> list[str]:
-    """Name the options without which this cannot be; in earnest: not only for trying out."""
+def missing(said: Said, *, in_earnest: bool, is_system: bool = False) -> list[str]:
+    """Name the options without which this cannot be; in earnest: not only for trying out.
+
+    `is_system`: it is what the service will run with, unless the addresses say otherwise. The
+    handlers that ship are people who do not exist: no real customer's mail may go to them.
+    """
+    is_sending = said.relay is not None and not said.relay.startswith("maildir:")
+    is_taking = not all(map(_is_reserved, said.addresses)) if said.addresses else is_system
+    is_real = in_earnest or is_sending or is_taking
     wanted = {
         "--address": in_earnest and not said.addresses,
-        "--handler": in_earnest and not said.handlers,
+        "--handler": is_real and not said.handlers,
         "--relay-password-file": said.relay_user is not None and said.relay_password is None,
     }
     if said.source is Source.IMAP:
@@ -62,6 +71,12 @@ def missing(said: Said, *, in_earnest: bool) -> list[str]:
             "--imap-client-id": has_oauth and said.imap_client_id is None,
         }
     return [option for option, is_missing in wanted.items() if is_missing]
+
+
+def _is_reserved(address: str) -> bool:
+    """Whether nobody can have this address; what is no address is refused elsewhere."""
+    domain = address.rpartition("@")[2]
+    return "@" not in address or _RESERVED.fullmatch(domain.lower()) is not None
 
 
 def ask(said: Said) -> Said:

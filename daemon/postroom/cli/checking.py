@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from postroom.config import Config, find_config, load_config
+from postroom.core.consistency import unheard
 from postroom.core.model import Policy
 from postroom.core.vanished import vanished
 from postroom.errors import ConfigError, PostroomError, Problem
@@ -43,7 +44,7 @@ def check_all(path: Path | None) -> Checked:
         found |= _count(policy)
         concerned = _concerned_by(policy, config)
         found |= concerned.found
-        warnings += concerned.warnings
+        warnings += (*unheard(config.site(), policy), *concerned.warnings)
     return Checked(tuple(problems), warnings, found)
 
 
@@ -89,12 +90,13 @@ def _concerned_by(policy: Policy, config: Config) -> _Concerned:
 def _rules_beside(file: Path) -> tuple[Problem, ...]:
     """The config cannot say where its rules are: look where they usually lie."""
     rules = file.parent / "rules"
-    if not rules.is_dir():
-        return ()
     try:
-        load_policy(rules, file.parent / "templates", webhooks=None)
+        if rules.is_dir():
+            load_policy(rules, file.parent / "templates", webhooks=None)
     except ConfigError as error:
         return error.problems
+    except OSError:  # we may not look into the folder: what is wrong with the config says so
+        return ()
     return ()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from postroom.cli.access import current_policy, open_store, read_config
 from postroom.cli.tables import cell, plain, print_json, print_properties, print_table
-from postroom.core.moments import show_moment
+from postroom.core.moments import show_exactly
 from postroom.core.units import write_duration
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _print(said: Explanation, reference: str) -> None:
         [
             ("request", reference),
             ("status", f"{said.status} ({said.phase.value})"),
-            ("now", show_moment(said.at, zone)),
+            ("now", show_exactly(said.at, zone)),
             ("calendar", f"{said.calendar}, {zone}"),
             ("policy", said.policy_version),
         ]
@@ -88,7 +88,7 @@ def _print(said: Explanation, reference: str) -> None:
         print(f"note: {cell(note)}")
     print("\nWhy it is what it is")
     reasons = [
-        (one.name, one.value or "nobody", show_moment(one.at, zone), one.by, one.because)
+        (one.name, one.value or "nobody", show_exactly(one.at, zone), one.by, one.because)
         for one in said.properties
     ]
     print_table("what|is|since|by|because", reasons, empty="nothing is known")
@@ -96,7 +96,7 @@ def _print(said: Explanation, reference: str) -> None:
         _print_clock(clock, zone)
     _print_chain(said.chain, zone)
     print("\nWhat is to come if nothing happens")
-    ahead = [(show_moment(one.at, zone), one.what, one.of, one.does) for one in said.ahead]
+    ahead = [(show_exactly(one.at, zone), one.what, one.of, one.does) for one in said.ahead]
     if ahead:
         print_table("at|what|of|does", ahead, empty="")
     else:
@@ -107,7 +107,7 @@ def _print_clock(told: ToldClock, zone: str) -> None:
     words = [told.state.value, told.why]
     if told.since is not None:
         passed = write_duration(told.passed or 0)
-        words.append(f"{told.within} since {show_moment(told.since, zone)}, {passed} have passed")
+        words.append(f"{told.within} since {show_exactly(told.since, zone)}, {passed} have passed")
     print(f"\n{told.name}: {cell(_joined(words, told.due_at, zone))}")
     _print_pieces(told.segments, zone)
 
@@ -125,16 +125,16 @@ def _print_chain(told: ToldChain, zone: str) -> None:
 
 
 def _joined(words: Iterable[str], due_at: datetime | None, zone: str) -> str:
-    due = f"due {show_moment(due_at, zone)}" if due_at is not None else ""
+    due = f"due {show_exactly(due_at, zone)}" if due_at is not None else ""
     return "; ".join(one for one in (*words, due) if one)
 
 
 def _print_pieces(pieces: Sequence[Piece], zone: str) -> None:
     rows: list[tuple[Any, ...]] = []
     for one in pieces:
-        until = show_moment(one.until, zone) if one.until is not None else "…"
+        until = show_exactly(one.until, zone) if one.until is not None else "…"
         length = int((one.until - one.since).total_seconds()) if one.until is not None else None
         lasts = write_duration(length) if length is not None else "…"
-        rows.append((show_moment(one.since, zone), until, lasts, one.kind.value, one.why))
+        rows.append((show_exactly(one.since, zone), until, lasts, one.kind.value, one.why))
     if rows:
         print_table("since|until|lasts|what|why", rows, empty="")

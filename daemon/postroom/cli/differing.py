@@ -21,7 +21,7 @@ from postroom import clock
 from postroom.cli.access import open_store, quiet_logs, read_config, with_rules
 from postroom.cli.tables import cell, plain
 from postroom.core.comparison import Changed, Kind, compare
-from postroom.core.moments import show_moment
+from postroom.core.moments import show_exactly
 from postroom.core.retiming import Difference, What
 from postroom.core.vanished import Vanished, vanished
 from postroom.errors import NotFound
@@ -272,7 +272,7 @@ class _Rows:
             yield _line(f"{self._prefix}{one.request.id}", each.what.value, *moments, acts)
 
     def _moment(self, at: datetime | None) -> str:
-        return show_moment(at, self._zone) if at is not None else "-"
+        return show_exactly(at, self._zone) if at is not None else "-"
 
 
 def _acts(one: Difference) -> str:

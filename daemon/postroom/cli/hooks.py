@@ -56,9 +56,8 @@ def list_(
         (e.id, e.request, e.name, e.event, e.state, e.attempts, e.due_at, _first_line(e))
         for e in entries
     ]
-    print_table(
-        "id|request|hook|event|state|attempts|next|last result", rows, empty="no hook was asked for"
-    )
+    empty = "no such hook" if wanted else "no hook was asked for"
+    print_table("id|request|hook|event|state|attempts|next|last result", rows, empty=empty)
 
 
 @app.command()

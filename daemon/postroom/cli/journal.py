@@ -63,7 +63,8 @@ def list_journal(
         for e in entries
     ]
     titles = "id|received|mailbox|from|outcome|request|reason|subject"
-    print_table(titles, rows, empty="no mail was worked on yet")
+    empty = "no such mail" if wanted is not None else "no mail was worked on yet"
+    print_table(titles, rows, empty=empty)
 
 
 @journal_app.command("show")
@@ -124,9 +125,8 @@ def list_holds(
         (h.id, h.state, h.since, h.until, h.responsible, h.request, h.from_, h.reason)
         for h in holds
     ]
-    print_table(
-        "id|state|since|until|responsible|request|from|reason", rows, empty="no mail is held"
-    )
+    empty = "no held mail waits" if waiting else "no mail was ever held"
+    print_table("id|state|since|until|responsible|request|from|reason", rows, empty=empty)
 
 
 @hold_app.command("show")

@@ -35,7 +35,8 @@ from postroom.house import load_checked_policy
 from postroom.mail.address import parse_addresses
 from postroom.shipped import shipped_folder, shipped_texts
 
-_SHIPPED_HANDLERS = ("eva", "omar", "kim")
+# Whole lists of members, else a handler that ships, by name.
+_HANDLERS = re.compile(r'^members = \[[^\]\n]*\]|"(?:eva|omar|kim)"', re.MULTILINE)
 _CATEGORY = re.compile(r'^name = "([^"/]+)"$', re.MULTILINE)
 TEMPLATES_README = """\
 Templates of the mail that Postroom sends: mail/NAME.LANGUAGE.j2.
@@ -146,9 +147,9 @@ def _people(said: Iterable[str]) -> Iterable[tuple[str, str, str]]:
 
 def _with(text: str, names: list[str]) -> str:
     """Put these handlers in the place of those that ship; remarks about those go."""
-    members = ", ".join(map(quoted, names))
-    text = re.sub(r"^members = \[[^\]\n]*\]", f"members = [{members}]", text, flags=re.MULTILINE)
-    text = re.sub(rf'"({"|".join(_SHIPPED_HANDLERS)})"', quoted(names[0]), text)
+    members, first = f"members = [{', '.join(map(quoted, names))}]", quoted(names[0])
+    # In one pass: these handlers may be called like those that ship.
+    text = _HANDLERS.sub(lambda found: members if found[0].startswith("m") else first, text)
     remark = re.compile(r"^#.*\b(?:Eva|Omar|Kim)\b.*\n", re.MULTILINE)
     return remark.sub("", text)
 

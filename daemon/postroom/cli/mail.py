@@ -61,7 +61,7 @@ def inject(
 
     try:
         known = read_config(config)
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         if [str(name) for name in files] != ["-"]:
             raise
         raise Unavailable(f"configuration: {error}") from error

@@ -89,6 +89,8 @@ def _mend_imap(table: ImapTable, kind: str) -> str:
         if table.oauth is not None:
             return f"postroom imap login {table.label}"
         return "user and password_file are not what the server knows; many providers want OAuth"
+    if kind == "certificate refused":
+        return "ca_file must name who signed the server's certificate, and url a host that it is of"
     if kind == "folder missing":
         return "name a folder that there is: url and folders of [[imap]]"
     return f"can this machine reach {table.host}, port {table.port}?"

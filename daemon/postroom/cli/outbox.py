@@ -13,6 +13,7 @@ from postroom.cli.options import AsOption, ConfigOption, JsonOption
 from postroom.cli.tables import (
     cell,
     clean,
+    exact,
     only,
     plain,
     print_json,
@@ -87,9 +88,8 @@ def list_(
         (e.id, e.request, e.recipient, e.kind, e.state, e.attempts, e.due_at, e.subject)
         for e in entries
     ]
-    print_table(
-        "id|request|to|kind|state|attempts|due|subject", rows, empty="no mail was ever to be sent"
-    )
+    empty = "no such mail" if wanted else "no mail was ever to be sent"
+    print_table("id|request|to|kind|state|attempts|due|subject", rows, empty=empty)
 
 
 @outbox_app.command()
@@ -218,8 +218,9 @@ def list_timers(
     if as_json:
         print_json(timers)
         return
-    rows = [(x.id, x.kind, x.request, x.hold, x.due_at, x.state) for x in timers]
-    print_table("id|kind|request|hold|due|state", rows, empty="there are no timers")
+    rows = [(x.id, x.kind, x.request, x.hold, exact(x.due_at), x.state) for x in timers]
+    empty = "no such timer" if wanted else "there are no timers"
+    print_table("id|kind|request|hold|due|state", rows, empty=empty)
 
 
 def _wish(

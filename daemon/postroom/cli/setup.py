@@ -72,7 +72,8 @@ def init(
         --from imap --imap-url imaps://mail.shop.example/INBOX --imap-user help@shop.example \\
         --imap-password-file /root/imap --relay smtp://localhost:25
 
-    Without --relay, what Postroom sends goes into the Maildir var/sent: for trying out. Exit code
+    Without --relay, what Postroom sends goes into the Maildir var/sent: for trying out. With one,
+    below /etc, and with an address that is not an example's, --handler must be given. Exit code
     1 if a file is there already, 2 if something is missing and nobody can be asked, 78 if what you
     gave does not make a sound configuration.
     """
@@ -100,13 +101,15 @@ def init(
         language=language,
         instance=instance,
     )
+    is_system = folder.absolute().is_relative_to("/etc")
+    in_earnest = yes or said.source is not None
     if sys.stdin.isatty() and not yes:
         said = asking.ask(said)
-    elif lacks := asking.missing(said, in_earnest=yes or said.source is not None):
+    elif lacks := asking.missing(said, in_earnest=in_earnest, is_system=is_system):
         raise typer.BadParameter(f"nobody can be asked, and these are missing: {', '.join(lacks)}")
     if data is None:
         # A service may write nothing below /etc (systemd/postroom.service).
-        data = "/var/lib/postroom" if folder.absolute().is_relative_to("/etc") else "var"
+        data = "/var/lib/postroom" if is_system else "var"
     plan = asking.plan_of(said, folder, data=data, has_templates=templates)
     written = lay_out(plan)
     if as_json:

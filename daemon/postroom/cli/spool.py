@@ -59,7 +59,8 @@ def list_(
         (e.id, e.state, e.envelope.received_at, e.envelope.transport, e.size, e.attempts, e.why)
         for e in entries
     ]
-    print_table("id|state|received|by|size|attempts|why", rows, empty="the spool is empty")
+    empty = "no such mail" if state is not None else "the spool is empty"
+    print_table("id|state|received|by|size|attempts|why", rows, empty=empty)
 
 
 @app.command()

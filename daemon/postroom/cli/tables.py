@@ -81,6 +81,13 @@ def cell(value: Any) -> str:
     return clean(_SPACE.sub(" ", str(value)).strip())
 
 
+def exact(at: datetime | None) -> str:
+    """Write a moment as `cell` does, with its seconds unless there are none."""
+    if at is None or not at.second:
+        return cell(at)
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
 def clean(text: str) -> str:
     """Take out what could drive a terminal; line ends and tabs stay."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 
-from postroom.core.model import Policy
+from postroom.core.model import Actions, AssignMethod, Category, Policy
+from postroom.core.people import people_named
 from postroom.core.site import Site
 from postroom.core.units import nearest, show
 from postroom.errors import Problem
@@ -32,6 +33,57 @@ def check_mailboxes(
         *_mailboxes_of_rules(site, policy),
         *_circles(site, policy),
     ]
+
+
+def unheard(site: Site, policy: Policy) -> Iterator[str]:
+    """Yield a warning for each category whose new requests nobody inside is told of, of those that
+    a mailbox or a rule names: whoever moves a request by hand knows where it is."""
+    said: set[str] = set()
+    for path, by in _opening(site, policy):
+        category = policy.categories.get(path)
+        if category is not None and path not in said and not _is_heard(category, policy):
+            said.add(path)
+            yield (
+                f"rules/categories.toml: category {show(path)}: nobody hears of a new request,"
+                f" and {by} opens some: give it assign, notify_members or notify"
+            )
+
+
+def _opening(site: Site, policy: Policy) -> Iterator[tuple[str, str]]:
+    """Yield each category that requests are opened in, and by what; not where a rule tells."""
+    for mailbox in site.mailboxes.values():
+        own = (rule.then for rule in policy.rules if mailbox.name in rule.mailboxes)
+        if not any(_tells(then, policy) for then in own):
+            yield mailbox.category, f"mailbox {show(mailbox.name)}"
+    for rule in policy.rules:
+        path = rule.then.category
+        if path is not None and not _drops(rule.then) and not _tells(rule.then, policy):
+            yield path, f"rule {show(rule.name)}"
+
+
+def _tells(then: Actions, policy: Policy) -> bool:
+    category = policy.categories.get(then.category or "")
+    told = people_named((*then.notify, *then.forward_to), None, category, policy)
+    return bool(told) or then.owner not in (None, "none", "auto")
+
+
+def _drops(then: Actions) -> bool:
+    """Whether nobody has to hear of an open request; what is held has a way of its own."""
+    return bool(then.ignore or then.hold or then.close)
+
+
+def _is_heard(category: Category, policy: Policy) -> bool:
+    """Whether somebody gets a new request of a category, hears of it, or does later: who is told
+    when nobody answers is told."""
+    if category.notify or (category.notify_members and category.members):
+        return True
+    if category.assign is not AssignMethod.NONE:
+        has_anybody = any(member.weight for member in category.members)
+        return has_anybody or category.fallback_to_administrator
+    priority = policy.priority_of(category.priority or "")
+    told = [item.notify for item in priority.levels] + [item.notify for item in priority.warnings]
+    assigns = any(item.assign not in (None, "category") for item in priority.levels)
+    return assigns or bool(people_named(chain.from_iterable(told), None, category, policy))
 
 
 def check_hooks(

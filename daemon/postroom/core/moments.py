@@ -51,6 +51,12 @@ def show_moment(at: datetime, time_zone: str) -> str:
     return f"{at.astimezone(ZoneInfo(time_zone)):%Y-%m-%d %H:%M %Z}"
 
 
+def show_exactly(at: datetime, time_zone: str) -> str:
+    """Write a moment as `show_moment` does, with its seconds unless there are none."""
+    local = at.astimezone(ZoneInfo(time_zone))
+    return f"{local:%Y-%m-%d %H:%M:%S %Z}" if local.second else show_moment(at, time_zone)
+
+
 def _after(wanted: str, now: datetime, zone: ZoneInfo) -> datetime | None:
     """Read a length of time; None if it is none."""
     joined = wanted.replace(" ", "")

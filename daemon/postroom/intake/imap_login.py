@@ -3,7 +3,7 @@
 Promise: a password or token goes to a server only over what the config allows; a token that is
 refused is asked for anew once. Secrets are read at each log-in, so that a new one needs no restart.
 Used by: imap, worker (token_path), cli.
-Fails:   ImapTrouble; Kind.LOGIN when somebody has to mend something.
+Fails:   ImapTrouble; Kind.LOGIN or CERTIFICATE when somebody has to mend something.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def open_session(
     try:
         context = tls_context(ca_file, verify=table.verify)
     except OSError as error:
-        raise ImapTrouble(Kind.LOGIN, f"ca_file {ca_file}: {error}") from error
+        raise ImapTrouble(Kind.CERTIFICATE, f"ca_file {ca_file}: {error}") from error
     if keeper is None:
         return ImapSession(table, context, _by_password(config, table), cord)
     if cord is not None:  # each folder in turn may have to hear that the provider is away

@@ -28,7 +28,7 @@ from imapclient.exceptions import (
 
 from postroom.core.imap import ImapTable
 from postroom.errors import Unavailable
-from postroom.intake.imap_trouble import ImapTrouble, Kind, told
+from postroom.intake.imap_trouble import ImapTrouble, Kind, told, words_of
 from postroom.intake.imap_wire import LONGEST_LINE, Client, Cord
 
 HIGHEST_UID = 2**32 - 1
@@ -279,12 +279,14 @@ def _translated(refusal: Kind) -> Iterator[None]:
         raise told(str(error), Kind.AWAY if is_gone else Kind.LOGIN) from error
     except imaplib.IMAP4.readonly as error:
         raise ImapTrouble(
-            Kind.FOLDER, f"the folder is read-only: say after = keep ({error})"
+            Kind.FOLDER, f"the folder is read-only: say after = keep ({words_of(str(error))})"
         ) from error
     except (IMAPClientError, imaplib.IMAP4.error) as error:
         raise told(str(error), refusal) from error
     except ssl.SSLCertVerificationError as error:
-        raise ImapTrouble(Kind.LOGIN, f"the server does not prove itself: {error}") from error
+        why = error.verify_message or error
+        text = f"the server does not prove itself: {why}: see ca_file, and the host in url"
+        raise ImapTrouble(Kind.CERTIFICATE, text) from error
     except OSError as error:
         raise ImapTrouble(Kind.AWAY, error.strerror or str(error) or "no connection") from error
     except _NONSENSE as error:

@@ -5,6 +5,7 @@ Pure. Providers tell in words and in response codes (RFC 3501 §7.1, RFC 5530, R
 
 from __future__ import annotations
 
+import ast
 import re
 from datetime import timedelta
 from enum import StrEnum
@@ -18,6 +19,7 @@ class Kind(StrEnum):
     AWAY = "away"  # not there, mute, cut off: it will come back
     THROTTLED = "throttled"  # we are too eager
     LOGIN = "login refused"  # somebody has to mend password or token
+    CERTIFICATE = "certificate refused"  # somebody has to mend the server's name, or ca_file
     FOLDER = "folder missing"  # somebody has to mend the folder, or the config
     NONSENSE = "nonsense"  # it answers what nobody understands
     REFUSED = "command refused"  # NO; the connection lives
@@ -36,6 +38,7 @@ _PAUSES = {
     Kind.AWAY: (1.0, 300.0),
     Kind.THROTTLED: (60.0, 3600.0),
     Kind.LOGIN: (120.0, 3600.0),
+    Kind.CERTIFICATE: (120.0, 3600.0),
     Kind.FOLDER: (60.0, 3600.0),
     Kind.NONSENSE: (10.0, 3600.0),
     Kind.REFUSED: (10.0, 3600.0),
@@ -54,11 +57,27 @@ _AWAY = re.compile(
 _LOGIN = re.compile(
     r"\[(?:AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|EXPIRED|PRIVACYREQUIRED)\]", re.IGNORECASE
 )
+# How Python writes octets: the libraries put a server's words so into theirs.
+_OCTETS = re.compile(r"""\bb(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
+
+
+def words_of(text: str) -> str:
+    """Return what a library says of a server on one line for people, the server's words as text."""
+    said = _OCTETS.sub(lambda found: _decoded(found[0]), text)
+    return "".join(one if one.isprintable() else "\ufffd" for one in " ".join(said.split()))
+
+
+def _decoded(written: str) -> str:
+    try:
+        octets = ast.literal_eval(written)
+    except (ValueError, SyntaxError):
+        return written
+    return octets.decode("utf-8", "replace") if isinstance(octets, bytes) else written
 
 
 def told(text: str, otherwise: Kind) -> ImapTrouble:
     """Read what a server said when it said no."""
-    said = " ".join(text.split())[:300]
+    said = words_of(text)[:300]
     if (found := _SUGGESTED.search(said)) is not None:
         amount = int(found[1]) / (1 if (found[2] or "").lower() == "seconds" else 1000)
         return ImapTrouble(Kind.THROTTLED, said, timedelta(seconds=min(amount, _LONGEST_SUGGESTED)))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.core.moments import FARTHEST, parse_moment, show_moment
+from postroom.core.moments import FARTHEST, parse_moment, show_exactly, show_moment
 
 OSLO, NEW_YORK, SYDNEY = "Europe/Oslo", "America/New_York", "Australia/Sydney"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # 13:00 in Oslo
@@ -124,6 +124,9 @@ def test_what_follows_many_spaces_is_not_overlooked() -> None:
 def test_a_moment_is_shown_as_on_the_wall() -> None:
     assert "2026-12-01 09:00 CET" == show_moment(at("2026-12-01 08:00"), OSLO)
     assert "2027-07-01 08:00 CEST" == show_moment(at("2027-07-01 06:00"), OSLO)
+    assert "2027-07-01 08:00 CEST" == show_exactly(at("2027-07-01 06:00"), OSLO)
+    seconds = at("2026-12-01 08:00").replace(second=7)
+    assert "2026-12-01 09:00:07 CET" == show_exactly(seconds, OSLO)
 
 
 @given(st.text() | st.from_regex(r"[0-9wdhms: T-]{0,20}"), moments, zones)
