@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from postroom.mail.address import canonical, parse_addresses
 from postroom.mail.auth import read_verdict
+from postroom.mail.html import html_to_text
 from postroom.mail.message import Envelope, Limits, ParsedMail
 from postroom.mail.parse import from_envelope, read_mail, read_part
 from postroom.mail.refs import find_tags, message_ids
 from postroom.mail.sanitize import sanitize_html
-from postroom.mail.text import html_to_text, split_fresh
+from postroom.mail.text import split_fresh
 
 CORPUS = [
     path.read_bytes() for path in sorted((Path(__file__).parents[1] / "corpus").glob("*.eml"))

@@ -14,9 +14,9 @@ from postroom.mail.charset import (
     decode_words,
     scrub,
 )
+from postroom.mail.html import html_to_text
 from postroom.mail.message import Attachment, Limits
 from postroom.mail.structure import Fields, Node, Structure, cut, read_fields
-from postroom.mail.text import html_to_text
 
 _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f<>:\"|?*\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"

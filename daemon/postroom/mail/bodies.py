@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass, field
 
 from postroom.mail.charset import codec_of, decode_bytes, decode_transfer
+from postroom.mail.flowed import unflow
+from postroom.mail.html import html_to_text
 from postroom.mail.message import Limits
 from postroom.mail.structure import Node, Structure, read_parameters
-from postroom.mail.text import html_to_text, unflow
 
 _TEXT_TYPES = frozenset({"text/plain", "text/html", "text/markdown", "text/enriched"})
 _META_CHARSET = re.compile(

@@ -12,7 +12,7 @@ from collections import Counter
 
 import nh3
 
-from postroom.mail.text import html_to_text
+from postroom.mail.html import html_to_text
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})")
 # Elements that hold nothing, or that the next of their kind closes: they add no depth of their own.

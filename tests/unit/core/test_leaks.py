@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from postroom.core import leaks
 from postroom.core.leaks import Leak, LeakKind, find_leaks, mark
-from postroom.mail.text import html_to_text
+from postroom.mail.html import html_to_text
 from postroom.mail.tokens import Signer, Token
 
 SIGNER = Signer("acme", (b"k" * 32,))

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from postroom.mail.attachments import safe_name
+from postroom.mail.html import html_to_text
 from postroom.mail.message import Envelope, Limits, Origin
 from postroom.mail.parse import from_envelope, read_date, read_mail, read_part
 from postroom.mail.sanitize import sanitize_html
-from postroom.mail.text import html_to_text, split_fresh
+from postroom.mail.text import split_fresh
 
 HEAD = b"From: Ann <ann@kunde.example>\r\nSubject: x\r\n"
 MIXED = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"

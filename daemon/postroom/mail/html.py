@@ -1,0 +1,165 @@
+"""HTML of a mail as text: one pass over the markup, linear in it at any nesting."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from postroom.mail.charset import scrub
+
+_TAG_NAME = re.compile(r"/?([A-Za-z][A-Za-z0-9]{0,20})")
+_TAG_MARK = re.compile(r">|=\s*+([\"'])")
+_LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,}+;?")  # int() refuses very long numbers
+_HREF = re.compile(r"\bhref\s*=\s*[\"']?([^\"'\s>]{1,2000})", re.IGNORECASE)
+_SPACES = re.compile(r"[ \t\n\f\u00a0]+")
+_UNSEEN = frozenset({"head", "script", "style", "title", "template", "noscript", "svg", "math"})
+_PARAGRAPHS = frozenset(
+    {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "pre", "blockquote"}
+)
+_LINES = frozenset(
+    {"div", "tr", "li", "dt", "dd", "section", "article", "header", "footer", "center", "address"}
+    | {"form", "fieldset", "hr", "br", "body"}
+)
+_GAP = re.compile(r"\n{3,}+")
+_CLOSING = {tag: re.compile(f"</{tag}", re.IGNORECASE) for tag in _UNSEEN}
+_DEEPEST_QUOTE = 10
+
+
+def html_to_text(markup: str) -> str:
+    """Return the readable text of HTML: one pass, without a tree, so nesting costs nothing.
+
+    Trees do cost: lexbor and html5ever take time quadratic in the nesting (20,000 open `div`: a
+    second), and inscriptis gives no text at all below libxml2's depth limit.
+    """
+    return _TextMaker(markup).run()
+
+
+def _unescape(text: str) -> str:
+    return html.unescape(_LONG_REFERENCE.sub("\ufffd", text)) if "&" in text else text
+
+
+class _TextMaker:
+    """State of the pass over the markup: the lines made and what stands open."""
+
+    def __init__(self, markup: str) -> None:
+        self.markup = markup
+        self.lines: list[str] = []
+        self.line: list[str] = []
+        self.quotes = 0
+        self.pres = 0
+        self.href = ""
+        self.spent: set[str] = set()  # marks that do not come again
+
+    def run(self) -> str:
+        markup, position = self.markup, 0
+        while (tag := markup.find("<", position)) >= 0:
+            self._say(markup[position:tag])
+            position = self._tag(tag)
+        self._say(markup[position:])
+        self._break()
+        text = "\n".join(self.lines)
+        return scrub(_GAP.sub("\n\n", text).strip("\n").replace("\0", ""))
+
+    def _tag(self, start: int) -> int:
+        """Handle what begins with `<` at `start`; return where the text goes on."""
+        markup = self.markup
+        if markup.startswith("<!--", start):
+            return self._after("-->", start + 4)
+        if markup.startswith(("<!", "<?"), start):
+            return self._after(">", start)
+        name = _TAG_NAME.match(markup, start + 1)
+        if name is None:
+            self._say("<")
+            return start + 1
+        end = self._tag_end(name.end())
+        tag, is_closing = name[1].lower(), markup[start + 1] == "/"
+        if tag in _UNSEEN and not is_closing:
+            return self._after_element(tag, end)
+        self._element(tag, is_closing, markup[name.end() : end])
+        return end
+
+    def _after(self, mark: str, start: int) -> int:
+        found = self.markup.find(mark, start)
+        return len(self.markup) if found < 0 else found + len(mark)
+
+    def _after_element(self, tag: str, start: int) -> int:
+        """Pass over an element that shows nothing; an unclosed one hides only its tag."""
+        if tag in self.spent:
+            return start
+        if (close := _CLOSING[tag].search(self.markup, start)) is not None:
+            return self._after(">", close.end())
+        self.spent.add(tag)
+        return start
+
+    def _tag_end(self, position: int) -> int:
+        """Find the end of a tag, passing over quoted attribute values."""
+        markup = self.markup
+        while (mark := _TAG_MARK.search(markup, position)) is not None:
+            position = mark.end()
+            if mark[0] == ">":
+                return position
+            closing = -1 if mark[1] in self.spent else markup.find(mark[1], position)
+            if closing < 0:
+                self.spent.add(mark[1])
+            else:
+                position = closing + 1
+        return len(markup)
+
+    def _element(self, tag: str, is_closing: bool, attributes: str) -> None:
+        if tag == "blockquote":
+            self._break(paragraph=True)
+            if is_closing and self.lines and not self.lines[-1].strip("> "):
+                self.lines.pop()  # the empty line belongs below the quote, not to it
+            self.quotes = max(0, min(self.quotes + (-1 if is_closing else 1), _DEEPEST_QUOTE))
+            if is_closing:
+                self._break(paragraph=True)
+        elif tag in _PARAGRAPHS:
+            self._break(paragraph=True)
+            if tag == "pre":
+                self.pres = max(0, self.pres + (-1 if is_closing else 1))
+        elif tag in _LINES:
+            if tag == "br" or self.line:
+                self._break()
+            if tag == "li" and not is_closing:
+                self.line.append("* ")
+        elif tag in {"td", "th"} and self.line and not is_closing:
+            self.line.append(" ")
+        elif tag == "a":
+            self._link(is_closing, attributes)
+
+    def _link(self, is_closing: bool, attributes: str) -> None:
+        """Show where a link goes if its words do not say so."""
+        if not is_closing:
+            found = _HREF.search(attributes[:8_000])
+            self.href = _unescape(found[1]) if found else ""
+            return
+        href, self.href = self.href, ""
+        is_shown = href.rstrip("/") in "".join(self.line[-20:])
+        if href.startswith(("http://", "https://")) and self.line and not is_shown:
+            self.line.append(f" <{href}>")
+
+    def _say(self, text: str) -> None:
+        if not text:
+            return
+        text = _unescape(text)
+        if self.pres:
+            first, *more = text.replace("\r", "").split("\n")
+            self.line.append(first)
+            for each in more:
+                self._break()
+                self.line.append(each)
+            return
+        text = _SPACES.sub(" ", text)
+        if text != " " or self.line:
+            self.line.append(text)
+
+    def _break(self, *, paragraph: bool = False) -> None:
+        """End the line; an empty paragraph break is one empty line at most."""
+        line = "".join(self.line)
+        line = line.rstrip() if self.pres else _SPACES.sub(" ", line).strip()
+        self.line = []
+        mark = "> " * self.quotes
+        if line or not paragraph:
+            self.lines.append(f"{mark}{line}".rstrip())
+        if paragraph and self.lines and self.lines[-1].strip("> "):
+            self.lines.append(mark.rstrip())
