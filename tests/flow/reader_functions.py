@@ -25,3 +25,10 @@ def read_or_suffer(raw: bytes) -> ParsedMail:
 def tell_process(raw: bytes) -> ParsedMail:
     """Read a mail that says which process read it."""
     return read_mail(raw + b"%d" % os.getpid())
+
+
+def half_of(number: int) -> int:
+    """Halve what can be halved."""
+    if number % 2:
+        raise ValueError("odd")
+    return number // 2

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.flow.reader_functions import read_or_suffer, tell_process
+from tests.flow.reader_functions import half_of, read_or_suffer, tell_process
 
 from postroom.errors import Unavailable
 from postroom.mail.message import ParsedMail
@@ -70,6 +70,15 @@ def test_mails_are_read_without_waiting(readers: Readers) -> None:
     assert ["0", "1", "2", "3", "4"] == [
         answer.subject for answer in found if isinstance(answer, ParsedMail)
     ]
+
+
+def test_readers_call_another_function_and_only_the_guilty_item_fails(readers: Readers) -> None:
+    answers = readers.call(half_of, [2, 4, 5, 6], lambda _: 100)
+    guilty = answers.pop(2)
+    assert isinstance(guilty, ReadFailure)
+    assert Reason.CRASH is guilty.reason
+    assert [1, 2, 3] == answers
+    assert [4] == readers.submit_call(half_of, [8], lambda _: 100).result(timeout=30)
 
 
 def test_killed_and_terminated_readers_are_replaced() -> None:

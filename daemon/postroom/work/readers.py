@@ -2,8 +2,9 @@
 
 Promise: `read` gives one answer per mail, in order, whatever the mails do to their reader: hang,
 bloat or crash it. Only the guilty mail fails; the others of its batch are read all the same. There
-is no reading in this process. Readers die with it, also when it is killed.
-Used by: work.pipeline.
+is no reading in this process. Readers die with it, also when it is killed. `call` does the same
+with any other function of one item (composing): it takes nothing of this process's interpreter.
+Used by: work.pipeline, work.sender.
 Fails:   Unavailable if no reader process can be started: nobody's fault, least of all a mail's.
 """
 
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pebble
 import structlog
@@ -44,6 +45,8 @@ _SILENCE = 3  # deadlines that an answer may take, with all that is queued befor
 # Readers ignore SIGTERM (below), so waiting for it only holds up the others.
 _TERM_TIMEOUT = 0.05
 
+T = TypeVar("T")
+R = TypeVar("R")
 Read = Callable[[bytes], ParsedMail]
 
 
@@ -104,22 +107,38 @@ class Readers:
 
     def read(self, raws: Sequence[bytes]) -> list[Answer]:
         """Read mails; the answers come in the order of the mails."""
-        too_large = self._memory // _SHARE_OF_MEMORY
-        batches = [
-            (batch, self._schedule(batch))
-            for batch in _batches([raw for raw in raws if len(raw) <= too_large])
-        ]
-        answers = (answer for batch, task in batches for answer in self._collect(batch, task))
-        return [
-            next(answers)
-            if len(raw) <= too_large
-            else ReadFailure(Reason.MEMORY, f"{len(raw)} octets are more than a reader may take in")
-            for raw in raws
-        ]
+        return self.call(self._function, raws, len)
 
     def submit(self, raws: Sequence[bytes]) -> Future[list[Answer]]:
         """Read mails without waiting for them."""
         return self._waiters.submit(self.read, raws)
+
+    def call(
+        self, function: Callable[[T], R], items: Sequence[T], size: Callable[[T], int]
+    ) -> list[R | ReadFailure]:
+        """Call an importable function for each item, in a reader; answers in the items' order.
+
+        `size` says about how many octets an item has.
+        """
+        too_large = self._memory // _SHARE_OF_MEMORY
+        sizes = list(map(size, items))
+        fitting = [pair for pair in zip(items, sizes, strict=True) if pair[1] <= too_large]
+        batches = [(batch, self._schedule(function, batch)) for batch in _batches(fitting)]
+        answers = (
+            answer for batch, task in batches for answer in self._collect(function, batch, task)
+        )
+        return [
+            next(answers)
+            if octets <= too_large
+            else ReadFailure(Reason.MEMORY, f"{octets} octets are more than a reader may take in")
+            for octets in sizes
+        ]
+
+    def submit_call(
+        self, function: Callable[[T], R], items: Sequence[T], size: Callable[[T], int]
+    ) -> Future[list[R | ReadFailure]]:
+        """Call a function for each item without waiting for the answers."""
+        return self._waiters.submit(self.call, function, items, size)
 
     def close(self) -> None:
         """Stop the readers; what they were reading is lost to its caller, not to the spool."""
@@ -141,18 +160,21 @@ class Readers:
             context=self._context,
         )
 
-    def _schedule(self, batch: Sequence[bytes]) -> tuple[pebble.ProcessPool, Any]:
+    def _schedule(
+        self, function: Callable[[T], R], batch: Sequence[T]
+    ) -> tuple[pebble.ProcessPool, Any]:
         """Hand a batch to the pool; returns the pool too, to know later which one broke."""
+        call = (_call_all, (function, batch))
         with self._lock:
             pool = self._pool
             if self._is_closed:
                 raise Unavailable("the readers are stopped")
             try:
-                task = pool.schedule(_read_all, (self._function, batch), timeout=self._deadline)
+                task = pool.schedule(*call, timeout=self._deadline)
             except RuntimeError:  # broken since the last task
                 self._renew(pool)
                 pool = self._pool
-                task = pool.schedule(_read_all, (self._function, batch), timeout=self._deadline)
+                task = pool.schedule(*call, timeout=self._deadline)
         return pool, task
 
     def _renew(self, broken: pebble.ProcessPool) -> None:
@@ -164,36 +186,40 @@ class Readers:
             self._pool = self._start()
 
     def _collect(
-        self, batch: Sequence[bytes], scheduled: tuple[pebble.ProcessPool, Any]
-    ) -> list[Answer]:
-        """Wait for a batch; if it failed, read each of its mails singly."""
+        self,
+        function: Callable[[T], R],
+        batch: Sequence[T],
+        scheduled: tuple[pebble.ProcessPool, Any],
+    ) -> list[R | ReadFailure]:
+        """Wait for a batch; if it failed, do each of its items singly."""
         answer = self._wait(*scheduled)
         if isinstance(answer, list):
             return answer
         if isinstance(answer, ReadFailure) and len(batch) == 1:
             return [answer]
-        return [self._single(raw) for raw in batch]
+        return [self._single(function, item) for item in batch]
 
-    def _single(self, raw: bytes) -> Answer:
-        """Read one mail by itself; a pool that breaks twice under it breaks because of it."""
+    def _single(self, function: Callable[[T], R], item: T) -> R | ReadFailure:
+        """Do one item by itself; a pool that breaks twice under it breaks because of it."""
         for _ in range(2):
-            answer = self._wait(*self._schedule([raw]))
+            answer = self._wait(*self._schedule(function, [item]))
             if isinstance(answer, list):
-                return answer[0]
+                found: R | ReadFailure = answer[0]
+                return found
             if isinstance(answer, ReadFailure):
                 return answer
         self._prove_alive()
         return ReadFailure(Reason.CRASH, "the reader died before it answered")
 
-    def _wait(self, pool: pebble.ProcessPool, task: Any) -> list[Answer] | ReadFailure | None:
+    def _wait(self, pool: pebble.ProcessPool, task: Any) -> list[Any] | ReadFailure | None:
         """Return the answers, what went wrong, or None if the pool itself broke."""
         try:
-            answers: list[Answer] = task.result(timeout=_SILENCE * self._deadline)
+            answers: list[Any] = task.result(timeout=_SILENCE * self._deadline)
         except TimeoutError as error:
             if not task.done():
                 self._give_up(pool, error)
                 return None
-            return ReadFailure(Reason.DEADLINE, f"not read within {self._deadline} s")
+            return ReadFailure(Reason.DEADLINE, f"not done within {self._deadline} s")
         except MemoryError:
             return ReadFailure(Reason.MEMORY, f"needs more than {self._memory} octets")
         except pebble.ProcessExpired as error:
@@ -213,7 +239,7 @@ class Readers:
 
     def _prove_alive(self) -> None:
         """Tell a murderous mail from a machine that cannot run readers at all."""
-        if not isinstance(self._wait(*self._schedule([])), list):
+        if not isinstance(self._wait(*self._schedule(self._function, [])), list):
             raise Unavailable("no reader process can be started")
 
 
@@ -221,28 +247,28 @@ def _stop(pool: Any) -> None:  # pebble's stop has no annotations
     pool.stop()
 
 
-def _batches(raws: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """Put small mails together: a task of its own costs more than reading one."""
-    batch: list[bytes] = []
+def _batches(items: Sequence[tuple[T, int]]) -> Iterator[list[T]]:
+    """Put small items together: a task of its own costs more than reading one."""
+    batch: list[T] = []
     size = 0
-    for raw in raws:
-        if batch and (len(batch) >= _BATCH_MAILS or size + len(raw) > _BATCH_BYTES):
+    for item, octets in items:
+        if batch and (len(batch) >= _BATCH_MAILS or size + octets > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(raw)
-        size += len(raw)
+        batch.append(item)
+        size += octets
     if batch:
         yield batch
 
 
-def _read_all(function: Read, raws: Sequence[bytes]) -> list[Answer]:
+def _call_all(function: Callable[[T], R], items: Sequence[T]) -> list[R | ReadFailure]:
     """Runs in a reader. MemoryError fails the whole batch: who took the memory is not known."""
-    return [_read_one(function, raw) for raw in raws]
+    return [_call_one(function, item) for item in items]
 
 
-def _read_one(function: Read, raw: bytes) -> Answer:
+def _call_one(function: Callable[[T], R], item: T) -> R | ReadFailure:
     try:
-        return function(raw)
+        return function(item)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - the top of a loop: a defect of ours fails one mail
