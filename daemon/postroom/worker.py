@@ -22,6 +22,9 @@ from postroom.config import Config
 from postroom.dns import Resolver
 from postroom.errors import ConfigError, Unavailable
 from postroom.house import (
+    DOORS,
+    House,
+    holder,
     load_checked_policy,
     open_hooks,
     open_house,
@@ -32,9 +35,11 @@ from postroom.intake.imap_login import token_path
 from postroom.intake.imap_status import all_statuses
 from postroom.intake.oauth import login_ends
 from postroom.pulse import IDLE
+from postroom.spool.permits import PermitFile
 from postroom.supervision import Vitals
 from postroom.work import digests, ticker
 from postroom.work.clockwork import Clockwork
+from postroom.work.leases import Leases
 from postroom.work.pipeline import Pipeline
 from postroom.work.precedence import Precedence
 from postroom.work.retiming import Retimer
@@ -63,13 +68,32 @@ def _silent(config: Config, started_at: datetime) -> dict[str, float]:
     if not config.imap:
         return {}
     now = clock.now()
+    elsewhere = PermitFile(config.data).read().elsewhere if config.database.is_shared else {}
     read = {one.source: one.progress_at for one in all_statuses(config.data)}
+    read |= dict.fromkeys(elsewhere, now)  # that node's business
     found: dict[str, float] = {}
     for table in config.imap:
         times = [read.get(table.source(folder)) or started_at for folder in table.all_folders]
         at = max(min(times), started_at)
         found[table.label] = max((now - at).total_seconds(), 0.0)
     return found
+
+
+def _open_leases(config: Config, house: House) -> Leases | None:
+    """Make what renews this node's leases; None: no other node can be there."""
+    if not config.database.is_shared:
+        return None
+    sources = [table.source(folder) for table in config.imap for folder in table.all_folders]
+    leases = Leases(
+        house.database,
+        house.spool,
+        sources,
+        config.node,
+        clock.now,
+        are_doors_open=lambda: holder(config, DOORS) is not None,
+    )
+    leases.register()
+    return leases
 
 
 def _endings(config: Config) -> dict[str, datetime | None]:
@@ -135,6 +159,11 @@ class Worker:
         self._threads.append(threading.Thread(target=self._keep, args=(watching,), name="watch"))
         retiming = partial(self._retimer.run, pulse=vitals.pulses.start("retimer"))
         self._threads.append(threading.Thread(target=self._keep, args=(retiming,), name="retimer"))
+        if (leases := _open_leases(config, self.house)) is not None:
+            renewing = partial(leases.run, pulse=vitals.pulses.start("leases"))
+            self._threads.append(
+                threading.Thread(target=self._keep, args=(renewing,), name="leases")
+            )
         self._ticks = vitals.pulses.start("ticker")
         self._clock = Clockwork(clock.now)
 

@@ -97,6 +97,11 @@ class DatabaseTable(Table):
 
     url: Annotated[str, AfterValidator(_database)] = "sqlite"
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several nodes may work on it at a time."""
+        return self.url != "sqlite"
+
 
 class MailboxTable(Table):
     """[[mailbox]]"""

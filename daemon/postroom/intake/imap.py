@@ -35,6 +35,7 @@ from postroom.intake.oauth import WARN, TokenKeeper
 from postroom.pulse import IDLE, Pulses
 from postroom.spool import Spool
 from postroom.spool.model import Cursor
+from postroom.spool.permits import PermitFile
 
 log = structlog.get_logger()
 
@@ -52,8 +53,9 @@ class ImapDoor:
     """All folders of the config."""
 
     def __init__(self, config: Config, spool: Spool, pulses: Pulses | None = None) -> None:
+        permits = PermitFile(config.data) if config.database.is_shared else None
         self.folders = [
-            FolderLife(setup, config, spool, keeper, pulses=pulses)
+            FolderLife(setup, config, spool, keeper, pulses=pulses, permits=permits)
             for table in config.imap
             for keeper in [keeper_of(config, table)]
             for setup in setups_of(config, table)
@@ -103,8 +105,10 @@ class FolderLife:
         keeper: TokenKeeper | None = None,
         now: Callable[[], datetime] = clock.now,
         pulses: Pulses | None = None,
+        permits: PermitFile | None = None,
     ) -> None:
         self.setup = setup
+        self._permits = permits  # None: no other node can read this folder
         self._stage = f"imap-{setup.table.label}/{setup.folder}"
         self._pulses = pulses or Pulses()
         self._pulse = self._pulses.start(self._stage)
@@ -122,7 +126,7 @@ class FolderLife:
             spool,
             now,
             on_progress=self._progressed,
-            is_stopping=self._stop.is_set,
+            is_stopping=lambda: self._stop.is_set() or not self._may_read(),
             on_wait=self._waits,
         )
         self._failures = 0
@@ -154,7 +158,10 @@ class FolderLife:
             imap=self.setup.table.label, folder=self.setup.folder
         ):
             while not self._stop.is_set():
-                self._live()
+                if self._may_read():
+                    self._live()
+                else:
+                    self._stand_by()
             self._say("stopped")
         self.close()
 
@@ -191,7 +198,7 @@ class FolderLife:
                 self._teller.tell(session, cursor.uid_validity, time.monotonic())
                 cursor = self._spool.cursor(self.setup.source) or cursor
                 self._went_well(cursor)
-                if not stays or self._stop.is_set():
+                if not stays or self._stop.is_set() or not self._may_read():
                     return count
                 self._rest(session, cursor)
         finally:
@@ -206,6 +213,19 @@ class FolderLife:
             # The top of the loop: nothing is lost, for the cursor moves with the mails.
             log.exception("imap.failed")
             self._wait(ImapTrouble(Kind.NONSENSE, f"{type(error).__name__}: {error}"[:300]))
+
+    def _may_read(self) -> bool:
+        return self._permits is None or self._permits.permit(self.setup.source) is not None
+
+    def _stand_by(self) -> None:
+        """Wait for the lease of the folder; another node has it, or the database is away."""
+        node = self._permits.reader(self.setup.source) if self._permits is not None else ""
+        why = f"node {node} reads this folder" if node else "the database gives no leave to read"
+        if (self.status.state, self.status.why) != ("waiting", why):
+            log.info("imap.standing_by", why=why)
+            self._say("waiting", why, "standing by")
+        self._pulse.beat("standing by")
+        self._stop.wait(_SLICE)
 
     def _wait(self, trouble: Unavailable) -> None:
         if self._stop.is_set():
@@ -247,7 +267,8 @@ class FolderLife:
 
         def is_due() -> bool:
             self._waits(_SLICE)
-            return self._stop.is_set() or self._teller.is_due(validity, time.monotonic())
+            is_over = self._stop.is_set() or not self._may_read()
+            return is_over or self._teller.is_due(validity, time.monotonic())
 
         if self.setup.table.idle and session.can_idle:
             session.rest(IDLE_SECONDS, self._wakes, is_due)
@@ -265,6 +286,7 @@ class FolderLife:
             log.warning("imap.cursor_restored", uid=kept.uid, why="the spool file is new")
             known = kept
             self._spool.put_all([], kept).result(60)
+        known = self._caught_up(known, validity)
         if known is not None and known.uid_validity == validity:
             return known
         last = selected.uid_next - 1 if selected.uid_next is not None else None
@@ -282,6 +304,18 @@ class FolderLife:
         self._spool.forget_other_validities(source, validity).result(60)
         self._spool.put_all([], cursor).result(60)
         return cursor
+
+    def _caught_up(self, known: Cursor | None, validity: int) -> Cursor | None:
+        """Go on where the node that read this folder before us has got, if that is further."""
+        permit = self._permits.permit(self.setup.source) if self._permits is not None else None
+        theirs = permit.cursor if permit is not None else None
+        if theirs is None or theirs.uid_validity != validity:
+            return known
+        if known is not None and known.uid_validity == validity and known.uid >= theirs.uid:
+            return known
+        log.info("imap.taken_over", uid=theirs.uid, ours=known.uid if known is not None else None)
+        self._spool.put_all([], theirs).result(60)
+        return theirs
 
     def _progressed(self, fetched: int, left: int) -> None:
         now = self._now()

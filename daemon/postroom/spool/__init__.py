@@ -200,6 +200,12 @@ class Spool:
         with self._read() as db:
             return rows.waiting(db, clock.now())
 
+    def unjournalled(self) -> tuple[int, int]:
+        """Return the lowest number that waits for the journal, and the next one to be given away;
+        the same twice: nothing waits."""
+        with self._read() as db:
+            return rows.unjournalled(db)
+
     def list(self) -> builtins.list[SpoolEntry]:
         """Return all mails in the order of their numbers."""
         with self._read() as db:

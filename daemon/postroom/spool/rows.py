@@ -232,6 +232,13 @@ def numbers(db: sqlite3.Connection) -> SpoolNumbers:
     )
 
 
+def unjournalled(db: sqlite3.Connection) -> tuple[int, int]:
+    """Return the lowest number that is not set aside, and the next one to be given away."""
+    first = "SELECT number FROM mail WHERE state = 'new' ORDER BY number LIMIT 1"
+    following, lowest = db.execute(f"SELECT next, ({first}) FROM counter").fetchone()
+    return (lowest if lowest is not None else following), following
+
+
 def name_of(db: sqlite3.Connection) -> str:
     """Return "<node>-<epoch>" of this file."""
     node, epoch = db.execute("SELECT node, epoch FROM counter").fetchone()

@@ -408,6 +408,15 @@ pause = Table(
     Column("actor", Text, nullable=False),
     Column("why", Text, nullable=False),
 )
+lease = Table(
+    "lease",  # what one node does at a time: "imap:<folder>", "spool:<name of its numbers>"
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("node", Text, nullable=False),  # for people
+    Column("until", UtcDateTime, nullable=False),
+    Column("notes", JSON(none_as_null=True)),  # of a folder: how far the journal has it
+)
 spool_move = Table(
     "spool_move",  # a mail that waited in the spool of a backup: its number before, and since then
     metadata,

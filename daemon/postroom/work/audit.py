@@ -12,6 +12,7 @@ number that was given away by then is in one of them, or lost. Of a spool file t
 older epoch) only the journal is left: a number below the highest that the journal has was given
 away, and if the journal lacks it, the mail either lies in that file or is lost. Numbers above the
 highest cannot be known; whoever deletes a spool file that still held mail deletes the proof too.
+The spool of another node that is at work is that node's to compare: its own audit does.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from postroom import clock
 from postroom.core.model import Outcome
 from postroom.spool import Spool
 from postroom.spool.model import SpoolNumbers
 from postroom.store import audit as store
+from postroom.store import leases
 from postroom.store.audit import Finding, Gap
 from postroom.store.checks import CHECKS
 from postroom.store.db import Database
@@ -98,23 +101,36 @@ def _confirmed(database: Database, spool: Spool, doubts: Sequence[Finding]) -> l
 
 def _compare(numbers: SpoolNumbers, connection: Connection) -> list[Finding]:
     """Compare the spool with a later view of the journal."""
+    elsewhere = _elsewhere(connection)
     return [
-        *_lost(numbers, connection),
-        *_quarantined(numbers, connection),
+        *_lost(numbers, connection, elsewhere),
+        *_quarantined(numbers, connection, elsewhere),
         *_both(numbers, connection),
     ]
 
 
-def _lost(numbers: SpoolNumbers, connection: Connection) -> Iterator[Finding]:
+def _elsewhere(connection: Connection) -> frozenset[str]:
+    """Return the names of the spools that nodes at work have now."""
+    now = leases.moment(connection, clock.now())
+    found = leases.leases_below(connection, leases.SPOOL)
+    return frozenset(one.name.removeprefix(leases.SPOOL) for one in found if one.until > now)
+
+
+def _lost(
+    numbers: SpoolNumbers, connection: Connection, elsewhere: frozenset[str]
+) -> Iterator[Finding]:
     present = sorted(numbers.present)
     for gap in store.gaps(connection):
         if gap.name != numbers.name:
+            if gap.name in elsewhere:
+                continue
             for left in _without(gap, store.moved(connection, gap.name)):
                 yield Finding(
                     LOST_WITH_SPOOL,
                     _subject(left),
-                    "was accepted and is not in the journal; its spool file is no more: if it was "
-                    "moved away, `postroom spool export` from it and `mail inject`",
+                    "was accepted and is not in the journal; its spool file is not here: if that "
+                    "node is stopped, start it; if the file was moved away, `postroom spool "
+                    "export` from it and `mail inject`",
                 )
         elif gap.last < numbers.next:
             yield from map(_is_lost, _without(gap, present))
@@ -158,8 +174,12 @@ def _subject(gap: Gap) -> str:
     return f"{gap.name}-{gap.first}{until}"
 
 
-def _quarantined(numbers: SpoolNumbers, connection: Connection) -> Iterator[Finding]:
+def _quarantined(
+    numbers: SpoolNumbers, connection: Connection, elsewhere: frozenset[str]
+) -> Iterator[Finding]:
     for journal_id, name, number in store.set_aside(connection):
+        if name != numbers.name and name in elsewhere:
+            continue
         if name != numbers.name or number not in numbers.present:
             text = (
                 f"is quarantined, and its bytes are not in the spool ({name}-{number}): the "
