@@ -316,8 +316,6 @@ def test_a_wish_for_what_does_not_exist_is_not_found(outbox: Outbox) -> None:
         outbox.do(queue.retry, 99, NOW, "anna")
     with pytest.raises(NotFound):
         outbox.entry(99)
-    with pytest.raises(NotFound):
-        outbox.do(queue.raw_of, 99)
 
 
 def test_the_list_holds_all_rows_and_states_unless_filtered(outbox: Outbox) -> None:

@@ -175,23 +175,22 @@ def attachment(
     \b
       postroom request attachment 12 31 1 -o invoice.pdf
     """
-    from postroom.mail.parse import read_part
-    from postroom.store import queue, views
+    from postroom.store import raw, views
 
     if output is None and sys.stdout.isatty():
         raise typer.BadParameter("name a file with -o: this is no text for a terminal")
     with open_store(read_config(config)) as database, database.read() as connection:
         journal_id, found = views.attachment(connection, request_id, message, n)
-        raw = queue.raw_of(connection, journal_id)
-    _, _, octets = read_part(raw, found.part)
-    if output is None:
-        sys.stdout.buffer.write(octets)
-        return
-    output.write_bytes(octets)
+        octets = raw.file_of(connection, journal_id, found.part).octets
+        if output is None:
+            sys.stdout.buffer.writelines(octets)
+            return
+        with output.open("wb") as file:
+            size = sum(map(file.write, octets))
     if as_json:
         print_json({**plain(found), "file": str(output)})
     else:
-        print(f"{output}: {cell(found.name)}, {found.type}, {len(octets)} octets")
+        print(f"{output}: {cell(found.name)}, {found.type}, {size} octets")
 
 
 def _policy(settings: Config, connection: Connection) -> Policy | None:

@@ -14,6 +14,7 @@ from postroom.mail.charset import (
     decode_words,
     scrub,
 )
+from postroom.mail.cutting import place_of
 from postroom.mail.html import html_to_text
 from postroom.mail.message import Attachment, Limits
 from postroom.mail.structure import Fields, Node, Structure, cut, read_fields
@@ -77,6 +78,7 @@ def list_attachments(structure: Structure, bodies: Bodies) -> tuple[Attachment, 
                 size=_size(structure, leaf),
                 inline=disposition_of(leaf)[0] == "inline" or content_id in referenced,
                 content_id=content_id,
+                place=place_of(structure, leaf),
             )
         )
     return tuple(found)

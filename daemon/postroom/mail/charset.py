@@ -52,7 +52,8 @@ _C1 = {
     code: chr(code) if code in {0x81, 0x8D, 0x8F, 0x90, 0x9D} else bytes([code]).decode("cp1252")
     for code in range(0x80, 0xA0)
 }
-_NOT_BASE64 = bytes(
+MOST_PADDINGS = 100  # that end a piece of base64 within one body; later ones are passed over
+NOT_BASE64 = bytes(
     code
     for code in range(256)
     if not (chr(code).isascii() and chr(code).isalnum()) and code not in b"+/="
@@ -189,13 +190,13 @@ def _word_octets(encoding: str, payload: str) -> bytes:
 
 def decode_base64(raw: bytes) -> bytes:
     """Decode base64, passing over whatever does not belong there."""
-    octets = raw.translate(None, _NOT_BASE64).rstrip(b"=")
-    if octets.count(b"=") > 100:
-        octets = octets.replace(b"=", b"")
-    return b"".join(_quads(segment) for segment in re.split(b"=+", octets))
+    octets = raw.translate(None, NOT_BASE64)
+    *segments, last = re.split(b"=+", octets, maxsplit=MOST_PADDINGS)
+    return b"".join(map(decode_quads, [*segments, last.replace(b"=", b"")]))
 
 
-def _quads(octets: bytes) -> bytes:
+def decode_quads(octets: bytes) -> bytes:
+    """Decode base64 that has nothing else in it; its end may be incomplete."""
     if len(octets) % 4 == 1:
         octets = octets[:-1]
     return binascii.a2b_base64(octets + b"=" * (-len(octets) % 4))
@@ -205,11 +206,11 @@ def base64_size(raw: bytes, start: int, end: int) -> int:
     """Count the octets `decode_base64` would give for `raw[start:end]`, without making them."""
     padding = raw.find(b"=", start, end)
     padding = end if padding < 0 else padding
-    if raw[padding:end].translate(None, _NOT_BASE64 + b"="):
+    if raw[padding:end].translate(None, NOT_BASE64 + b"="):
         return len(decode_base64(raw[start:end]))  # more follows after padding: count exactly
     step = 1 << 20
     digits = sum(
-        len(raw[each : min(each + step, padding)].translate(None, _NOT_BASE64))
+        len(raw[each : min(each + step, padding)].translate(None, NOT_BASE64))
         for each in range(start, padding, step)
     )
     return digits * 3 // 4

@@ -46,10 +46,20 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where the body of a part lies in the raw mail, and how it is encoded there."""
+
+    encoding: str  # base64, quoted-printable, uuencode, or "": as it is
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """One MIME leaf that is not the text.
 
-    `part` counts as IMAP does ("2", "2.1"); "0" is the whole mail.
+    `part` counts as IMAP does ("2", "2.1"); "0" is the whole mail. `place` None: it cannot be cut
+    out without reading the mail again.
     """
 
     part: str
@@ -58,6 +68,7 @@ class Attachment:
     size: int  # octets, decoded
     inline: bool
     content_id: str = ""
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

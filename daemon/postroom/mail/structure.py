@@ -73,6 +73,7 @@ class Structure:
     root: Node
     leaves: list[Node]
     defects: list[str]
+    is_verbatim: bool = True  # False: `raw` is not quite what came
 
     def slice(self, node: Node) -> bytes:
         """Copy the (encoded) body of a part."""
@@ -81,9 +82,12 @@ class Structure:
 
 def cut(raw: bytes, limits: Limits) -> Structure:
     """Find the parts of a mail."""
-    if b"\n" not in raw and b"\r" in raw:
+    is_verbatim = b"\n" in raw or b"\r" not in raw
+    if not is_verbatim:
         raw = raw.replace(b"\r", b"\n")  # old Macintosh line ends; offsets stay the same
-    return _Cutter(raw, limits).run()
+    structure = _Cutter(raw, limits).run()
+    structure.is_verbatim = is_verbatim
+    return structure
 
 
 @dataclass(slots=True)

@@ -45,7 +45,6 @@ from postroom.store.schema import (
     delivery,
     history,
     outbox,
-    raw_mail,
     timer,
 )
 
@@ -158,7 +157,6 @@ NEXT_LAPSE = select(func.min(delivery.c.lease_until)).where(_IS_SENDING)
 RECIPES = select(*(outbox.c[name] for name in Recipe.__slots__)).where(
     outbox.c.id.in_(bindparam("ids", expanding=True))
 )
-RAW = select(raw_mail.c.raw).where(raw_mail.c.journal_id == bindparam("journal_id"))
 
 _THIS = delivery.c.id == bindparam("delivery_id", type_=BigId)
 _OURS = (_THIS, delivery.c.attempts == bindparam("attempt", type_=Integer))
@@ -303,14 +301,6 @@ def recipes(conn: Connection, outbox_ids: Collection[int]) -> dict[int, Recipe]:
     """Return the recipes of these outbox rows, by id. For a reading connection."""
     rows = conn.execute(RECIPES, {"ids": list(outbox_ids)})
     return {row.id: Recipe(*row) for row in rows}
-
-
-def raw_of(conn: Connection, journal_id: int) -> bytes:
-    """Return a received mail, of which a part is to be attached. For a reading connection."""
-    raw = conn.execute(RAW, {"journal_id": journal_id}).scalar()
-    if raw is None:
-        raise NotFound(f"the mail of journal row {journal_id} is gone")
-    return bytes(raw)
 
 
 # ---- outcomes

@@ -283,6 +283,10 @@ attachment = Table(
     Column("type", Text, nullable=False),
     Column("size", Integer, nullable=False),
     Column("inline", Boolean, nullable=False),
+    # Where its body lies in the raw mail; null: to be found by reading it.
+    Column("encoding", Text),
+    Column("body_offset", Integer),
+    Column("body_length", Integer),
 )
 message_ref = Table(
     "message_ref",  # every Message-ID that we sent, received or saw referenced

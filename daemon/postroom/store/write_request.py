@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from postroom import failpoints
 from postroom.core.clocks import IMPORTED
@@ -26,6 +27,7 @@ from postroom.core.effects import (
 from postroom.core.model import Phase
 from postroom.core.reading import WRITTEN
 from postroom.errors import Conflict
+from postroom.mail.message import Place
 from postroom.store import statements as s
 from postroom.store.write_mail import arm
 from postroom.store.writing import Writing, contact_id, inserted
@@ -132,6 +134,7 @@ def append(work: Writing, effect: AppendMessage) -> None:
                 "type": item.type,
                 "size": item.size,
                 "inline": item.inline,
+                **_place(item.place),
             }
             for item in effect.attachments
         ]
@@ -142,6 +145,14 @@ def append(work: Writing, effect: AppendMessage) -> None:
     if effect.is_old:
         what += IMPORTED
     work.note(effect.request, "message", None, what, effect.because)
+
+
+def _place(place: Place | None) -> dict[str, Any]:
+    return {
+        "encoding": place.encoding if place is not None else None,
+        "body_offset": place.offset if place is not None else None,
+        "body_length": place.length if place is not None else None,
+    }
 
 
 def participate(work: Writing, effect: AddParticipant) -> None:

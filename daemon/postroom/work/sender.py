@@ -28,13 +28,13 @@ from postroom.core.retry import next_attempt
 from postroom.core.site import Site
 from postroom.errors import Conflict, Unavailable
 from postroom.mail.compose import Letter, addr_spec, compose, is_address
-from postroom.mail.parse import read_part
 from postroom.mail.tokens import Signer, Token
 from postroom.pulse import IDLE, WITHIN, Pulse, Pulses
 from postroom.store import queue
 from postroom.store.db import Database
 from postroom.store.pause import pause_of
 from postroom.store.queue import ClaimedDelivery, Recipe
+from postroom.store.raw import file_of
 from postroom.work.letter import Attachment, Rendered, addresses_in, letter_for
 from postroom.work.reply import Reply
 from postroom.work.transport import Transport
@@ -304,9 +304,8 @@ class Sender:
 
     def _attachment(self, journal: int, part: str) -> Attachment:
         with self._database.read() as conn:
-            raw = queue.raw_of(conn, journal)
-        mime_type, name, octets = read_part(raw, part)
-        return name, mime_type, octets
+            found = file_of(conn, journal, part)
+            return found.name, found.type, b"".join(found.octets)
 
     # ---- what came of it
 

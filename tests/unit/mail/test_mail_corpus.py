@@ -9,6 +9,7 @@ from typing import Any
 
 import mailparser
 import pytest
+from tests.cutting import cut_out
 
 from postroom.mail.message import Address, ParsedMail
 from postroom.mail.parse import read_mail, read_part
@@ -74,6 +75,8 @@ def test_every_attachment_can_be_cut_out(name: str) -> None:
     for attachment in mail.attachments:
         kind, _, octets = read_part(raw, attachment.part)
         assert (attachment.type, attachment.size) == (kind, len(octets))
+        if attachment.place is not None:
+            assert octets == cut_out(raw, attachment.place, step=1_000)
 
 
 # What mail-parser 4.8 sees otherwise, and why we stay with our reading.
