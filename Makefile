@@ -18,6 +18,11 @@ APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout
 PACKAGES := tests/debian-packages
 PROMTOOL := $(VENV)/tools/usr/bin/promtool
 
+# The tests start servers of their own: none of this machine is made, unless PostgreSQL was here before.
+CLUSTERS := /etc/postgresql-common/createcluster.conf
+NO_CLUSTER = [ -e $(CLUSTERS) ] || { $(APT) install -y --no-install-recommends postgresql-common && \
+	$(SUDO) sed -i 's/^\#*create_main_cluster.*/create_main_cluster = false/' $(CLUSTERS); }
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check soak bench lock wheel deb packages clean
 
@@ -90,7 +95,9 @@ deb: $(READY)
 packages: $(PROMTOOL)
 	@missing=$$(for name in $$(grep -v '^#' $(PACKAGES)); do \
 		dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'install ok' || echo $$name; done); \
-	[ -z "$$missing" ] || { echo "installing $$missing"; $(APT) update && $(APT) install -y --no-install-recommends $$missing; }
+	[ -z "$$missing" ] || { echo "installing $$missing"; $(APT) update && \
+		case " $$missing " in *" postgresql "*) $(NO_CLUSTER) ;; esac && \
+		$(APT) install -y --no-install-recommends $$missing; }
 
 # Unpacked, not installed: the package would start a server on this machine.
 $(PROMTOOL):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
+from tests.kinds import Kind, ground_of
 
 from postroom import failpoints
 
@@ -18,3 +20,20 @@ def _process_as_new() -> Iterator[None]:
     failpoints.disarm()
     structlog.reset_defaults()
     logging.captureWarnings(False)
+
+
+_BOTH = frozenset({"test_conflicts.py", "test_conflicts_of_time.py"})
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of these modules on both kinds of databases."""
+    if Path(str(metafunc.module.__file__)).name in _BOTH:
+        metafunc.fixturenames.insert(0, "_ground")
+        metafunc.parametrize("_ground", list(Kind), ids=str, indirect=True)
+
+
+@pytest.fixture
+def _ground(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Stand on one kind of database."""
+    with ground_of(request.param):
+        yield

@@ -26,11 +26,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table, select
+from tests.kinds import ground
 
 from postroom import failpoints
 from postroom.config import Config, load_config
 from postroom.core.facts import Wish
 from postroom.core.model import Policy
+from postroom.core.place import DATABASE_FILE, Server
 from postroom.house import House, open_house
 from postroom.mail.message import Envelope
 from postroom.policy.loader import load_policy
@@ -171,8 +173,15 @@ def write_house(
     (folder / "secret").write_text(SECRET, encoding="utf-8")
     (folder / "secret").chmod(0o600)
     path = folder / "config.toml"
-    path.write_text(config + config_extra, encoding="utf-8")
+    text = config + config_extra + _database(folder)
+    path.write_text(text, encoding="utf-8")
     return load_config(path)
+
+
+def _database(folder: Path) -> str:
+    """Say which database a house has, where it is another one than by default."""
+    place = ground().place(folder / "var" / DATABASE_FILE)
+    return f'\n[database]\nurl = "{place.url}"\n' if isinstance(place, Server) else ""
 
 
 @contextmanager
@@ -226,7 +235,7 @@ def change_rules(house: House, **texts: str) -> Policy:
 def another_desk(house: House) -> Desk:
     """Return a desk with a database connection and a writer of its own; close its `database`."""
     desk = house.desk
-    return Desk(Database(house.database.file), house.site, desk.signer, desk.policy, desk.clock)
+    return Desk(Database(house.database.place), house.site, desk.signer, desk.policy, desk.clock)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from postroom.core.encryption import check_listener, check_outgoing, reads_passw
 from postroom.core.endpoints import check_instance, check_node, later
 from postroom.core.files import PUBLIC, named_files
 from postroom.core.imap import ImapTable, doubts_of, problems_of
+from postroom.core.place import DATABASE_FILE, SQLITE, Place, Server
 from postroom.core.settings import (
     AlertsTable,
     BrakesTable,
@@ -108,6 +109,16 @@ class Config(Table):
     def data(self) -> Path:
         """The folder of spool, database and lock."""
         return self.resolve(self.paths.data)
+
+    @property
+    def database_place(self) -> Place:
+        """The file of the database, or its server. ConfigError: the password cannot be read."""
+        if self.database.url == SQLITE:
+            return self.data / DATABASE_FILE
+        written, password = self.database.password_file, None
+        if written is not None:
+            password = _read_secret(self.secret_path(written)).decode("utf-8", "replace")
+        return Server(self.database.url, password)
 
     @property
     def rules(self) -> Path:
@@ -286,6 +297,7 @@ def _check_whole(config: Config, file: str, problems: list[Problem]) -> Iterator
     yield from _check_imap(config, report)
     yield from _check_listeners(config, report)
     yield from _check_outgoing(config, report)
+    yield from _check_database(config, report)
     for index, written in enumerate(config.secrets_files):
         key = f"secrets_files[{index + 1}]"
         yield from _check_secret(config, written, key, SECRET_OCTETS, report)
@@ -337,6 +349,14 @@ def _check_outgoing(config: Config, report: Callable[[str, str], None]) -> Itera
             report("outgoing.ca_file", str(error))
     if table.password_file is not None:
         yield from _check_secret(config, table.password_file, "outgoing.password_file", 1, report)
+
+
+def _check_database(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:
+    written = config.database.password_file
+    if written is not None:
+        yield from _check_secret(config, written, "database.password_file", 1, report)
+        if config.database.url == SQLITE:
+            yield "database.password_file: is not used, SQLite has no password"
 
 
 def _check_hooks(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:

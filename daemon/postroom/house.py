@@ -45,7 +45,6 @@ from postroom.work.restore import check_whole
 from postroom.work.sender import Sender
 from postroom.work.stationery import Stationery
 
-DATABASE_FILE = "postroom.db"
 DOORS, WORK = "doors", "work"
 
 
@@ -71,7 +70,7 @@ def open_house(
     """
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
-        database = open_database(config.data / DATABASE_FILE)
+        database = open_database(config.database_place)
         stack.callback(database.close)
         spool = stack.enter_context(Spool(config.data, config.node))
         site = config.site()

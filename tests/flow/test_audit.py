@@ -432,7 +432,7 @@ def test_whatever_becomes_of_a_postponed_request_is_no_finding(
 
 def test_findings_of_one_kind_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "LIMIT", 3)
-    with closing(sqlite3.connect(house.database.file)) as db, db:
+    with closing(sqlite3.connect(house.database.place)) as db, db:
         db.execute("DELETE FROM raw_mail")
     found = [finding.subject for finding in audit(house.database, house.spool).findings]
     assert found == ["journal 1", "journal 2", "journal 3"]

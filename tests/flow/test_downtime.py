@@ -163,7 +163,7 @@ def test_a_crowd_is_caught_up_with_each_once(tmp_path: Path) -> None:
     size = 500
     with make_house(tmp_path, rules=RULES, config_extra=NO_BRAKES) as house:
         put_in(house, mail())
-        multiply(house.database.file, size)
+        multiply(house.database.place, size)
         clock_of(house).forward(days=5)
         before = house.database.commits
         fire_all(house)

@@ -426,9 +426,9 @@ def test_a_mail_that_not_even_the_journal_takes_stays_in_the_spool(house: House)
 def test_a_database_that_is_away_is_nobodys_failure(tmp_path: Path) -> None:
     with make_house(tmp_path) as house:
         spool_id = accept(house, mail())
-        impatient = Database(house.database.file, busy_timeout=0.05)
+        impatient = Database(house.database.place, busy_timeout=0.05)
         patient, house.desk.database = house.desk.database, impatient
-        with closing(sqlite3.connect(house.database.file, isolation_level=None)) as other:
+        with closing(sqlite3.connect(house.database.place, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             for _ in range(5):
                 with pytest.raises(Unavailable, match="locked"):

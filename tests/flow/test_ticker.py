@@ -78,8 +78,8 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def crowd(house: House, size: int) -> None:
     """Make copies of request 1; the levels of all are due in one second."""
-    multiply(house.database.file, size)
-    assert size == move_timers(house.database.file, NOON + HOUR)
+    multiply(house.database.place, size)
+    assert size == move_timers(house.database.place, NOON + HOUR)
     clock_of(house).forward(hours=1)
 
 

@@ -133,7 +133,7 @@ class Away(Database):
 
 
 def test_a_database_that_was_away_is_told_of_when_it_is_back(house: House) -> None:
-    database = Away(house.database.file)
+    database = Away(house.database.place)
     house.desk.database = database
     watch = watch_of(house, database)
     try:
@@ -292,7 +292,7 @@ def test_every_metric_that_rules_and_dashboard_name_exists(house: House) -> None
 
 def test_not_ready_without_database_or_doors(house: House) -> None:
     vitals = Vitals(are_doors_open=False)
-    database = Away(house.database.file)
+    database = Away(house.database.place)
     database.is_away = True
     found = pages(vitals, watch_of(house, database).look)  # type: ignore[arg-type]
     try:

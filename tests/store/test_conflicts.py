@@ -486,7 +486,7 @@ def test_all_decide_at_once_and_all_are_settled(house: House, tmp_path: Path, co
     plain = house.desk
     desks = [
         WatchedDesk(
-            Database(house.database.file), plain.site, plain.signer, plain.policy, plain.clock
+            Database(house.database.place), plain.site, plain.signer, plain.policy, plain.clock
         )
         for _ in range(count)
     ]

@@ -154,13 +154,13 @@ def test_a_commit_that_fails_tells_everybody(database: Database) -> None:
 
 def test_a_result_is_durable_when_it_is_seen(database: Database) -> None:
     database.write(contact("one"))
-    with sqlite3.connect(f"file:{database.file}?mode=ro", uri=True) as other:
+    with sqlite3.connect(f"file:{database.place}?mode=ro", uri=True) as other:
         assert other.execute("SELECT name FROM contact").fetchall() == [("one",)]
     other.close()
 
 
 def test_a_file_that_somebody_else_has_locked_is_unavailable(database: Database) -> None:
-    other = sqlite3.connect(database.file, isolation_level=None)
+    other = sqlite3.connect(database.place, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable, match="database is locked"):
         database.write(contact("one"))
@@ -188,7 +188,7 @@ def test_close_finishes_what_was_submitted(database: Database) -> None:
     may_go.set()
     closing.join(20)
     assert last.result(20) == "last"
-    with sqlite3.connect(f"file:{database.file}?mode=ro", uri=True) as other:
+    with sqlite3.connect(f"file:{database.place}?mode=ro", uri=True) as other:
         assert other.execute("SELECT name FROM contact").fetchall() == [("last",)]
     other.close()
 
@@ -283,10 +283,10 @@ def test_a_naive_instant_is_refused(database: Database) -> None:
 def test_the_log_is_copied_into_the_file_beside_the_writer(tmp_path: Path) -> None:
     database = Database(tmp_path / "db")
     database.write(schema.metadata.create_all)
-    small = database.file.stat().st_size
+    small = database.place.stat().st_size
     row = {"name": "x" * 20_000, "created_at": datetime(2026, 11, 20, tzinfo=UTC)}
     end = time.monotonic() + 20
-    while database.file.stat().st_size <= small + 400_000:
+    while database.place.stat().st_size <= small + 400_000:
         assert time.monotonic() < end
         for _ in range(64):
             database.write(lambda c: c.execute(insert(schema.contact), row))

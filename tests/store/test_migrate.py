@@ -31,6 +31,7 @@ from tests.houses import (
 
 from postroom import store
 from postroom.core.changes import Postpone
+from postroom.core.place import Place
 from postroom.errors import StaleSchema, Unavailable
 from postroom.store import migrate
 from postroom.store import schema as t
@@ -74,10 +75,11 @@ def test_what_the_migrations_make_is_what_the_code_describes(file: Path) -> None
 def test_indexes_are_made_with_their_conditions(file: Path) -> None:
     open_database(file).close()
     migrated = _indexes(file)
-    plain = Database(file.with_name("plain.db"))
+    other = file.with_name("plain.db")
+    plain = Database(other)
     plain.write(metadata.create_all)
     plain.close()
-    assert migrated == _indexes(plain.file)
+    assert migrated == _indexes(other)
 
 
 def _indexes(file: Path) -> dict[str, str]:
@@ -189,7 +191,7 @@ def test_a_house_of_the_first_schema_works_on_after_its_upgrade(tmp_path: Path) 
     with make_house(tmp_path, rules={"team": LOUD}) as house:
         put_in(house, mail("How do I pay?"))
         put_in(house, mail("A lawsuit"))
-        file = house.database.file
+        file = house.database.place
     counts = aged("0001", file)
     # What the first version wrote into the outbox led to no addresses of people inside.
     run(
@@ -287,11 +289,11 @@ def test_a_database_is_closed_when_it_cannot_be_used(
 ) -> None:
     open_database(file).close()
     run(file, "UPDATE alembic_version SET version_num = '9999'")
-    closed: list[Path] = []
+    closed: list[Place] = []
 
     class Watched(Database):
         def close(self) -> None:
-            closed.append(self.file)
+            closed.append(self.place)
             super().close()
 
     monkeypatch.setattr(migrate, "Database", Watched)

@@ -22,6 +22,7 @@ from postroom.config import Config, find_config, load_config, load_secrets
 from postroom.core.consistency import check_mailboxes, unheard
 from postroom.core.endpoints import Endpoint
 from postroom.core.model import Span
+from postroom.core.place import Server
 from postroom.core.settings import MailboxTable
 from postroom.core.site import Brakes, Budget, Mailbox, Site
 from postroom.core.tables import Table, keys_of
@@ -199,12 +200,22 @@ LISTEN = '[[listen]]\naddress = "127.0.0.1:25"'
         (BOX, BOX + '\nlanguage = "english"', "language: must be a language code"),
         (BOX, BOX + '\ntime_zone = "Europe/Olso"', 'did you mean "Europe/Oslo"?'),
         (BOX, BOX + '\nauto_reply_needs = "fail"', 'must be "not-fail" or "pass", not "fail"'),
+        *(
+            (BOX, BOX + f'\n[database]\nurl = "{url}"', f"database.url: must {expected}")
+            for url, expected in (
+                ("mysql", 'be "sqlite" or such as "postgresql+psycopg://user@host/postroom", not'),
+                ("postgresql://h/d", "begin with postgresql+psycopg://"),
+                ("postgresql+psycopg://u:secret@h/d", "not hold the password: write it into a"),
+                ("postgresql+psycopg://u@h", "name one database at its end"),
+                ("postgresql+psycopg://u@h:99999/d", "hold a port up to 65535"),
+                ("postgresql+psycopg://u@h/d?options=-c%20x", "not set options"),
+            )
+        ),
         (
             BOX,
-            BOX + '\n[database]\nurl = "postgresql+psycopg://h/d"',
-            "database.url: PostgreSQL comes",
+            BOX + '\n[database]\nurl = "postgresql+psycopg://h/d"\npassword_file = "gone"',
+            "database.password_file: ",
         ),
-        (BOX, BOX + '\n[database]\nurl = "mysql"', 'database.url: must be "sqlite", not "mysql"'),
         (BOX, BOX + '\n[[imap]]\nurl = "x"', "imap[1].mailbox: is required"),
         (
             BOX,
@@ -553,8 +564,9 @@ def test_each_value_of_the_example_is_the_default_or_marked(tmp_path: Path) -> N
 
 def test_the_optional_keys_of_the_example_are_legal(tmp_path: Path) -> None:
     text = OPTIONAL.sub(r"\1", EXAMPLE.read_text())
-    (tmp_path / "relay-password").write_text("secret")
-    (tmp_path / "relay-password").chmod(0o600)
+    for name in ("relay-password", "database-password"):
+        (tmp_path / name).write_text("secret")
+        (tmp_path / name).chmod(0o600)
     authority = Authority(tmp_path / "authority")
     pair = authority.issue("mx")
     pair.certificate.rename(tmp_path / "mx.pem")
@@ -566,6 +578,26 @@ def test_the_optional_keys_of_the_example_are_legal(tmp_path: Path) -> None:
         "postroom",
         "medium",
     )
+
+
+def test_a_server_has_its_password_from_a_file_and_never_shows_it(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://postroom@db.example.com/postroom?sslmode=verify-full"
+    (tmp_path / "word").write_text("open sesame\n")
+    (tmp_path / "word").chmod(0o600)
+    table = f'\n[database]\nurl = "{url}"\npassword_file = "word"\n'
+    place = load_config(write(tmp_path, SMALLEST + table)).database_place
+    assert place == Server(url, "open sesame")
+    assert "sesame" not in f"{place} {place!r}"
+    plain = table.replace("password_file", "# password_file")
+    assert load_config(write(tmp_path, SMALLEST + plain)).database_place == Server(url)
+
+
+def test_sqlite_has_no_password(tmp_path: Path) -> None:
+    (tmp_path / "word").write_text("open sesame\n")
+    (tmp_path / "word").chmod(0o600)
+    config = load_config(write(tmp_path, SMALLEST + '\n[database]\npassword_file = "word"\n'))
+    assert config.database_place == tmp_path / "var" / "postroom.db"
+    assert config.warnings == ("database.password_file: is not used, SQLite has no password",)
 
 
 def test_the_reply_address_of_the_example_is_the_default(tmp_path: Path) -> None:

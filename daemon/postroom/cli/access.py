@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-# postroom.house has it too, but takes a second to import.
-DATABASE_FILE = "postroom.db"
-
 # For `mail read`, which has no config: room for the largest file that it takes.
 _READER_DEADLINE = 20.0
 _READER_MEMORY = 2 * 2**30
@@ -66,7 +63,7 @@ def open_store(config: Config) -> Iterator[Database]:
     from postroom.store.migrate import open_database
 
     _make_folders(config)
-    database = open_database(config.data / DATABASE_FILE)
+    database = open_database(config.database_place)
     try:
         yield database
     finally:

@@ -13,7 +13,7 @@ from postroom.core.consistency import unheard
 from postroom.core.model import Policy
 from postroom.core.vanished import vanished
 from postroom.errors import ConfigError, PostroomError, Problem
-from postroom.house import DATABASE_FILE, load_checked_policy
+from postroom.house import load_checked_policy
 from postroom.policy.loader import load_policy
 from postroom.store import policies
 
@@ -63,11 +63,11 @@ def _concerned_by(policy: Policy, config: Config) -> _Concerned:
     from postroom.store.migrate import open_database
     from postroom.work.retiming import follow_already
 
-    file = config.data / DATABASE_FILE
     try:
-        if not file.is_file() or not file.stat().st_size:
+        place = config.database_place
+        if isinstance(place, Path) and (not place.is_file() or not place.stat().st_size):
             return _Concerned()
-        database = open_database(file)
+        database = open_database(place)
     except (PostroomError, OSError) as error:
         return _Concerned((f"open requests are not looked at: {error}",))
     with closing(database):

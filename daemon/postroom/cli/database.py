@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import typer
 
-from postroom.cli.access import DATABASE_FILE, quiet_logs, read_config
+from postroom.cli.access import quiet_logs, read_config
 from postroom.cli.options import ConfigOption, JsonOption
 from postroom.cli.tables import print_json
+from postroom.core.place import Place
 from postroom.errors import StaleSchema
 
 app = typer.Typer(no_args_is_help=True, help="The age of the database.")
@@ -19,29 +23,36 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     An older one: `postroom db upgrade`. A newer one: the Postroom that made it must be installed
     again, or a backup from before the upgrade restored; nothing is ever made older.
     """
-    from postroom.store.db import Database
-    from postroom.store.migrate import HEAD, current
+    from postroom.store.migrate import HEAD
 
     quiet_logs()
-    settings = read_config(config)
-    file = settings.data / DATABASE_FILE
-    found = "none"
-    if file.exists():
-        database = Database(file)
-        try:
-            found = current(database)
-        finally:
-            database.close()
+    place = read_config(config).database_place
+    found = _found(place)
     if as_json:
-        print_json({"found": found, "wanted": HEAD, "is_current": found == HEAD, "file": str(file)})
+        at = {"file": str(place) if isinstance(place, Path) else None, "url": _url(place)}
+        print_json({"found": found, "wanted": HEAD, "is_current": found == HEAD, **at})
     elif found == "none":
-        print(f"{file}: not there yet; `postroom run` makes it")
+        print(f"{place}: not there yet; `postroom run` makes it")
     elif found == HEAD:
-        print(f"{file}: schema {found}, is current")
+        print(f"{place}: schema {found}, is current")
     else:
-        print(f"{file}: {StaleSchema(found, HEAD)}")
+        print(f"{place}: {StaleSchema(found, HEAD)}")
     if found not in (HEAD, "none"):
         raise typer.Exit(1)
+
+
+def _found(place: Place) -> str:
+    from postroom.store.db import Database
+    from postroom.store.migrate import current
+
+    if isinstance(place, Path) and not place.exists():
+        return "none"
+    with closing(Database(place)) as database:
+        return current(database)
+
+
+def _url(place: Place) -> str | None:
+    return None if isinstance(place, Path) else place.url
 
 
 @app.command()
@@ -52,22 +63,18 @@ def upgrade(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     `postroom run --only doors` runs.
     """
     from postroom.house import WORK, hold_folder
-    from postroom.ownership import belong_to_folder
     from postroom.store.db import Database
-    from postroom.store.migrate import HEAD
+    from postroom.store.migrate import HEAD, make_file
     from postroom.store.migrate import upgrade as bring
 
     quiet_logs()
     settings = read_config(config)
     with hold_folder(settings, (WORK,)):
-        file = settings.data / DATABASE_FILE
-        file.touch(mode=0o600)
-        belong_to_folder(file)
-        database = Database(file)
-        try:
+        place = settings.database_place
+        if isinstance(place, Path):
+            make_file(place)
+        with closing(Database(place)) as database:
             stood = bring(database)
-        finally:
-            database.close()
     if as_json:
         print_json({"before": stood, "now": HEAD})
     else:

@@ -28,7 +28,6 @@ from postroom.cli.playback import Account, Playback
 from postroom.cli.story import MAILBOX, RULE, SCENES, Check, Posting, Scene
 from postroom.config import Config, load_config
 from postroom.errors import PostroomError
-from postroom.house import DATABASE_FILE
 from postroom.policy.loader import load_policy
 from postroom.shipped import shipped_folder
 from postroom.spool import Spool
@@ -158,7 +157,7 @@ def _wait_until(
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Config, Database]]:
     config = load_config(path)
-    database = Database(config.data / DATABASE_FILE)
+    database = Database(config.database_place)
     try:
         yield config, database
     finally:

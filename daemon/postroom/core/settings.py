@@ -26,11 +26,11 @@ from postroom.core.endpoints import (
     check_relay,
     check_reply_address,
     check_watched_address,
-    later,
     read_endpoint,
     read_name_server,
 )
 from postroom.core.model import Span
+from postroom.core.place import SQLITE, check_database_url
 from postroom.core.site import Budget
 from postroom.core.tables import Table
 from postroom.core.units import (
@@ -41,16 +41,7 @@ from postroom.core.units import (
     parse_patience,
     parse_size,
     parse_span,
-    show,
 )
-
-
-def _database(url: str) -> str:
-    if url.startswith("postgresql"):
-        raise ValueError(later("PostgreSQL") + ': write "sqlite"')
-    if url != "sqlite":
-        raise ValueError(f'must be "sqlite", not {show(url)}')
-    return url
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -95,7 +86,8 @@ class PathsTable(Table):
 class DatabaseTable(Table):
     """[database]"""
 
-    url: Annotated[str, AfterValidator(_database)] = "sqlite"
+    url: Annotated[str, AfterValidator(check_database_url)] = SQLITE
+    password_file: FilePath | None = None
 
     @property
     def is_shared(self) -> bool:

@@ -10,20 +10,20 @@ already: another decision came first.
 from __future__ import annotations
 
 import queue
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from postroom.errors import Conflict, Unavailable
+from postroom.core.place import Place
+from postroom.errors import Unavailable
+from postroom.store.engines import DATABASE_ERRORS, open_engine, translated
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -32,13 +32,8 @@ Work = Callable[[Connection], T]
 TRANSACTION_SECONDS = 0.015
 TRANSACTION_WORKS = 64
 
-# SQLite's log is copied into the file beside the writer, at every so many commits; only a log that
-# outgrows this many pages (80 MB) makes the writer do it himself.
+# SQLite's log is copied into the file beside the writer, at every so many commits.
 _COMMITS_PER_COPY = 64
-_LARGEST_LOG = 20_000
-
-# A Prepared statement runs in the driver, whose errors nobody wraps.
-_DATABASE_ERRORS = (DBAPIError, sqlite3.Error)
 
 
 @dataclass(slots=True)
@@ -52,10 +47,11 @@ class _Waiting:
 class Database:
     """One database, open. `commits` counts the flushes for `bench/`."""
 
-    def __init__(self, file: Path, *, busy_timeout: float = 10.0) -> None:
-        self.file = file
+    def __init__(self, place: Place, *, busy_timeout: float = 10.0) -> None:
+        self.place = place
         self.commits = 0
-        self.engine = _sqlite_engine(file, busy_timeout)
+        self._opening = open_engine(place, busy_timeout)
+        self.engine = self._opening.engine
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._copier: threading.Thread | None = None
@@ -67,11 +63,10 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Give a connection with one consistent view. Not for writing."""
         try:
-            with self.engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN")
+            with self._begun(self._opening.read) as connection:
                 yield connection
-        except _DATABASE_ERRORS as error:
-            raise _translated(error) from error
+        except DATABASE_ERRORS as error:
+            raise translated(error) from error
 
     def submit(self, work: Work[T]) -> Future[T]:
         """Let the writer run `work(connection)`; the future answers after the commit."""
@@ -86,7 +81,7 @@ class Database:
         return self.submit(work).result()
 
     def close(self) -> None:
-        """Finish what was submitted, then let go of the file."""
+        """Finish what was submitted, then let go of the database."""
         with self._starting:
             self._is_closed = True
             writer, copier = self._writer, self._copier
@@ -103,9 +98,34 @@ class Database:
             raise Unavailable("database: closed")
         if self._writer is None:
             self._writer = threading.Thread(target=self._run, name="database", daemon=True)
-            self._copier = threading.Thread(target=self._copy_log, name="checkpoint", daemon=True)
             self._writer.start()
-            self._copier.start()
+            if self._opening.has_log:
+                self._copier = threading.Thread(
+                    target=self._copy_log, name="checkpoint", daemon=True
+                )
+                self._copier.start()
+
+    @contextmanager
+    def _begun(self, begin: Sequence[str]) -> Iterator[Connection]:
+        """Give a connection in a new transaction, which is undone if nobody commits it.
+
+        One whose session has ended meanwhile (the server was restarted) is replaced: nothing was
+        under way in it.
+        """
+        with self.engine.connect() as connection:
+            try:
+                _begin(connection, begin)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                connection.rollback()  # the next statement gets a session of its own
+                _begin(connection, begin)
+            try:
+                yield connection
+            except (*DATABASE_ERRORS, Unavailable):
+                # What state it is in nobody knows: a full disk, a lost session.
+                connection.invalidate()
+                raise
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:
@@ -115,17 +135,17 @@ class Database:
         """One transaction: the first work, and whatever else waits while it is young."""
         done: list[_Waiting] = []
         try:
-            with self.engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            with self._begun(self._opening.write) as connection:
                 until = time.monotonic() + TRANSACTION_SECONDS
                 waiting: _Waiting | None = first
                 while waiting is not None:
                     done.append(waiting)
                     self._savepoint(connection, waiting)
                     waiting = self._next(done, until)
-                self._commit(connection)
+                connection.commit()
+                self._committed()
         except BaseException as error:  # noqa: BLE001 - nobody else could tell those who wait
-            failure = _translated(error)
+            failure = translated(error)
             for waiting in done or [first]:
                 waiting.future.set_exception(waiting.error or failure)
             return
@@ -135,13 +155,7 @@ class Database:
             else:
                 waiting.future.set_result(waiting.outcome)
 
-    def _commit(self, connection: Connection) -> None:
-        try:
-            connection.commit()
-        except _DATABASE_ERRORS:
-            # SQLite may keep the transaction open, and SQLAlchemy would keep the connection so.
-            connection.invalidate()
-            raise
+    def _committed(self) -> None:
         self.commits += 1
         if self.commits % _COMMITS_PER_COPY == 0:
             self._may_copy.set()
@@ -150,7 +164,7 @@ class Database:
         """Move what is committed from SQLite's log into the file, so that the writer need not."""
         while self._may_copy.wait() and not self._is_closed:
             self._may_copy.clear()
-            with suppress(*_DATABASE_ERRORS), self.engine.connect() as connection:
+            with suppress(*DATABASE_ERRORS), self.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _next(self, done: list[_Waiting], until: float) -> _Waiting | None:
@@ -171,38 +185,13 @@ class Database:
         try:
             waiting.outcome = waiting.work(connection)
         except Exception as error:
-            waiting.error = _translated(error)
+            waiting.error = translated(error)
             if isinstance(waiting.error, Unavailable):
                 raise  # full disk, lost connection: the transaction as a whole has failed
             driver.execute("ROLLBACK TO SAVEPOINT work")
         driver.execute("RELEASE SAVEPOINT work")
 
 
-def _sqlite_engine(file: Path, busy_timeout: float) -> Engine:
-    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": busy_timeout}, pool_size=8)
-
-    @event.listens_for(engine, "connect")
-    def _connected(dbapi: sqlite3.Connection, _record: object) -> None:
-        # We say BEGIN ourselves. (A listener for "begin" would slow down every statement.)
-        dbapi.isolation_level = None
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            f"wal_autocheckpoint={_LARGEST_LOG}",
-            "cache_size=-32000",
-        ):
-            dbapi.execute(f"PRAGMA {pragma}")
-
-    return engine
-
-
-def _translated(error: BaseException) -> BaseException:
-    """Return our own error for one of the database's, whether SQLAlchemy has wrapped it or not."""
-    if not isinstance(error, _DATABASE_ERRORS):
-        return error
-    driver = error.orig if isinstance(error, DBAPIError) else error
-    plain = (str(driver).splitlines() or [type(error).__name__])[0]
-    if isinstance(driver, sqlite3.IntegrityError):
-        return Conflict(plain)
-    return Unavailable(f"database: {plain}")
+def _begin(connection: Connection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(statement)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from postroom.core.place import Place
 from postroom.errors import StaleSchema
 from postroom.ownership import belong_to_folder
 from postroom.store.db import Database
@@ -21,25 +22,33 @@ from postroom.store.db import Database
 HEAD = "0009"
 
 
-def open_database(file: Path, *, busy_timeout: float = 10.0) -> Database:
-    """Open the database; make it when there is none. StaleSchema: it is of another age."""
-    is_new = not file.exists()
-    if is_new:
-        file.touch(mode=0o600)  # mail is nobody else's business; SQLite's other files follow
-    database = Database(file, busy_timeout=busy_timeout)
+def open_database(place: Place, *, busy_timeout: float = 10.0) -> Database:
+    """Open the database; make its tables when there are none. StaleSchema: it is of another age.
+
+    A server's database itself is made by its administrator: Unavailable while it is not there.
+    """
+    if isinstance(place, Path):
+        make_file(place)
+    database = Database(place, busy_timeout=busy_timeout)
     try:
-        if is_new:
-            upgrade(database)
         found = current(database)
-        if found == "none":  # made by somebody else, or a first start that was cut short
+        if found == "none":
             upgrade(database)
         _refuse_other(found)
-        for suffix in ("", "-wal", "-shm"):
-            belong_to_folder(file.with_name(file.name + suffix))
+        if isinstance(place, Path):
+            for suffix in ("", "-wal", "-shm"):
+                belong_to_folder(place.with_name(place.name + suffix))
     except BaseException:
         database.close()
         raise
     return database
+
+
+def make_file(file: Path) -> None:
+    """Make an empty file for a database, if there is none."""
+    if not file.exists():
+        file.touch(mode=0o600)  # mail is nobody else's business; SQLite's other files follow
+        belong_to_folder(file)
 
 
 @contextmanager

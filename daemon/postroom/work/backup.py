@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath
 
 from postroom.config import Config
 from postroom.core.files import named_files
+from postroom.core.place import SQLITE
 from postroom.errors import NotAllowed, NotFound, Unavailable
 from postroom.shipped import shipped_version
 from postroom.snapshot import Progress, Snapshot, standing_still, sync
@@ -56,6 +57,11 @@ class _Source:
 
 def back_up(config: Config, to: Path, now: datetime, begin: Begin) -> Manifest:
     """Make a backup; `to` must be absent or an empty folder."""
+    if config.database.url != SQLITE:
+        raise NotAllowed(
+            "the database is on a PostgreSQL server: save it by pg_dump, and beside it the config, "
+            f"its secrets, rules, templates, and {config.data} with the daemon stopped"
+        )
     _check_target(config, to)
     places = find_places(config)
     sources = list(_sources(config, places, to))
@@ -75,7 +81,7 @@ def back_up(config: Config, to: Path, now: datetime, begin: Begin) -> Manifest:
             made_at=now,
             instance=config.instance,
             node=config.node,
-            database="sqlite",
+            database=SQLITE,
             schema=age(database.db),
             spool=KeptSpool(numbers.name, numbers.next, len(numbers.present)),
             places=places,

@@ -1,0 +1,55 @@
+"""Which kind of database a test runs on, and where its databases are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from tests.postgres import new_database
+
+from postroom.core.place import Place, Server
+
+
+class Kind(StrEnum):
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+@dataclass
+class Ground:
+    """Where the databases of one test are; those of a server are gone after it."""
+
+    kind: Kind
+    _stack: ExitStack
+    _servers: dict[Path, Server] = field(default_factory=dict)
+
+    def place(self, file: Path, *, is_empty: bool = False) -> Place:
+        """Return the place of a database: this file, or a database that stands for it."""
+        if self.kind is Kind.SQLITE:
+            return file
+        if file not in self._servers:
+            opened = new_database(is_empty=is_empty)
+            self._servers[file] = self._stack.enter_context(opened)
+        return self._servers[file]
+
+
+_grounds: list[Ground] = []
+
+
+@contextmanager
+def ground_of(kind: Kind) -> Iterator[Ground]:
+    """Let `ground()` be of this kind."""
+    with ExitStack() as stack:
+        _grounds.append(Ground(kind, stack))
+        try:
+            yield _grounds[-1]
+        finally:
+            _grounds.pop()
+
+
+def ground() -> Ground:
+    """Return the ground that the running test stands on; outside of store/ and flow/: SQLite."""
+    return _grounds[-1] if _grounds else Ground(Kind.SQLITE, ExitStack())
