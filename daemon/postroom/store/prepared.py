@@ -25,22 +25,22 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """SQL and its parameters: (name, value when not given, conversion) each."""
+    """SQL, the names of its parameters in the driver's order, and what is done to values."""
 
     sql: str
     is_positional: bool
-    binds: tuple[tuple[str, Any, Processor | None], ...]
+    names: tuple[str, ...]
+    conversions: tuple[tuple[int, Processor], ...]  # of parameters that need converting
+    constants: tuple[tuple[int, Any], ...]  # parameters that the statement itself gives
     results: tuple[tuple[int, Processor], ...]  # columns that need converting
 
     def values(self, given: Parameters) -> list[Any] | dict[str, Any]:
-        converted = [
-            value if convert is None else convert(value)
-            for name, default, convert in self.binds
-            for value in (given.get(name, default),)
-        ]
-        if self.is_positional:
-            return converted
-        return {bind[0]: value for bind, value in zip(self.binds, converted, strict=True)}
+        values = list(map(given.get, self.names))
+        for index, convert in self.conversions:
+            values[index] = convert(values[index])
+        for index, value in self.constants:
+            values[index] = value
+        return values if self.is_positional else dict(zip(self.names, values, strict=True))
 
     def row(self, raw: Row) -> Row:
         if not self.results:
@@ -57,34 +57,35 @@ class Prepared:
     def __init__(self, statement: Select[Any] | Insert | Update | Delete) -> None:
         self._statement = statement
         self._is_insert = isinstance(statement, Insert)
-        self._compiled: dict[tuple[str, ...], _Compiled] = {}
+        self._compiled: dict[str | tuple[str, ...], _Compiled] = {}
 
     def first(self, connection: Connection, given: Parameters) -> Row | None:
         """Return the first row, or None."""
         compiled = self._for(connection, given)
-        raw = _cursor(connection).execute(compiled.sql, compiled.values(given)).fetchone()
+        raw = _driver(connection).execute(compiled.sql, compiled.values(given)).fetchone()
         return compiled.row(raw) if raw is not None else None
 
     def all(self, connection: Connection, given: Parameters) -> list[Row]:
         """Return every row."""
         compiled = self._for(connection, given)
-        rows = _cursor(connection).execute(compiled.sql, compiled.values(given)).fetchall()
+        rows = _driver(connection).execute(compiled.sql, compiled.values(given)).fetchall()
         return [compiled.row(raw) for raw in rows] if compiled.results else rows
 
     def run(self, connection: Connection, given: Parameters) -> int:
         """Run it; return how many rows it changed."""
         compiled = self._for(connection, given)
-        count: int = _cursor(connection).execute(compiled.sql, compiled.values(given)).rowcount
+        count: int = _driver(connection).execute(compiled.sql, compiled.values(given)).rowcount
         return count
 
     def run_each(self, connection: Connection, many: Sequence[Parameters]) -> None:
         """Run it for each of many parameters, which all have the same keys."""
         compiled = self._for(connection, many[0])
-        _cursor(connection).executemany(compiled.sql, [compiled.values(given) for given in many])
+        cursor = _driver(connection).cursor()
+        cursor.executemany(compiled.sql, [compiled.values(given) for given in many])
 
     def _for(self, connection: Connection, given: Parameters) -> _Compiled:
         name = connection.dialect.name
-        key = (name, *given) if self._is_insert else (name,)
+        key = (name, *given) if self._is_insert else name
         compiled = self._compiled.get(key)
         if compiled is None:
             columns = list(given) if self._is_insert else None
@@ -98,26 +99,37 @@ def row_type(table: Table) -> Any:
     return namedtuple(table.name, [column.name for column in table.c])  # noqa: PYI024
 
 
-def _cursor(connection: Connection) -> Any:
-    return connection.connection.cursor()
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 def _compile(statement: Any, dialect: Dialect, columns: list[str] | None) -> _Compiled:
     compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=columns)
     # Where the driver takes parameters by position (SQLite: "?"), each place; else each name.
-    names = compiled.positiontup if compiled.positional else list(compiled.binds)
-    binds = []
-    for name in names or ():
+    names = tuple(compiled.positiontup or () if compiled.positional else compiled.binds)
+    conversions, constants = [], []
+    for index, name in enumerate(names):
         bind = compiled.binds[name]
         if bind.expanding:
             raise ValueError(f"an expanding list cannot be prepared: {name}")
-        binds.append((name, bind.value, _impl(bind.type, dialect).bind_processor(dialect)))
+        convert = _impl(bind.type, dialect).bind_processor(dialect)
+        if not bind.required:
+            constants.append((index, convert(bind.value) if convert is not None else bind.value))
+        elif convert is not None:
+            conversions.append((index, convert))
     results = []
     for index, column in enumerate(statement.exported_columns):
         convert = _impl(column.type, dialect).result_processor(dialect, None)
         if convert is not None:
             results.append((index, convert))
-    return _Compiled(str(compiled), compiled.positional, tuple(binds), tuple(results))
+    return _Compiled(
+        str(compiled),
+        compiled.positional,
+        names,
+        tuple(conversions),
+        tuple(constants),
+        tuple(results),
+    )
 
 
 def _impl(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:

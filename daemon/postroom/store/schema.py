@@ -7,6 +7,7 @@ What is large (raw mail) or often changed (delivery, timer) has a narrow table o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,18 +39,38 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive values, store UTC."""
-        if value is None:
-            return None
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
+        """Refuse naive values, store UTC; SQLite keeps text as SQLAlchemy would write it."""
+        return _written if dialect.name == "sqlite" else _aware
+
+    def result_processor(
+        self,
+        dialect: Dialect,
+        coltype: object,  # noqa: ARG002
+    ) -> Callable[[Any], datetime | None] | None:
+        """Give the zone back. (The sessions of a server are in UTC, too.)"""
+        return _read if dialect.name == "sqlite" else _zoned
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is not UTC:
         if value.tzinfo is None:
             raise ValueError("naive datetime given to the store")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+        return value.astimezone(UTC)
+    return value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Give the zone back. (The sessions of a server are in UTC, too.)"""
-        return value.replace(tzinfo=UTC) if value is not None else None
+
+def _written(value: datetime | None) -> str | None:
+    value = _aware(value)
+    return value.isoformat(" ", "microseconds")[:26] if value is not None else None
+
+
+def _read(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value + "+00:00") if value is not None else None
+
+
+def _zoned(value: datetime | None) -> datetime | None:
+    return value.replace(tzinfo=UTC) if value is not None else None
 
 
 metadata = MetaData()
