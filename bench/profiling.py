@@ -62,11 +62,11 @@ def print_profile(folder: Path, mails: int) -> None:
     for statement, count in statements.most_common(STATEMENTS):
         print(f"  {count / mails:6.2f}  {statement}")
     _, profiles = _work(folder / "profiled", raws, _run_profiled)
-    print(f"\nwork: pipeline, writer and sender, {mails} mails\n{_top(profiles)}")
-    reading = _new_profile()
+    print(f"\nwork: pipeline, writer and sender, {mails} mails\n{top(profiles)}")
+    reading = new_profile()
     for _, raw in raws:
         reading.runcall(read_mail, raw)
-    print(f"\nreading, in the reader processes, {mails} mails\n{_top([reading])}")
+    print(f"\nreading, in the reader processes, {mails} mails\n{top([reading])}")
 
 
 Took = defaultdict[str, float]  # seconds by the name of a thread or of a stage
@@ -136,14 +136,15 @@ def _run_timed(work: Callable[[], object], name: str, took: Took, _: Profiles) -
 
 
 def _run_profiled(work: Callable[[], object], _: str, __: Took, profiles: Profiles) -> None:
-    profile = _new_profile()
+    profile = new_profile()
     try:
         profile.runcall(work)
     finally:
         profiles.append(profile)
 
 
-def _new_profile() -> cProfile.Profile:
+def new_profile() -> cProfile.Profile:
+    """Return a profile whose clock is the processor time of the thread that runs it."""
     return cProfile.Profile(time.thread_time)
 
 
@@ -187,7 +188,8 @@ def _watched_threads(run: Run, took: Took, profiles: Profiles) -> Iterator[None]
         threading.Thread.run = plain  # type: ignore[method-assign]
 
 
-def _top(profiles: Profiles) -> str:
+def top(profiles: Profiles) -> str:
+    """Return which functions took the most, by themselves and with all that they call."""
     stats = pstats.Stats(profiles[0])
     for other in profiles[1:]:
         stats.add(other)

@@ -1,18 +1,18 @@
 """How fast mail leaves: the outbox, the sender with its kept connections, and an SMTP sink.
 
-    python -m bench.sending [--mails 2000] [--runs 3] [--connections 4] [--tls] [--profile]
+    python -m bench.sending [--mails 2000] [--runs 3] [--connections 4] [--tls] [--maildir]
+                            [--profile]
 
 The outbox is filled with automatic replies as the daemon writes them: each is claimed, composed
 from a template, marked as handed over before DATA, sent, and recorded. The sink is a process of its
-own and answers at once. The clock runs from the first claim to the last commit.
+own and answers at once. The clock runs from the first claim to the last commit. `--maildir` writes
+files instead; `--profile` shows which functions take the processor.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import cProfile
-import pstats
 import ssl
 import statistics
 import subprocess
@@ -21,13 +21,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 from bench.corpus import MAILBOX, make_corpus
 from bench.processes import HOST, write_config
+from bench.profiling import new_profile, top
 
 from postroom import clock, logs
 from postroom.config import load_config
@@ -35,7 +37,6 @@ from postroom.house import House, load_checked_policy, open_house, open_readers,
 from postroom.mail.message import Envelope
 from postroom.store import queue
 from postroom.work.pipeline import Pipeline
-from postroom.work.sender import Sender
 
 LOOK = 0.02  # seconds between two looks whether all has left
 SECONDS = 120.0  # far more than it takes
@@ -138,31 +139,48 @@ def sent(house: House) -> int:
         return int(conn.exec_driver_sql(said).scalar_one())
 
 
-def run_once(mails: int, connections: int, *, tls: bool, profile: bool) -> tuple[float, float]:
-    """Return mails a second, and milliseconds of our processor time for each."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the mails leave."""
+
+    connections: int = 4
+    tls: bool = False
+    is_maildir: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run gave; processor time and flushes for each mail."""
+
+    rate: float
+    milliseconds: float
+    flushes: float
+
+
+def run_once(mails: int, way: Way, *, profile: bool) -> Cost | None:
+    """Fill an outbox and send it; None if it was profiled instead."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        certificate = _certificate(folder) if tls else None
-        with running_sink(certificate) as port:
+        certificate = _certificate(folder) if way.tls else None
+        with nullcontext(0) if way.is_maildir else running_sink(certificate) as port:
             path = write_config(folder)
-            scheme = "smtps" if tls else "smtp"
-            more = f'relay = "{scheme}://localhost:{port}"\nconnections = {connections}\n'
-            more += f'ca_file = "{certificate}"\n' if tls else ""
-            path.write_text(path.read_text().replace('relay = "maildir:sent"\n', more))
+            if not way.is_maildir:
+                scheme = "smtps" if way.tls else "smtp"
+                more = f'relay = "{scheme}://localhost:{port}"\nconnections = {way.connections}\n'
+                more += f'ca_file = "{certificate}"\n' if way.tls else ""
+                path.write_text(path.read_text().replace('relay = "maildir:sent"\n', more))
             config = load_config(path)
             with open_house(config, load_checked_policy(config)) as house:
                 fill(house, mails)
-                return _measure(house, profile=profile)
+                return _profile(house) if profile else _measure(house)
 
 
-def _measure(house: House, *, profile: bool) -> tuple[float, float]:
+def _measure(house: House) -> Cost:
     count = due(house)
     sender = open_sender(house)
-    if profile:
-        _profile(sender)
-        return 0.0, 0.0
     stop = threading.Event()
     thread = threading.Thread(target=sender.run, args=(stop,))
+    commits = house.database.commits
     begin, cpu = time.perf_counter(), time.process_time()
     thread.start()
     while sent(house) < count and time.perf_counter() < begin + SECONDS:
@@ -173,14 +191,15 @@ def _measure(house: House, *, profile: bool) -> tuple[float, float]:
     thread.join()
     if (left := due(house)) or not count:
         raise RuntimeError(f"{left} of {count} mails have not left")
-    return count / took, used / count * 1000
+    flushes = (house.database.commits - commits) / count
+    return Cost(count / took, used / count * 1000, flushes)
 
 
-def _profile(sender: Sender) -> None:
-    """Show where the time goes; a profiler sees its own thread only, so that sends everything."""
-    profiler = cProfile.Profile()
-    profiler.runcall(sender.run_once)
-    pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
+def _profile(house: House) -> None:
+    """Show where the time of the sender's own thread goes."""
+    count, profile, sender = due(house), new_profile(), open_sender(house)
+    profile.runcall(sender.run_once)
+    print(f"{count} mails\n{top([profile])}")
 
 
 def _certificate(folder: Path) -> Path:
@@ -204,14 +223,21 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--maildir", action="store_true")
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     logs.configure("json", "warning")
+    way = Way(given.connections, given.tls, given.maildir)
     figures = []
     for number in range(given.runs):
-        rate, cost = run_once(given.mails, given.connections, tls=given.tls, profile=given.profile)
-        figures.append(rate)
-        print(f"run {number + 1}: {rate:,.0f} mails/s, {cost:.2f} ms of processor for each")
+        cost = run_once(given.mails, way, profile=given.profile)
+        if cost is None:
+            return
+        figures.append(cost.rate)
+        print(
+            f"run {number + 1}: {cost.rate:,.0f} mails/s, {cost.milliseconds:.2f} ms of processor "
+            f"and {cost.flushes:.2f} flushes of the database for each"
+        )
     print(f"median: {statistics.median(figures):,.0f} mails/s")
 
 
