@@ -22,7 +22,9 @@ def _process_as_new() -> Iterator[None]:
     logging.captureWarnings(False)
 
 
-_BOTH = frozenset({"test_conflicts.py", "test_conflicts_of_time.py"})
+_BOTH = frozenset(
+    {"test_conflicts.py", "test_conflicts_of_time.py", "test_kept_text.py", "test_prepared.py"}
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

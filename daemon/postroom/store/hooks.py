@@ -26,7 +26,6 @@ from uuid import uuid4
 
 from sqlalchemy import (
     Connection,
-    Text,
     bindparam,
     case,
     func,
@@ -42,7 +41,7 @@ from postroom.core.effects import EndHookRun, PendingTransition, RunHook
 from postroom.core.hooks import HookRun
 from postroom.errors import NotAllowed, NotFound
 from postroom.store.prepared import Prepared
-from postroom.store.schema import UtcDateTime, history, hook_run, policy_activation
+from postroom.store.schema import PlainText, UtcDateTime, history, hook_run, policy_activation
 from postroom.store.views import whole_request
 from postroom.store.writing import Writing
 
@@ -113,7 +112,7 @@ _NOTE = insert(history).from_select(
     select(
         hook_run.c.request_id,
         bindparam("at", type_=UtcDateTime),
-        bindparam("actor", type_=Text),
+        bindparam("actor", type_=PlainText),
         text("'hook'"),
         hook_run.c.name + literal(": to be run now"),
         text("'hooks retry'"),

@@ -27,7 +27,6 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Integer,
-    Text,
     bindparam,
     case,
     func,
@@ -41,6 +40,7 @@ from sqlalchemy import (
 from postroom.errors import NotAllowed, NotFound
 from postroom.store.schema import (
     BigId,
+    PlainText,
     UtcDateTime,
     delivery,
     history,
@@ -163,7 +163,7 @@ _OURS = (_THIS, delivery.c.attempts == bindparam("attempt", type_=Integer))
 # A word that comes after the lease was over still counts, if nobody has claimed the row since.
 _OPEN = (*_OURS, text("delivery.state IN ('sending', 'uncertain')"))
 _DONE_AT = bindparam("set_done_at", type_=UtcDateTime)
-_RESPONSE = bindparam("set_response", type_=Text)
+_RESPONSE = bindparam("set_response", type_=PlainText)
 MARK_HANDED = (
     update(delivery)
     .where(*_OURS, _IS_SENDING)
@@ -178,7 +178,7 @@ MARK_SENT = (
         lease_until=None,
         done_at=_DONE_AT,
         last_response=_RESPONSE,
-        subject=bindparam("set_subject", type_=Text),
+        subject=bindparam("set_subject", type_=PlainText),
     )
 )
 DEFER = (
@@ -226,7 +226,7 @@ RELEASE = (
     )
 )
 STATE_OF = select(delivery.c.state).where(_THIS)
-_WAS = (_THIS, delivery.c.state == bindparam("was", type_=Text))
+_WAS = (_THIS, delivery.c.state == bindparam("was", type_=PlainText))
 RETRY = (
     update(delivery)
     .where(*_WAS)
@@ -242,11 +242,11 @@ NOTE = insert(history).from_select(
     select(
         outbox.c.request_id,
         bindparam("note_at", type_=UtcDateTime),
-        bindparam("note_actor", type_=Text),
+        bindparam("note_actor", type_=PlainText),
         text("'delivery'"),
-        bindparam("note_was", type_=Text),
-        bindparam("note_now", type_=Text),
-        bindparam("note_because", type_=Text),
+        bindparam("note_was", type_=PlainText),
+        bindparam("note_now", type_=PlainText),
+        bindparam("note_because", type_=PlainText),
         outbox.c.policy_version,
     )
     .join_from(delivery, outbox)

@@ -73,6 +73,28 @@ def _zoned(value: datetime | None) -> datetime | None:
     return value.replace(tzinfo=UTC) if value is not None else None
 
 
+class PlainText(TypeDecorator[str]):
+    """Text that both databases can hold, whoever wrote it: mail, relays, hooks, forms.
+
+    PostgreSQL refuses NULs, and UTF-8 has no lone surrogates: each becomes U+FFFD. (JSON columns
+    hold them as `\\u0000`, which both take.)
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Replace what cannot be kept."""
+        if value is None or (value.isascii() and "\x00" not in value):
+            return value
+        value = value.replace("\x00", "\ufffd")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return value
+
+
 metadata = MetaData()
 # SQLite counts ids only in INTEGER PRIMARY KEY columns; AUTOINCREMENT: never used twice.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -90,7 +112,7 @@ def _table(name: str, *columns: Any) -> Table:
 policy = Table(
     "policy",
     metadata,
-    Column("version", Text, primary_key=True),
+    Column("version", PlainText, primary_key=True),
     Column("files", JSON, nullable=False),  # path → text, all of rules/ and templates/
 )
 policy_activation = _table(
@@ -104,38 +126,38 @@ policy_activation = _table(
 company = _table(
     "company",
     _id(),
-    Column("name", Text, nullable=False),
-    Column("priority", Text),
-    Column("handler", Text),  # its service contact
+    Column("name", PlainText, nullable=False),
+    Column("priority", PlainText),
+    Column("handler", PlainText),  # its service contact
 )
 company_domain = Table(
     "company_domain",
     metadata,
-    Column("domain", Text, primary_key=True),
+    Column("domain", PlainText, primary_key=True),
     Column("company_id", ForeignKey("company.id"), nullable=False, index=True),
 )
 contact = _table(
     "contact",
     _id(),
-    Column("name", Text, nullable=False),
+    Column("name", PlainText, nullable=False),
     Column("company_id", ForeignKey("company.id"), index=True),
-    Column("language", Text),
-    Column("priority", Text),
-    Column("handler", Text),
+    Column("language", PlainText),
+    Column("priority", PlainText),
+    Column("handler", PlainText),
     Column("created_at", UtcDateTime, nullable=False),
 )
 address = Table(
     "address",
     metadata,
-    Column("key", Text, primary_key=True),  # the whole address in lower case
-    Column("address", Text, nullable=False),
+    Column("key", PlainText, primary_key=True),  # the whole address in lower case
+    Column("address", PlainText, nullable=False),
     Column("contact_id", ForeignKey("contact.id"), nullable=False, index=True),
 )
 
 handler = _table(
     "handler",  # what mail and work make of the handlers of team.toml
     _id(),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", PlainText, nullable=False, unique=True),
     Column("last_assigned_at", UtcDateTime),
     Column("last_seen_at", UtcDateTime),
     Column("away_until", UtcDateTime),
@@ -144,7 +166,7 @@ handler = _table(
 assignment = Table(
     "assignment",  # the state of a category's automatic assignment
     metadata,
-    Column("category", Text, primary_key=True),
+    Column("category", PlainText, primary_key=True),
     Column("weights", JSON, nullable=False),  # handler → current weight (smooth weighted)
     Column("turns", JSON, nullable=False),  # handler → number of his last turn here
     Column("version", Integer, nullable=False),
@@ -154,19 +176,19 @@ request = _table(
     "request",
     _id(),
     Column("version", Integer, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("mailbox", Text, nullable=False),
-    Column("category", Text, nullable=False),
-    Column("priority", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("phase", Text, nullable=False),
-    Column("owner", Text),
+    Column("type", PlainText, nullable=False),
+    Column("subject", PlainText, nullable=False),
+    Column("mailbox", PlainText, nullable=False),
+    Column("category", PlainText, nullable=False),
+    Column("priority", PlainText, nullable=False),
+    Column("status", PlainText, nullable=False),
+    Column("phase", PlainText, nullable=False),
+    Column("owner", PlainText),
     Column("requester_id", ForeignKey("contact.id")),
     Column("company_id", ForeignKey("company.id")),
-    Column("language", Text, nullable=False),
+    Column("language", PlainText, nullable=False),
     Column("extracted", JSON, nullable=False),  # name → value, of rules
-    Column("auto_reply", Text, nullable=False),  # "sent", or the reason why none
+    Column("auto_reply", PlainText, nullable=False),  # "sent", or the reason why none
     Column("merged_into", ForeignKey("request.id")),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -177,13 +199,13 @@ request = _table(
     Column("next_reply_due_at", UtcDateTime),
     Column("postponed_until", UtcDateTime),
     Column("escalation_level", Integer, nullable=False, server_default=text("0")),
-    Column("chain_state", Text, nullable=False, server_default=text("'none'")),
+    Column("chain_state", PlainText, nullable=False, server_default=text("'none'")),
     Column("chain_due_at", UtcDateTime),  # nominal moment of the next level
     Column("chain_remaining", Integer),  # seconds to it: while stopped, or left at chain_since
     Column("chain_since", UtcDateTime),  # from when the wait for it counts; null: not known
     Column("clock_due_at", UtcDateTime),  # of the next miss or warning
     Column("closes_at", UtcDateTime),  # by itself, if the customer stays silent
-    Column("read_status", Text, nullable=False, server_default=text("'red'")),
+    Column("read_status", PlainText, nullable=False, server_default=text("'red'")),
     Column("owner_read_at", UtcDateTime),  # by whoever owns it now
     Column("handler_read_at", UtcDateTime),  # by any other handler
     Column("customer_read_at", UtcDateTime),  # what we sent
@@ -197,54 +219,54 @@ request_mailbox = Table(
     "request_mailbox",
     metadata,
     Column("request_id", ForeignKey("request.id"), primary_key=True),
-    Column("mailbox", Text, primary_key=True),
+    Column("mailbox", PlainText, primary_key=True),
 )
 request_link = Table(
     "request_link",
     metadata,
     Column("request_id", ForeignKey("request.id"), primary_key=True),
     Column("other_id", ForeignKey("request.id"), primary_key=True, index=True),
-    Column("kind", Text, nullable=False),  # related, continues, twin
+    Column("kind", PlainText, nullable=False),  # related, continues, twin
 )
 participant = _table(
     "participant",
     _id(),
     Column("request_id", ForeignKey("request.id"), nullable=False),
     Column("contact_id", ForeignKey("contact.id"), nullable=False, index=True),
-    Column("role", Text, nullable=False),  # requester cc expert
+    Column("role", PlainText, nullable=False),  # requester cc expert
     UniqueConstraint("request_id", "contact_id"),
 )
 tag = Table(
     "tag",
     metadata,
     Column("request_id", ForeignKey("request.id"), primary_key=True),
-    Column("tag", Text, primary_key=True, index=True),
+    Column("tag", PlainText, primary_key=True, index=True),
 )
 
 journal = _table(
     "journal",
     _id(),
-    Column("spool_name", Text),  # <node>-<epoch>; null: never spooled
+    Column("spool_name", PlainText),  # <node>-<epoch>; null: never spooled
     Column("spool_number", BigInteger),
-    Column("source_key", Text, unique=True),  # IMAP: server, user, folder, UIDVALIDITY, UID
-    Column("transport", Text, nullable=False),
-    Column("mailbox", Text, nullable=False),
+    Column("source_key", PlainText, unique=True),  # IMAP: server, user, folder, UIDVALIDITY, UID
+    Column("transport", PlainText, nullable=False),
+    Column("mailbox", PlainText, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
-    Column("sender", Text, nullable=False),  # of the envelope; "" is the null sender
+    Column("sender", PlainText, nullable=False),  # of the envelope; "" is the null sender
     Column("recipients", JSON, nullable=False),
-    Column("peer", Text, nullable=False, server_default=text("''")),
-    Column("from_address", Text, nullable=False),
+    Column("peer", PlainText, nullable=False, server_default=text("''")),
+    Column("from_address", PlainText, nullable=False),
     Column("to_addresses", JSON, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("message_id", Text, index=True),
-    Column("content_hash", Text, nullable=False, index=True),
+    Column("subject", PlainText, nullable=False),
+    Column("message_id", PlainText, index=True),
+    Column("content_hash", PlainText, nullable=False, index=True),
     Column("size", Integer, nullable=False),
-    Column("origin", Text, nullable=False),
-    Column("verdict", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
+    Column("origin", PlainText, nullable=False),
+    Column("verdict", PlainText, nullable=False),
+    Column("outcome", PlainText, nullable=False),
     Column("request_id", ForeignKey("request.id"), index=True),
-    Column("reason", Text, nullable=False),
-    Column("policy_version", Text, nullable=False),
+    Column("reason", PlainText, nullable=False),
+    Column("policy_version", PlainText, nullable=False),
     Column(
         "explanation", JSON, nullable=False
     ),  # what was looked at: rules hit and missed, evidence
@@ -256,10 +278,10 @@ journal_history = _table(
     _id(),
     Column("journal_id", ForeignKey("journal.id"), nullable=False, index=True),
     Column("at", UtcDateTime, nullable=False),
-    Column("outcome", Text, nullable=False),
+    Column("outcome", PlainText, nullable=False),
     Column("request_id", BigId),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("actor", PlainText, nullable=False),
+    Column("reason", PlainText, nullable=False),
 )
 raw_mail = Table(
     "raw_mail",
@@ -273,50 +295,50 @@ message = _table(
     _id(),
     Column("request_id", ForeignKey("request.id"), nullable=False, index=True),
     Column("journal_id", ForeignKey("journal.id"), index=True),
-    Column("direction", Text, nullable=False),
-    Column("visibility", Text, nullable=False),
+    Column("direction", PlainText, nullable=False),
+    Column("visibility", PlainText, nullable=False),
     Column("contact_id", ForeignKey("contact.id")),
-    Column("handler", Text),
-    Column("from_name", Text, nullable=False),
-    Column("from_address", Text, nullable=False),
+    Column("handler", PlainText),
+    Column("from_name", PlainText, nullable=False),
+    Column("from_address", PlainText, nullable=False),
     Column("to_addresses", JSON, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("text", Text, nullable=False),  # the whole readable text
-    Column("fresh", Text, nullable=False),  # what was newly written
-    Column("message_id", Text),
+    Column("subject", PlainText, nullable=False),
+    Column("text", PlainText, nullable=False),  # the whole readable text
+    Column("fresh", PlainText, nullable=False),  # what was newly written
+    Column("message_id", PlainText),
     Column("references", JSON, nullable=False),  # old to new, for the answer's header
     Column("at", UtcDateTime, nullable=False),
-    Column("origin", Text, nullable=False),
-    Column("verdict", Text, nullable=False),
-    Column("thread_reason", Text, nullable=False),
+    Column("origin", PlainText, nullable=False),
+    Column("verdict", PlainText, nullable=False),
+    Column("thread_reason", PlainText, nullable=False),
     # Words for the customer that were not sent because of a faulty command: nothing internal.
     Column("is_draft", Boolean, nullable=False, server_default=false()),
-    Column("thread_index", Text),  # Outlook's Thread-Index, to be continued in answers
+    Column("thread_index", PlainText),  # Outlook's Thread-Index, to be continued in answers
     # Of a message inside: what its files say, for the scan of answers.
-    Column("attached_text", Text, nullable=False, server_default=text("''")),
+    Column("attached_text", PlainText, nullable=False, server_default=text("''")),
 )
 attachment = Table(
     "attachment",
     metadata,
     Column("message_id", ForeignKey("message.id"), primary_key=True),
-    Column("part", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("type", Text, nullable=False),
+    Column("part", PlainText, primary_key=True),
+    Column("name", PlainText, nullable=False),
+    Column("type", PlainText, nullable=False),
     Column("size", Integer, nullable=False),
     Column("inline", Boolean, nullable=False),
     # Where its body lies in the raw mail; null: to be found by reading it.
-    Column("encoding", Text),
+    Column("encoding", PlainText),
     Column("body_offset", Integer),
     Column("body_length", Integer),
 )
 message_ref = Table(
     "message_ref",  # every Message-ID that we sent, received or saw referenced
     metadata,
-    Column("message_id", Text, primary_key=True),
+    Column("message_id", PlainText, primary_key=True),
     # 0, 1, … of those with this id: two decisions that both saw none cannot both insert n = 0.
     Column("n", Integer, primary_key=True),
     Column("request_id", ForeignKey("request.id"), nullable=False, index=True),
-    Column("kind", Text, nullable=False),  # sent received referenced
+    Column("kind", PlainText, nullable=False),  # sent received referenced
 )
 
 history = _table(
@@ -324,12 +346,12 @@ history = _table(
     _id(),
     Column("request_id", ForeignKey("request.id"), nullable=False, index=True),
     Column("at", UtcDateTime, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("from_value", Text),
-    Column("to_value", Text),
-    Column("because", Text, nullable=False),
-    Column("policy_version", Text, nullable=False),
+    Column("actor", PlainText, nullable=False),
+    Column("kind", PlainText, nullable=False),
+    Column("from_value", PlainText),
+    Column("to_value", PlainText),
+    Column("because", PlainText, nullable=False),
+    Column("policy_version", PlainText, nullable=False),
 )
 
 timer = _table(
@@ -339,10 +361,10 @@ timer = _table(
     Column("hold_id", BigId, index=True),
     Column("delivery_id", BigId),
     # hold accept refuse activate undelivered clock level close digest
-    Column("kind", Text, nullable=False),
-    Column("actor", Text, nullable=False, server_default=text("'timer'")),  # who wanted it
+    Column("kind", PlainText, nullable=False),
+    Column("actor", PlainText, nullable=False, server_default=text("'timer'")),  # who wanted it
     Column("due_at", UtcDateTime),
-    Column("state", Text, nullable=False),  # armed fired cancelled stopped
+    Column("state", PlainText, nullable=False),  # armed fired cancelled stopped
     Column("remaining", Integer),  # seconds, while stopped
     Index(
         "timer_due",
@@ -358,16 +380,16 @@ hold = _table(
     Column("request_id", ForeignKey("request.id"), index=True),  # which it may belong to
     Column("since", UtcDateTime, nullable=False),
     Column("until", UtcDateTime),  # null: never opens by itself
-    Column("reason", Text, nullable=False),
-    Column("responsible", Text),
-    Column("state", Text, nullable=False, index=True),  # waiting accepted refused opened
+    Column("reason", PlainText, nullable=False),
+    Column("responsible", PlainText),
+    Column("state", PlainText, nullable=False, index=True),  # waiting accepted refused opened
     Column("version", Integer, nullable=False),
 )
 brake = Table(
     "brake",
     metadata,
     Column(
-        "key", Text, primary_key=True
+        "key", PlainText, primary_key=True
     ),  # scope and what is braked, "answers-address:eva@example.com"
     Column("tokens", Float, nullable=False),
     Column("at", UtcDateTime, nullable=False),  # when there were so many
@@ -379,39 +401,41 @@ outbox = _table(
     _id(),
     Column("request_id", ForeignKey("request.id"), index=True),
     Column("journal_id", ForeignKey("journal.id"), index=True),  # the mail that caused it
-    Column("kind", Text, nullable=False),
-    Column("mailbox", Text, nullable=False),  # whose address it comes from
-    Column("message_id", Text, nullable=False, unique=True),
+    Column("kind", PlainText, nullable=False),
+    Column("mailbox", PlainText, nullable=False),  # whose address it comes from
+    Column("message_id", PlainText, nullable=False, unique=True),
     Column("at", UtcDateTime, nullable=False),  # its Date
-    Column("template", Text, nullable=False),
-    Column("language", Text, nullable=False),
-    Column("layout", Text),
+    Column("template", PlainText, nullable=False),
+    Column("language", PlainText, nullable=False),
+    Column("layout", PlainText),
     Column("variables", JSON, nullable=False),
-    Column("from_name", Text, nullable=False),
-    Column("reply_role", Text),  # role of the token in Reply-To; null: plain address of the mailbox
+    Column("from_name", PlainText, nullable=False),
+    Column(
+        "reply_role", PlainText
+    ),  # role of the token in Reply-To; null: plain address of the mailbox
     Column("reply_object", BigInteger),  # what the token names; null: the request
     Column("reply_participant", BigInteger),
     Column("to_addresses", JSON),  # [[name, address]] as shown; null: the recipient alone
     Column("cc_addresses", JSON),
-    Column("thread_index", Text),
-    Column("in_reply_to", Text),
+    Column("thread_index", PlainText),
+    Column("in_reply_to", PlainText),
     Column("references", JSON, nullable=False),
     Column("attachments", JSON, nullable=False),  # [{"journal": id, "part": "2"}]
-    Column("policy_version", Text, nullable=False),  # whose templates
+    Column("policy_version", PlainText, nullable=False),  # whose templates
 )
 delivery = _table(
     "delivery",
     _id(),
     Column("outbox_id", ForeignKey("outbox.id"), nullable=False, index=True),
-    Column("recipient", Text, nullable=False),
-    Column("state", Text, nullable=False),  # waiting sending sent uncertain failed cancelled
+    Column("recipient", PlainText, nullable=False),
+    Column("state", PlainText, nullable=False),  # waiting sending sent uncertain failed cancelled
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("due_at", UtcDateTime),
     Column("lease_until", UtcDateTime),
     Column("handed_at", UtcDateTime),  # committed before DATA
     Column("done_at", UtcDateTime),
-    Column("last_response", Text),
-    Column("subject", Text, nullable=False),
+    Column("last_response", PlainText),
+    Column("subject", PlainText, nullable=False),
     Index(
         "delivery_due",
         "due_at",
@@ -428,43 +452,43 @@ delivery = _table(
 pause = Table(
     "pause",  # what stands still until somebody says otherwise: "outbox"
     metadata,
-    Column("what", Text, primary_key=True),
+    Column("what", PlainText, primary_key=True),
     Column("since", UtcDateTime, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("why", Text, nullable=False),
+    Column("actor", PlainText, nullable=False),
+    Column("why", PlainText, nullable=False),
 )
 lease = Table(
     "lease",  # what one node does at a time: "imap:<folder>", "spool:<name of its numbers>"
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("holder", Text, nullable=False),
-    Column("node", Text, nullable=False),  # for people
+    Column("name", PlainText, primary_key=True),
+    Column("holder", PlainText, nullable=False),
+    Column("node", PlainText, nullable=False),  # for people
     Column("until", UtcDateTime, nullable=False),
     Column("notes", JSON(none_as_null=True)),  # of a folder: how far the journal has it
 )
 spool_move = Table(
     "spool_move",  # a mail that waited in the spool of a backup: its number before, and since then
     metadata,
-    Column("spool_name", Text, primary_key=True),
+    Column("spool_name", PlainText, primary_key=True),
     Column("spool_number", BigInteger, primary_key=True, autoincrement=False),
-    Column("to_name", Text, nullable=False),
+    Column("to_name", PlainText, nullable=False),
     Column("to_number", BigInteger, nullable=False),
 )
 hook_run = _table(
     "hook_run",  # a hook to be run: at least once, each time with the same key and payload
     _id(),
     Column("request_id", ForeignKey("request.id"), nullable=False, index=True),
-    Column("name", Text, nullable=False),
-    Column("key", Text, nullable=False, unique=True),  # for the hook: do it once
-    Column("event", Text, nullable=False),  # rule level transition
-    Column("because", Text, nullable=False),
+    Column("name", PlainText, nullable=False),
+    Column("key", PlainText, nullable=False, unique=True),  # for the hook: do it once
+    Column("event", PlainText, nullable=False),  # rule level transition
+    Column("because", PlainText, nullable=False),
     Column("payload", JSON, nullable=False),  # what the hook is told
     Column("transition", JSON(none_as_null=True)),  # that is made when it has succeeded
-    Column("state", Text, nullable=False),  # waiting running done failed
+    Column("state", PlainText, nullable=False),  # waiting running done failed
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("due_at", UtcDateTime),
     Column("lease_until", UtcDateTime),
-    Column("last_result", Text),
+    Column("last_result", PlainText),
     Column("created_at", UtcDateTime, nullable=False),
     Index(
         "hook_due",
