@@ -119,9 +119,9 @@ def _compile(statement: Any, dialect: Dialect, columns: list[str] | None) -> _Co
             conversions.append((index, convert))
     results = []
     for index, column in enumerate(statement.exported_columns):
-        convert = _conversion(column.type, dialect)
-        if convert is not None:
-            results.append((index, convert))
+        back = _conversion(column.type, dialect)
+        if back is not None:
+            results.append((index, back))
     return _Compiled(
         str(compiled),
         compiled.positional,
