@@ -55,7 +55,7 @@ class Shop:
     def json(self, *words: object, stdin: bytes = b"") -> Any:
         """Give a command that must succeed, and return its JSON."""
         said = self.run(*words, "--json", stdin=stdin)
-        assert (0, "") == (said.code, said.err)
+        assert (0, "") == (said.code, said.err), said.err
         return said.json
 
     def take_in(self, *raws: bytes) -> list[str]:

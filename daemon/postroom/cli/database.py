@@ -8,12 +8,13 @@ from pathlib import Path
 import typer
 
 from postroom.cli.access import quiet_logs, read_config
+from postroom.cli.copying import copy
 from postroom.cli.options import ConfigOption, JsonOption
 from postroom.cli.tables import print_json
 from postroom.core.place import Place
 from postroom.errors import StaleSchema
 
-app = typer.Typer(no_args_is_help=True, help="The age of the database.")
+app = typer.Typer(no_args_is_help=True, help="The age of the database, and its move.")
 
 
 @app.command()
@@ -79,3 +80,6 @@ def upgrade(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print_json({"before": stood, "now": HEAD})
     else:
         print(f"schema {HEAD}, as before" if stood == HEAD else f"schema {stood} → {HEAD}")
+
+
+app.command()(copy)

@@ -85,14 +85,19 @@ class PlainText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """Replace what cannot be kept."""
-        if value is None or (value.isascii() and "\x00" not in value):
-            return value
-        value = value.replace("\x00", "\ufffd")
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return value if value is None else plain_text(value)
+
+
+def plain_text(value: str) -> str:
+    """Return a text that both databases can hold; nearly every one is it already."""
+    if value.isascii() and "\x00" not in value:
         return value
+    value = value.replace("\x00", "\ufffd")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return value
 
 
 metadata = MetaData()
