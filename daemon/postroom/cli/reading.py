@@ -17,6 +17,7 @@ from postroom import clock
 from postroom.cli.access import open_reader
 from postroom.cli.injecting import STDIN, read_file
 from postroom.cli.tables import cell, clean, plain, print_json_line, print_properties
+from postroom.mail.address import parse_local
 from postroom.mail.message import Address, Attachment, Envelope, ParsedMail
 from postroom.work.readers import Readers, as_mail
 
@@ -32,7 +33,7 @@ def record_of(file: str, mail: ParsedMail) -> dict[str, Any]:
         "message_id": mail.message_id,
         "date": plain(mail.date),
         "subject": mail.subject,
-        "from": _address(mail.from_),
+        "from": _address(mail.from_ or parse_local(mail.header("from"))),
         "reply_to": [item.address for item in mail.reply_to],
         "to": [item.address for item in mail.to],
         "cc": [item.address for item in mail.cc],

@@ -7,10 +7,13 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from postroom.mail.charset import decode_words
 from postroom.mail.message import Address
+from postroom.mail.words import decode_words
 
-_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)"?|([<>,;:()])|([^\s"<>,;:()]++)|\s++')
+# An encoded word is one token, whatever stands in it: commas there are seen.
+_WORD = r'=\?[^?\s]{1,60}\?[bBqQ]\?[^?\s"]*+\?='
+_TOKEN = re.compile(rf'{_WORD}|"((?:[^"\\]|\\.)*+)("?)|([<>,;:()])|[^\s"<>,;:()]++|\s++', re.DOTALL)
+_BARE_TOKEN = re.compile(rf'{_WORD}|"()()|([<>,;:()])|[^\s"<>,;:()]++|\s++')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"?')
 _ESCAPE = re.compile(r"\\(.)")
 _ADDR_SPEC = re.compile(r'("(?:[^"\\]|\\.)*+"|[^\s"<>@]++)@([^\s"<>@]++)')
@@ -61,12 +64,27 @@ def parse_addresses(value: str, most: int = 1_000) -> tuple[Address, ...]:
     Groups are opened, comments become names, entries without an address are passed over.
     """
     found: list[Address] = []
+    before = ""  # words before a comma that nobody put in quotes: "Berg, Ann <ann@kunde.example>"
     for entry in _entries(value):
-        if (address := entry.address()) is not None:
+        if (address := entry.address(before)) is not None:
             found.append(address)
             if len(found) >= most:
                 break
+        before = "" if address is not None else entry.phrase
+    if not found and "=?" in value and "=?" not in (decoded := decode_words(value)):
+        return parse_addresses(decoded, most)  # encoded as a whole, address and all
     return tuple(found)
+
+
+def parse_local(value: str) -> Address | None:
+    """Read an address without a domain, as mail servers of one house write their own."""
+    for entry in _entries(value):
+        bare = (entry.angle if entry.angle is not None else entry.phrase).strip()
+        if bare and "@" not in bare and len(bare) <= _LONGEST_ADDRESS:
+            is_named = entry.angle is not None and entry.phrase
+            name = _name(entry.phrase if is_named else entry.comment)
+            return Address(name, _name(bare) if " " not in bare else "") if bare else None
+    return None
 
 
 @dataclass(slots=True)
@@ -78,15 +96,27 @@ class _Entry:
     angle: str | None = None
     comment: str = ""
 
-    def address(self) -> Address | None:
-        phrase = "".join(self.words[:_MOST_WORDS]).strip()
+    @property
+    def phrase(self) -> str:
+        return "".join(self.words[:_MOST_WORDS]).strip()
+
+    def close(self, angle: list[str]) -> None:
+        """Take what stood in brackets; of several the first address counts."""
+        if self.angle is None or "@" not in self.angle:
+            self.angle = "".join(angle)
+
+    def address(self, before: str = "") -> Address | None:
+        phrase = self.phrase
         if self.angle is not None:
             spec = _spec(self.angle)
+            phrase = f"{before}, {phrase}".rstrip(", ") if before else phrase
         elif self.has_at:
             spec, phrase = _bare_spec(phrase)
         else:
             return None
-        return None if spec is None else Address(_name(phrase) or _name(self.comment), spec)
+        if spec is None:
+            return None
+        return Address("" if phrase == spec else _name(phrase) or _name(self.comment), spec)
 
 
 def _bare_spec(phrase: str) -> tuple[str | None, str]:
@@ -98,9 +128,14 @@ def _bare_spec(phrase: str) -> tuple[str | None, str]:
 
 
 def _spec(text: str) -> str | None:
-    if text.lstrip().startswith("@") and ":" in text:  # an old source route: <@a,@b:user@host>
+    text = text.strip().strip("<>")
+    if text[:7].lower() == "mailto:":
+        text = text[7:]
+    if text.startswith("@") and ":" in text:  # an old source route: <@a,@b:user@host>
         text = text.rpartition(":")[2]
-    match = _ADDR_SPEC.fullmatch(text.strip()) or _ADDR_SPEC.fullmatch("".join(text.split()))
+    if text.startswith("["):  # "Ann [ann@kunde.example]"
+        text = text.strip("[]")
+    match = _ADDR_SPEC.fullmatch(text) or _ADDR_SPEC.fullmatch("".join(text.split()))
     if match is None or len(match[0]) > _LONGEST_ADDRESS:
         return None
     address = canonical(match[0])
@@ -110,30 +145,53 @@ def _spec(text: str) -> str | None:
 
 def _name(text: str) -> str:
     text = _QUOTED.sub(lambda match: _ESCAPE.sub(r"\1", match[1]), text[:_MOST_NAME])
-    return " ".join(_CONTROLS.sub(" ", decode_words(text)).split()).strip("'")[:_LONGEST_NAME]
+    return " ".join(_CONTROLS.sub(" ", decode_words(text)).split())[:_LONGEST_NAME]
 
 
-def _entries(value: str) -> Iterator[_Entry]:
-    """Cut a list at its commas; one pass over its tokens."""
-    entry, depth = _Entry(), 0
-    angle: list[str] | None = None
-    comment: list[str] = []
-    for match in _TOKEN.finditer(value):
-        token, special = match[0], match[2]
+def _tokens(value: str) -> Iterator[tuple[str, str]]:
+    """Cut a value into tokens, each with itself if it is a special; one pass."""
+    position, pattern = 0, _TOKEN
+    while (match := pattern.match(value, position)) is not None:
+        position = match.end()
+        if match[1] is None:
+            yield match[0], match[3] or ""
+        elif match[2]:
+            yield match[0], ""
+        else:  # a quote without an end is none, nor is any behind it
+            position, pattern = match.start() + 1, _BARE_TOKEN
+
+
+def _without_comments(value: str) -> Iterator[tuple[str, str]]:
+    """Put each comment, with those inside it, into one token."""
+    depth, comment = 0, [""]
+    for token, special in _tokens(value):
         if depth:
             depth += (special == "(") - (special == ")")
             comment.append(token)
             if not depth:
-                entry.comment = "".join(comment[:-1])
+                yield "".join(comment[:-1]), "("
         elif special == "(":
             depth, comment = 1, []
+        else:
+            yield token, special
+
+
+def _entries(value: str) -> Iterator[_Entry]:
+    """Cut a list at its commas."""
+    entry = _Entry()
+    angle: list[str] | None = None
+    for token, special in _without_comments(value):
+        if special == "(":
+            entry.comment = token
         elif angle is not None and (special != "," or _may_go_on(angle)):
             if special == ">":
-                entry.angle, angle = "".join(angle), None
+                entry.close(angle)
+                angle = None
             else:
                 angle.append(token)
         elif special in {",", ";"}:
-            entry.angle = entry.angle if angle is None else "".join(angle)
+            if angle is not None:
+                entry.close(angle)
             yield entry
             entry, angle = _Entry(), None
         elif special == "<":
@@ -144,7 +202,7 @@ def _entries(value: str) -> Iterator[_Entry]:
             entry.words.append(token)
             entry.has_at = entry.has_at or "@" in token
     if angle is not None:
-        entry.angle = "".join(angle)
+        entry.close(angle)
     yield entry
 
 

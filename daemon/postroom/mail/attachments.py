@@ -6,18 +6,13 @@ import re
 from dataclasses import dataclass, field, replace
 
 from postroom.mail.bodies import Bodies, choose_bodies, disposition_of, file_name_of
-from postroom.mail.charset import (
-    base64_size,
-    decode_bytes,
-    decode_header,
-    decode_transfer,
-    decode_words,
-    scrub,
-)
+from postroom.mail.charset import decode_bytes, scrub
 from postroom.mail.cutting import place_of
 from postroom.mail.html import html_to_text
 from postroom.mail.message import Attachment, Limits
 from postroom.mail.structure import Fields, Node, Structure, cut, read_fields
+from postroom.mail.transfer import PLAIN, base64_size, decode_transfer
+from postroom.mail.words import decode_header, decode_words
 
 _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f<>:\"|?*\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
@@ -126,7 +121,7 @@ def _size(structure: Structure, leaf: Node) -> int:
     match leaf.encoding:
         case "base64":
             return base64_size(structure.raw, leaf.body, leaf.end)
-        case "" | "7bit" | "8bit" | "binary":
+        case encoding if encoding in PLAIN:
             return leaf.end - leaf.body
         case encoding:
             return len(decode_transfer(structure.slice(leaf), encoding))

@@ -6,11 +6,14 @@ import html
 import re
 from dataclasses import dataclass, field
 
-from postroom.mail.charset import codec_of, decode_bytes, decode_transfer
+from postroom.mail.charset import decode_bytes
 from postroom.mail.flowed import unflow
 from postroom.mail.html import html_to_text
+from postroom.mail.labels import codec_of
 from postroom.mail.message import Limits
-from postroom.mail.structure import Node, Structure, read_parameters
+from postroom.mail.parameters import read_disposition
+from postroom.mail.structure import Node, Structure
+from postroom.mail.transfer import decode_transfer
 
 _TEXT_TYPES = frozenset({"text/plain", "text/html", "text/markdown", "text/enriched"})
 _META_CHARSET = re.compile(
@@ -44,8 +47,7 @@ class _Body:
 
 def disposition_of(node: Node) -> tuple[str, dict[str, str]]:
     """Return the disposition ("" if there is none) and its parameters."""
-    value = node.text("content-disposition")
-    return value.partition(";")[0].strip().lower(), read_parameters(value)
+    return read_disposition(node.text("content-disposition"))
 
 
 def file_name_of(node: Node) -> str:

@@ -11,15 +11,17 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator
 
-from postroom.mail.charset import MOST_PADDINGS, NOT_BASE64, decode_quads, decode_transfer
 from postroom.mail.message import Place
 from postroom.mail.structure import Node, Structure
+from postroom.mail.transfer import (
+    MOST_PADDINGS,
+    NOT_BASE64,
+    PLAIN,
+    decode_quads,
+    decode_transfer,
+    is_regular,
+)
 
-_ENCODINGS = {
-    "base64": "base64",
-    "quoted-printable": "quoted-printable",
-    **dict.fromkeys(("x-uuencode", "uuencode", "x-uue", "uue"), "uuencode"),
-}
 # Whole units of quoted-printable: what is left over goes on in the next piece. As binascii has it,
 # "==" is "=", and everything between a soft line break's "=\r" and the next "\n" is dropped.
 _QUOTED = re.compile(rb"(?:[^=]++|==|=\n|=\r[^\n]*+\n|=[^=\r\n][^=]|=[^=\r\n](?==))*+")
@@ -27,10 +29,15 @@ _UU_LINE = 200  # octets of a line that count: one says 63 octets at most, in 84
 
 
 def place_of(structure: Structure, leaf: Node) -> Place | None:
-    """Say where the body of a leaf lies; None where the offsets are not those of the raw mail."""
-    if not structure.is_verbatim:
+    """Say where the body of a leaf lies.
+
+    None where the offsets are not those of the raw mail, or its encoding is broken so that only
+    all of it says what is meant.
+    """
+    encoding = leaf.encoding
+    if not structure.is_verbatim or not is_regular(structure.raw, leaf.body, leaf.end, encoding):
         return None
-    return Place(_ENCODINGS.get(leaf.encoding, ""), leaf.body, leaf.end - leaf.body)
+    return Place("" if encoding in PLAIN else encoding, leaf.body, leaf.end - leaf.body)
 
 
 def decode_pieces(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:

@@ -32,7 +32,7 @@ class Limits:
     headers: int = 500  # of the whole mail's top level
     header_bytes: int = 16_384  # of one header value
     text_chars: int = 2_000_000
-    addresses: int = 1_000  # of one header
+    addresses: int = 20_000  # of one header
     references: int = 100  # the newest count
     attached_chars: int = 200_000  # of the readable text of all attachments together
 

@@ -13,19 +13,21 @@ test asks about the whole corpus.
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+import re
+from datetime import datetime
 
 from postroom.mail.address import canonical, parse_addresses
 from postroom.mail.attachments import list_attachments, name_of, read_attached
 from postroom.mail.bodies import choose_bodies
-from postroom.mail.charset import decode_header, decode_transfer, decode_words
+from postroom.mail.dates import read_date
 from postroom.mail.forward import find_forward, is_forward_subject
 from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits, ParsedMail
 from postroom.mail.origin import Report, judge_origin
 from postroom.mail.refs import message_id_of, message_ids
 from postroom.mail.structure import DEFAULTS, Fields, Node, Structure, cut, read_fields
 from postroom.mail.text import split_fresh
+from postroom.mail.transfer import decode_transfer
+from postroom.mail.words import decode_header, decode_words
 
 # Structured and trace headers stay as they are (RFC 2047 §5): decoding an encoded word inside them
 # could turn a stranger's envelope address into a result of our own relay.
@@ -35,7 +37,8 @@ _VERBATIM = frozenset(
     | {"in-reply-to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "date"}
     | {"auto-submitted", "list-id", "content-type", "x-postroom-loop", "x-failed-recipients"}
 )
-_VALUE_BYTES = 262_144  # of one long list (recipients, references) looked at
+_VALUE_BYTES = 1_048_576  # of one long list (recipients, references) looked at
+_BLANKS = re.compile(r"[ \t\n\r\f\v]+")
 _HASH_STEP = 1 << 20
 _MOST_DEFECTS = 50
 _ENVELOPE_BYTES = 65_536  # of a mail that could not be read
@@ -62,7 +65,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
     origin, evidence, bounce = judge_origin(head.decoded, from_, bodies.text, report, limits)
     return ParsedMail(
         message_id=message_id_of(head.first("message-id")),
-        date=read_date(head.first("date")),
+        date=head.date(),
         subject=head.subject(),
         from_=from_,
         reply_to=head.addresses("reply-to"),
@@ -135,16 +138,6 @@ def from_envelope(envelope: Envelope, raw: bytes, why: str) -> ParsedMail:
     )
 
 
-def read_date(value: str) -> datetime | None:
-    """Read a Date header as an instant; None if it names none."""
-    try:
-        date = parsedate_to_datetime(value[:200])
-        # RFC 5322 §3.3: "-0000" says only that nothing is known about the zone.
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-
-
 class _Head:
     """The header of one mail: raw fields, and the same decoded and bounded."""
 
@@ -170,7 +163,14 @@ class _Head:
         return next((value for key, value in self.decoded if key.lower() == name), "")
 
     def subject(self) -> str:
-        return " ".join(self.first("subject").split())
+        return _BLANKS.sub(" ", self.first("subject")).strip(" ")
+
+    def date(self) -> datetime | None:
+        value = self.first("date")
+        date = read_date(value)
+        if date is None and value:
+            self.defects["Date that names no moment"] = None
+        return date
 
     def addresses(self, name: str) -> tuple[Address, ...]:
         """Read every field of that name: some programs send several, and lists can be long."""

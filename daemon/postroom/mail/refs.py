@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_BRACKETED = re.compile(r"<([^<>]*+)>")
+_BRACKETED = re.compile(r"<([^<>]*+)(>?)")
 _SPACE = re.compile(r"\s+")
 _LONGEST = 998  # RFC 5322 §2.1.1: no line, so no id, is longer
 
@@ -15,7 +15,8 @@ def message_ids(value: str, most: int = 100) -> tuple[str, ...]:
     Canonical: without `<>`, and without the white space that folding puts into long ids. Without
     any brackets, words with an `@` count. The last `most` are kept: the newest are last.
     """
-    found = _BRACKETED.findall(value)
+    # The closing bracket may be missing.
+    found = [match[1] for match in _BRACKETED.finditer(value) if match[2] or "@" in match[1]]
     if not any(found):
         found = [word.strip("<>\"',;") for word in value.split() if "@" in word]
     ids: dict[str, None] = {}

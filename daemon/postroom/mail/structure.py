@@ -11,22 +11,34 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from postroom.mail.charset import decode_bytes, decode_header, decode_words
 from postroom.mail.message import Limits
+from postroom.mail.parameters import read_type
+from postroom.mail.transfer import PLAIN, decode_transfer, encoding_of
+from postroom.mail.words import decode_header
 
 _HEADER_LINE = re.compile(
     rb"(?!--)([!-9;-~]{1,200}+)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
 )
 _MBOX_LINE = re.compile(rb">?From [^\n]*+\n")
-_BLANK_LINES = re.compile(rb"(?:\r?\n)*+")
-_PARAMETER = re.compile(r';\s*+([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+))')
-_EXTENDED = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?$")
-_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
-_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+_BLANK_LINES = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+")
+_END = re.compile(rb"\r*+\n")
+# A line that is no field ends the header, unless fields that everybody knows go on below it.
+_JUNK = re.compile(rb"[^\r\n][^\n]{0,997}+\n")
+_KNOWN = re.compile(
+    rb"(?:from|to|cc|bcc|subject|date|message-id|mime-version|content-[a-z-]{2,30}|received|reply-to"
+    rb"|sender|return-path|references|in-reply-to|dkim-signature|delivered-to"
+    rb"|arc-[a-z-]{2,40}|authentication-results|list-[a-z-]{2,20}|user-agent|importance|precedence"
+    rb"|thread-(?:topic|index)|received-spf|auto-submitted|errors-to|organization|status|lines):",
+    re.IGNORECASE,
+)
+_JUNK_LINES = 20  # passed over in one header
+_GUESSED = re.compile(
+    rb"\n--([^\s][^\r\n]{0,200}?)[ \t]*+\r*+\n(?:content-[a-z-]+:|\r*+\n)", re.IGNORECASE
+)
+_GUESS_BYTES = 65_536  # of a body in which a boundary that nobody declared is looked for
 
 _PART_HEADERS = 100  # header fields read of one part
-_VALUE_BYTES = 262_144  # of one header value kept raw; long lists of recipients are real
-_PARAMETERS = 100  # of one structured header
+_VALUE_BYTES = 1_048_576  # of one header value kept raw; long lists of recipients are real
 _DELIMITER_LINES = 2_000_000  # lines beginning with "--" looked at
 _BOUNDARY_BYTES = 250
 _DEEPEST = 100  # whatever the limits say: what walks the tree later recurses
@@ -62,7 +74,7 @@ class Node:
         """The transfer encoding in lower case; a multipart has none (RFC 2045 §6.4)."""
         if self.type.startswith("multipart/"):
             return ""
-        return self.text("content-transfer-encoding").split("(")[0].strip(' ";\t').lower()
+        return encoding_of(self.text("content-transfer-encoding"))
 
 
 @dataclass(slots=True)
@@ -115,7 +127,9 @@ class _Cutter:
     def run(self) -> Structure:
         start = _BLANK_LINES.match(self.raw).end()  # type: ignore[union-attr]
         fields, body = read_fields(self.raw, start, self.limits.headers, self.defects)
-        root = self._begin(Node("", fields, start, body, len(self.raw)), parent=None)
+        root = Node("", fields, start, body, len(self.raw))
+        self._decode_whole(root)
+        self._begin(root, parent=None)
         position = body
         for _ in range(_DELIMITER_LINES):
             if not self.stack:
@@ -130,6 +144,32 @@ class _Cutter:
         self._close_down_to(0, len(self.raw), is_proper=False)
         self._finish(root)
         return Structure(self.raw, root, self.leaves, list(self.defects)[:50])
+
+    def _decode_whole(self, root: Node) -> None:
+        """RFC 2045 §6.4 forbids to encode a multipart; some gateways do it to the whole mail."""
+        root.type, root.parameters = read_type(root.text("content-type"), "text/plain")
+        encoding = encoding_of(root.text("content-transfer-encoding"))
+        if not root.type.startswith("multipart/") or encoding in PLAIN:
+            return
+        boundary = root.parameters.get("boundary", "").encode("utf-8", "replace")
+        if boundary and self.raw.find(b"--" + boundary, root.body) >= 0:
+            return
+        decoded = decode_transfer(self.raw[root.body :], encoding)
+        if b"--" + boundary in decoded:
+            self.raw = self.raw[: root.body] + decoded
+            root.end = len(self.raw)
+            self.defects["multipart was encoded"] = None
+
+    def _boundary_of(self, node: Node) -> bytes:
+        """Return the declared boundary; of the whole mail, one that its body shows if need be."""
+        boundary = node.parameters.get("boundary", "").rstrip().encode("utf-8", "replace")
+        if node.number or (boundary and self.raw.find(b"--" + boundary, node.body) >= 0):
+            return boundary
+        found = _GUESSED.search(self.raw[max(node.body - 1, 0) : node.body + _GUESS_BYTES])
+        if found is None:
+            return boundary
+        self.defects["boundary is not the declared one"] = None
+        return found[1]
 
     def _visit(self, line: int) -> int:
         """Look at a line that begins with "--"; return where to go on."""
@@ -167,10 +207,10 @@ class _Cutter:
         if parent is not None and parent.type == "multipart/digest":
             default = "message/rfc822"
         node.type, node.parameters = read_type(node.text("content-type"), default)
-        boundary = node.parameters.get("boundary", "").rstrip().encode("utf-8", "replace")
         self.current = node
         if not node.type.startswith("multipart/"):
             return node
+        boundary = self._boundary_of(node)
         if not 0 < len(boundary) <= _BOUNDARY_BYTES:
             self.defects["multipart without boundary"] = None
         elif len(self.stack) >= min(self.limits.depth, _DEEPEST):
@@ -233,66 +273,24 @@ def read_fields(
     fields: list[tuple[str, bytes]] = []
     if (mbox := _MBOX_LINE.match(raw, start)) is not None:
         start = mbox.end()
-    position, is_over = start, False
-    while (match := _HEADER_LINE.match(raw, position)) is not None:
-        position = match.end()
-        if len(fields) < most:
-            fields.append((match[1].decode("ascii"), raw[match.start(2) : match.end(2)]))
-        else:
-            is_over = True
+    position, is_over, junk = start, False, 0
+    while True:
+        while (match := _HEADER_LINE.match(raw, position)) is not None:
+            position = match.end()
+            if len(fields) < most:
+                value = raw[match.start(2) : min(match.end(2), match.start(2) + _VALUE_BYTES)]
+                fields.append((match[1].decode("ascii"), value))
+            else:
+                is_over = True
+        line = _JUNK.match(raw, position)
+        if line is None or junk >= _JUNK_LINES or _KNOWN.match(raw, line.end()) is None:
+            break
+        position, junk = line.end(), junk + 1
+        defects["line in the header that is no field"] = None
     if is_over:
         defects[f"more than {most} headers"] = None
-    for blank in (b"\n", b"\r\n"):
-        if raw.startswith(blank, position):
-            return tuple(fields), position + len(blank)
+    if (blank := _END.match(raw, position)) is not None:
+        return tuple(fields), blank.end()
     if position < len(raw) and not raw.startswith(b"--", position):
         defects["headers end without an empty line"] = None
     return tuple(fields), position
-
-
-def read_type(value: str, default: str) -> tuple[str, dict[str, str]]:
-    """Read a Content-Type; one that cannot be understood is the default, as RFC 2045 §5.2 wants."""
-    name, _, _ = value.partition(";")
-    name = "".join(name.split()).lower()
-    if name == "text":  # seen from old programs
-        name = "text/plain"
-    parameters = read_parameters(value)
-    if not value or _TYPE.fullmatch(name) is None:
-        return (default if not value else "text/plain"), parameters
-    return name, parameters
-
-
-def read_parameters(value: str) -> dict[str, str]:
-    """Read the parameters of a structured header: RFC 2045, 2231 and what is sent instead."""
-    plain: dict[str, str] = {}
-    pieces: dict[str, dict[int, tuple[str, bool]]] = {}
-    for index, match in enumerate(_PARAMETER.finditer(value)):
-        if index >= _PARAMETERS:
-            break
-        key = match[1].lower()
-        text = match[3].strip() if match[2] is None else re.sub(r"\\(.)", r"\1", match[2])
-        form = _EXTENDED.match(key)
-        if "*" not in key or form is None:
-            # RFC 2047 forbids encoded words here, and most programs write them.
-            plain.setdefault(key, decode_words(text))
-            continue
-        place = int(form[2] or 0)
-        pieces.setdefault(form[1], {}).setdefault(place, (text, form[3] is not None))
-    for key, parts in pieces.items():
-        plain[key] = _join_extended(parts)
-    return plain
-
-
-def _join_extended(parts: dict[int, tuple[str, bool]]) -> str:
-    """Put RFC 2231 continuations together; octets are joined before the charset is applied."""
-    charset, octets = "", b""
-    for place in sorted(parts):
-        text, is_encoded = parts[place]
-        if is_encoded:
-            if place == min(parts) and text.count("'") >= 2:
-                charset, _, text = text.split("'", 2)
-            piece = text.encode("utf-8", "replace")
-            octets += _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), piece)
-        else:
-            octets += text.encode("utf-8", "replace")
-    return decode_bytes(octets, charset or "utf-8")[0]

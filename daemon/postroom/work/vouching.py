@@ -38,8 +38,8 @@ from postroom.core.model import SenderVerdict, Verdict
 from postroom.dns import Inquiry, Resolver
 from postroom.errors import Unavailable
 from postroom.mail.address import domain_of, parse_addresses
-from postroom.mail.charset import decode_header
 from postroom.mail.message import Envelope, ParsedMail
+from postroom.mail.words import decode_header
 from postroom.work.signatures import Cut, check_signatures, cut_mail
 from postroom.work.spf import check_host
 

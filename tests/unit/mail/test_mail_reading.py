@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from postroom.mail.attachments import safe_name
+from postroom.mail.dates import read_date
 from postroom.mail.html import html_to_text
 from postroom.mail.message import Envelope, Limits, Origin
-from postroom.mail.parse import from_envelope, read_date, read_mail, read_part
+from postroom.mail.parse import from_envelope, read_mail, read_part
 from postroom.mail.sanitize import sanitize_html
 from postroom.mail.text import split_fresh
 
@@ -57,7 +58,7 @@ def test_text_is_bounded() -> None:
 
 def test_addresses_and_references_are_bounded() -> None:
     raw = b"To: " + b"a@b.example, " * 2_000 + b"\r\nReferences: " + b"<a%d@b> " * 300 + b"\r\n\r\n"
-    mail = read_mail(raw.replace(b"%d", b"x"), Limits(header_bytes=100))
+    mail = read_mail(raw.replace(b"%d", b"x"), Limits(header_bytes=100, addresses=1_000))
     assert 1_000 == len(mail.to)
     assert "more than 1000 addresses in to" in mail.defects
 

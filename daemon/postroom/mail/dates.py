@@ -1,0 +1,59 @@
+"""The Date header as an instant."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
+
+_LONGEST = 200
+_COMMENT = re.compile(r"\([^()]*+\)")
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ]+(\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?)?\s*")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_OFFSET = re.compile(r"(?:(?:GMT|UTC?)\s*)?([+-]\d\d):?(\d\d)\b\s*$", re.IGNORECASE)
+_HALF_DAY = re.compile(r"\b([AP])\.?M\b\.?", re.IGNORECASE)
+_TIME = re.compile(r"\d\d?[:.]\d\d")
+
+
+def read_date(value: str) -> datetime | None:
+    """Read a Date header as an instant; None if it names none.
+
+    Beside RFC 5322 with its obsolete forms: ISO 8601, the order of asctime, and half days. A zone
+    that is unknown, or none, says nothing, so the time is taken as UTC (§4.3).
+    """
+    try:
+        return _read(_as_rfc(_COMMENT.sub(" ", value[:_LONGEST])))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _as_rfc(text: str) -> str:
+    """Write what is not in the order of RFC 5322 in it."""
+    text = text.strip(' "')
+    if (iso := _ISO.match(text)) is not None:
+        month = _MONTHS[int(iso[2]) - 1] if iso[2] != "00" else ""
+        zone = text[iso.end() :].replace("Z", "+0000")
+        text = f"{iso[3]} {month} {iso[1]} {iso[4] or '00:00:00'} {zone}"
+    elif _TIME.search(text) is None:
+        text = f"{text} 00:00:00"
+    return _OFFSET.sub(r" \1\2", text)
+
+
+def _read(text: str) -> datetime | None:
+    half = _HALF_DAY.search(text)
+    if half is not None:
+        text = f"{text[: half.start()]} {text[half.end() :]}"
+    found = parsedate_tz(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = found[:6]
+    if 100 <= year < 1_000:  # RFC 5322 §4.3: software that counted years from 1900
+        year += 1_900
+    if half is not None:
+        hour = hour % 12 + (12 if half[1] in "Pp" else 0)
+    whole_days, hour = divmod(hour, 24) if (hour, minute, second) == (24, 0, 0) else (0, hour)
+    offset = timedelta(seconds=found[9] or 0)
+    if abs(offset) >= timedelta(days=1):
+        offset = timedelta(0)
+    date = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=timezone(offset))
+    return (date + timedelta(days=whole_days)).astimezone(UTC)
