@@ -12,12 +12,22 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2 import (
+    Environment,
+    FunctionLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+    nodes,
+    pass_environment,
+)
 from jinja2.environment import Template
+from jinja2.filters import do_wordwrap
 from jinja2.meta import find_undeclared_variables
-from jinja2.runtime import Context
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
@@ -39,6 +49,9 @@ _PATH = re.compile(re.escape(FOLDER) + r"([^./]+)\.([A-Za-z0-9-]+)\.j2")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # They turn text around them, too, and make a name look like another.
 _DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_SPACE_TO_KEEP = re.compile("(?m)^ |(?<= ) ")
+_METHODS_OF_DICT = frozenset(dir(dict))
+_PIECES = 256  # of what a template yields, joined at a time
 _REPLIES = re.compile(r"^(?:(?:re|sv|aw|antw|vs)\s*(?:\[\d+\])?:\s*){2,}", re.IGNORECASE)
 
 
@@ -71,6 +84,14 @@ class _Environment(ImmutableSandboxedEnvironment):
                 raise TemplateError(f"a repetition is longer than {REPEAT_CHARS}")
         return super().call_binop(context, operator, left, right)
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Find what the sandbox would find; the two common cases without its many questions."""
+        if type(obj) is dict and attribute not in _METHODS_OF_DICT and attribute in obj:
+            return obj[attribute]
+        if type(obj) is LoopContext and not attribute.startswith("_"):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
 
 class _Extracted(dict[str, Any]):
     """What rules extracted; a variable that this request does not have is empty."""
@@ -99,10 +120,21 @@ def quote(value: object, mark: str = "> ", most: int = QUOTED_LINES) -> str:
 
 def lines(value: object) -> Markup:
     """Escape a text for HTML and keep its line breaks and runs of spaces."""
-    text = value if isinstance(value, str) else str(value)  # Markup stays what it is
-    escaped = [str(escape(line.expandtabs(4))) for line in text.splitlines()]
-    spaced = (re.sub("^ |(?<= ) ", "&nbsp;", line) for line in escaped)
-    return Markup("<br>\n".join(spaced))  # noqa: S704 - escaped above
+    text = value if isinstance(value, str) else str(value)
+    plain = "\n".join(text.splitlines()).expandtabs(4)
+    escaped = plain if isinstance(text, Markup) else str(escape(plain))
+    spaced = _SPACE_TO_KEEP.sub("&nbsp;", escaped)
+    return Markup(spaced.replace("\n", "<br>\n"))  # noqa: S704 - escaped above
+
+
+@pass_environment
+def wordwrap(
+    environment: Environment, value: str, width: int = 79, break_long_words: bool = True
+) -> str:
+    """Wrap as Jinja's filter does; most values fit in a line, and are not looked at by the word."""
+    if len(value) <= width and value.isprintable() and not value.endswith(" "):
+        return value
+    return do_wordwrap(environment, value, width, break_long_words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +149,29 @@ class _Compiled:
         """Whether the file is only included in others: no blocks, and not in place of a mail."""
         return not self.plain.blocks and FOLDER + path not in shipped_texts()
 
-    def block(self, name: str, variables: Mapping[str, Any]) -> str | None:
-        """Render one block, cut at the limit; None if the template has none of that name."""
-        template = self.html if name == "html" else self.plain
-        if template is None or (name not in template.blocks and not self.needs_root):
-            return None
+    def blocks(self, names: Collection[str], variables: Mapping[str, Any]) -> list[str | None]:
+        """Render blocks, each cut at the limit; None for one that the template does not have."""
+        contexts: dict[Template, Context] = {}
+        found: list[str | None] = []
+        for name in names:
+            template = self.html if name == "html" else self.plain
+            if template is None or (name not in template.blocks and not self.needs_root):
+                found.append(None)
+                continue
+            if template not in contexts:  # the head of a file is run once for all its blocks
+                contexts[template] = self._context(template, variables)
+            context = contexts[template]
+            chain = context.blocks.get(name)
+            found.append(_joined(chain[0](context)) if chain else None)
+        return found
+
+    def _context(self, template: Template, variables: Mapping[str, Any]) -> Context:
         context = template.new_context(dict(variables))
         if self.needs_root:
             context.blocks = _Closed(context.blocks)
             _joined(template.root_render_func(context))
             context.blocks = dict(context.blocks.items())
-        chain = context.blocks.get(name)
-        return _joined(chain[0](context)) if chain else None
+        return context
 
 
 class _Closed(dict[str, Any]):
@@ -145,11 +188,9 @@ def _silent(_context: Context) -> Iterator[str]:
 def _joined(pieces: Iterator[str]) -> str:
     """Join what a template yields, up to the limit."""
     taken, length = [], 0
-    for piece in pieces:
-        taken.append(piece)
-        length += len(piece)
-        if length > OUTPUT_CHARS:
-            break
+    while length <= OUTPUT_CHARS and (some := list(islice(pieces, _PIECES))):
+        taken.append("".join(some))
+        length += len(taken[-1])
     return "".join(taken)[:OUTPUT_CHARS]
 
 
@@ -239,7 +280,12 @@ def _environment(texts: Mapping[str, str], *, autoescape: bool) -> _Environment:
         auto_reload=False,
         cache_size=-1,
     )
-    environment.filters |= {"line": one_line, "quote": quote, "lines": lines}
+    environment.filters |= {
+        "line": one_line,
+        "quote": quote,
+        "lines": lines,
+        "wordwrap": wordwrap,
+    }
     return environment
 
 
@@ -264,8 +310,7 @@ def _blocks(
     """Render blocks of a template; every fault is a RenderError that names file and line."""
     path = library.path_of(name, language)
     try:
-        compiled = library.compiled(path)
-        return [compiled.block(block, known) for block in wanted]
+        return library.compiled(path).blocks(wanted, known)
     except Exception as error:
         # A template is code of the sysadmin: anything may come out of it, and the mail must go out.
         raise RenderError(f"{FOLDER}{path}: {_reason(error)}") from error
@@ -369,7 +414,7 @@ def _samples(extracted: Collection[str] | None) -> Iterator[dict[str, Any]]:
 def _fault(library: _Library, path: str, sample: Mapping[str, Any]) -> str | None:
     try:
         compiled = library.compiled(path)
-        texts = [compiled.block(name, sample) for name in ("subject", "text", "html")]
+        texts = compiled.blocks(("subject", "text", "html"), sample)
     except Exception as error:  # noqa: BLE001 - as in _blocks
         return _reason(error)
     if texts[1] is None and not compiled.is_part(path):

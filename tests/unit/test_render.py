@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from jinja2 import Environment
+from jinja2.filters import do_wordwrap
 from markupsafe import Markup
 
 from postroom.core.variables import EMPTY, SAMPLE
@@ -14,6 +16,7 @@ from postroom.render import (
     lines,
     one_line,
     quote,
+    wordwrap,
 )
 from postroom.shipped import shipped_texts
 
@@ -247,6 +250,23 @@ def test_a_tag_that_the_subject_has_already_stands_there_once() -> None:
 )
 def test_quote_marks_every_line(expected: str, given: str) -> None:
     assert expected == quote(given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "a", " a ", "  a", "a\n", "a\nb", "a  b", "a\tb", "a" * 9, "aaaa bbbb cc", "a\u2028b"],
+)
+@pytest.mark.parametrize("is_broken", [True, False])
+def test_words_are_wrapped_as_jinja_wraps_them(given: str, is_broken: bool) -> None:
+    environment = Environment(autoescape=True)
+    expected = do_wordwrap(environment, given, 8, is_broken)
+    assert expected == wordwrap(environment, given, 8, is_broken)
+
+
+def test_a_value_is_found_where_jinja_finds_it() -> None:
+    extracted = {"items": "a key", "number": "4711"}
+    own = template("{{ extracted.number }} {{ extracted.items() | list | length }}")
+    assert renderer(new_en=own).render("new", "en", sample(extracted=extracted)).text == "4711 2\n"
 
 
 @pytest.mark.parametrize(

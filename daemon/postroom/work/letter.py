@@ -31,20 +31,27 @@ THREAD_BYTES = 22
 MAX_THREAD_BYTES = 700  # 135 answers; one header line in base64
 MAX_THREAD_TEXT = 2_000
 
+
+def _bodies(**lines: str) -> dict[str, str]:
+    """Write each line as the body in a link."""
+    return {name: quote(line, safe="") for name, line in lines.items()}
+
+
 # What a click writes on the first line of a mail. Those that end with a space wait for a word.
-COMMANDS = {
-    "take": "#take",
-    "close": "#close",
-    "status": "#status ",
-    "assign": "#assign ",
-    "priority": "#priority ",
-    "postpone": "#postpone 1d",
-    "tag": "#tag ",
-    "show": "#show",
-    "why": "#why",
-    "help": "#help",
-}
-HOLD_COMMANDS = {"accept": "#accept", "refuse": "#refuse"}
+COMMANDS = _bodies(
+    take="#take",
+    close="#close",
+    status="#status ",
+    assign="#assign ",
+    priority="#priority ",
+    postpone="#postpone 1d",
+    tag="#tag ",
+    show="#show",
+    why="#why",
+    help="#help",
+)
+HOLD_COMMANDS = _bodies(accept="#accept", refuse="#refuse")
+UNDO = _bodies(undo="#undo")
 MAX_LINK_SUBJECT = 100  # characters; a mailto URL stays under the 2,000 that Outlook opens
 
 _REPLY = re.compile(r"^(?:(?:re|sv|aw|antw|vs)\s*(?:\[\d+\])?:\s*)+", re.IGNORECASE)
@@ -145,16 +152,17 @@ def addresses_in(recipe: Recipe, mailbox: Mailbox, signer: Signer) -> dict[str, 
     found["hold" if is_hold else "note"] = internal
     if recipe.reply_role == "h":
         found["answer"] = _address("h", recipe, mailbox, signer)
-    subject = _link_subject(recipe.variables)
+    link = _mailto(internal, _link_subject(recipe.variables))
     found["links"] = {
-        name: _mailto(internal, subject, body) for name, body in _commands(recipe.kind, is_hold)
+        name: f"{link}&body={body}" if body else link
+        for name, body in _commands(recipe.kind, is_hold)
     }
     return found
 
 
 def _commands(kind: str, is_hold: bool) -> Iterator[tuple[str, str]]:
     if kind == "command-result":
-        yield "undo", "#undo"
+        yield from UNDO.items()
     elif is_hold:
         yield from HOLD_COMMANDS.items()
     if not is_hold:
@@ -162,10 +170,9 @@ def _commands(kind: str, is_hold: bool) -> Iterator[tuple[str, str]]:
         yield from COMMANDS.items()
 
 
-def _mailto(address: str, subject: str, body: str) -> str:
+def _mailto(address: str, subject: str) -> str:
     """Write a link, RFC 6068 2. The `+` is encoded, too: some readers take it for a space."""
-    url = f"mailto:{_escaped(address, '@')}?subject={_escaped(subject)}"
-    return f"{url}&body={_escaped(body)}" if body else url
+    return f"mailto:{_escaped(address, '@')}?subject={_escaped(subject)}"
 
 
 def _escaped(text: str, safe: str = "") -> str:
