@@ -202,8 +202,11 @@ def sender_as_handler(arrival: Arrival, policy: Policy) -> Handler | None:
 
     RFC 5322 §3.6.2 allows several authors: nobody's name may stand behind another's domain.
     """
+    handler = policy.handler_by_address(arrival.sender)
+    if handler is None:  # as almost always: who else stands there does not matter
+        return None
     authors = [one for text in arrival.mail.all_of("From") for one in parse_addresses(text)]
-    return policy.handler_by_address(arrival.sender) if len(authors) <= 1 else None
+    return handler if len(authors) <= 1 else None
 
 
 def referenced_ids(arrival: Arrival) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ back office all move time by the same rule. Several events in one trigger act in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -97,8 +97,9 @@ def _timing(request: RequestFact | _Seen, policy: Policy) -> Timing:
     # By the phase: the rules may have no such status any more.
     if story is None or request.phase in _OVER:
         return Timing()
-    ends = {clock.name: clock.due_at for clock in clocks_of(story)}
-    ahead = [one.at for one in open_dues(story)]
+    clocks = clocks_of(story)
+    ends = {clock.name: clock.due_at for clock in clocks}
+    ahead = [one.at for one in _open_dues(story, clocks)]
     silence = silence_of(request.moments, request.category, request.type, policy)
     return Timing(
         ends.get(ClockName.FIRST_REPLY),
@@ -111,9 +112,13 @@ def _timing(request: RequestFact | _Seen, policy: Policy) -> Timing:
 
 def open_dues(story: Story) -> list[Due]:
     """Return what is still to be done about the clocks, in order: each miss and warning once."""
+    return _open_dues(story, clocks_of(story))
+
+
+def _open_dues(story: Story, clocks: Iterable[Clock]) -> list[Due]:
     done = {one.to for one in story.moments if one.kind in ("missed", "warned")}
     found = []
-    for clock in clocks_of(story):
+    for clock in clocks:
         if clock.due_at is None:
             continue
         found.append(Due(clock, clock.due_at, mark_of(clock)))

@@ -310,13 +310,15 @@ def _steady(
     start: datetime, end: datetime, zone: ZoneInfo
 ) -> Iterator[tuple[datetime, datetime, timedelta]]:
     """Cut time into pieces in which the clock is not changed, with its lead over UTC in each."""
+    ahead = _ahead(start, zone)
     while start < end:
-        ahead = _ahead(start, zone)
         stop = min(start + STEP, end)
-        if _ahead(stop, zone) != ahead:
+        following = _ahead(stop, zone)
+        if following != ahead:
             stop = _change(start, stop, zone)
+            following = _ahead(stop, zone)
         yield start, stop, ahead
-        start = stop
+        start, ahead = stop, following
 
 
 def _change(start: datetime, end: datetime, zone: ZoneInfo) -> datetime:
@@ -338,7 +340,7 @@ def _utc(at: datetime) -> datetime:
 
 
 def _ahead(at: datetime, zone: ZoneInfo) -> timedelta:
-    return at.astimezone(zone).replace(tzinfo=None) - at.replace(tzinfo=None)
+    return at.astimezone(zone).utcoffset() or NOTHING
 
 
 def _shown(at: datetime, ahead: timedelta) -> datetime:
