@@ -23,6 +23,7 @@ from sqlalchemy import exc as sa
 
 from postroom.core.place import Place, Server
 from postroom.errors import Conflict, Unavailable
+from postroom.store import jsontext
 
 # A Prepared statement runs in the driver, whose errors nobody wraps.
 DATABASE_ERRORS = (sa.DBAPIError, sa.TimeoutError, sqlite3.Error, psycopg.Error)
@@ -80,7 +81,11 @@ def translated(error: BaseException) -> BaseException:
 
 def _sqlite(file: Path, busy_timeout: float) -> Engine:
     engine = create_engine(
-        f"sqlite:///{file}", connect_args={"timeout": busy_timeout}, pool_size=POOL_SIZE
+        f"sqlite:///{file}",
+        connect_args={"timeout": busy_timeout},
+        pool_size=POOL_SIZE,
+        json_serializer=jsontext.written,
+        json_deserializer=jsontext.read,
     )
 
     @event.listens_for(engine, "connect")
@@ -107,6 +112,8 @@ def _postgresql(server: Server, busy_timeout: float) -> Engine:
         pool_size=POOL_SIZE,
         pool_use_lifo=True,  # the warmest first: what the driver has prepared is the session's own
         use_native_hstore=False,  # would be looked up in each new session
+        json_serializer=jsontext.written,
+        json_deserializer=jsontext.read,
     )
 
     @event.listens_for(engine, "connect")
