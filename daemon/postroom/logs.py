@@ -8,6 +8,7 @@ counted (`Tally`), also those that the level keeps out of the log.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -96,7 +98,7 @@ def _renderer(format: str, *, has_priority: bool) -> list[Processor]:  # noqa: A
         case "console":
             return [structlog.dev.ConsoleRenderer(timestamp_key="at", sort_keys=False)]
         case "json":
-            rendering: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
+            rendering: Processor = _as_json
         case "logfmt":
             rendering = structlog.processors.LogfmtRenderer(key_order=FIRST_KEYS, drop_missing=True)
         case _:
@@ -110,6 +112,13 @@ def _renderer(format: str, *, has_priority: bool) -> list[Processor]:  # noqa: A
         return f"<{priority}>" + str(rendering(logger, name, event))
 
     return [with_priority]
+
+
+def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    try:
+        return orjson.dumps(event).decode()
+    except TypeError:  # an integer over 64 bits
+        return json.dumps(event, ensure_ascii=False)
 
 
 def _to_journal(journal: Journal) -> Processor:
@@ -171,6 +180,11 @@ def _calls(trace: TracebackType | None) -> str:
 def _plain_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Make every value one bounded line that each format can write."""
     for key, value in event.items():
+        kind = type(value)
+        # As nearly all values are: this is done for every mail, several times.
+        is_plain = kind is int or kind is float or value is None
+        if is_plain or (kind is str and len(value) <= LONGEST_VALUE and value.isprintable()):
+            continue
         event[key] = _plain(value)
     return event
 
