@@ -83,9 +83,16 @@ class PlainText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def bind_processor(
+        self,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> Callable[[str | None], str | None] | None:
         """Replace what cannot be kept."""
-        return value if value is None else plain_text(value)
+        return _plain
+
+
+def _plain(value: str | None) -> str | None:
+    return value if value is None else plain_text(value)
 
 
 def plain_text(value: str) -> str:
