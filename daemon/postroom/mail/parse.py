@@ -22,9 +22,10 @@ from postroom.mail.bodies import choose_bodies
 from postroom.mail.dates import read_date
 from postroom.mail.forward import find_forward, is_forward_subject
 from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits, ParsedMail
-from postroom.mail.origin import Report, judge_origin
+from postroom.mail.origin import judge_origin
 from postroom.mail.refs import message_id_of, message_ids
-from postroom.mail.structure import DEFAULTS, Fields, Node, Structure, cut, read_fields
+from postroom.mail.reports import find_report, octets_of
+from postroom.mail.structure import DEFAULTS, Fields, Structure, cut, read_fields
 from postroom.mail.text import split_fresh
 from postroom.mail.transfer import decode_transfer
 from postroom.mail.words import decode_header, decode_words
@@ -42,16 +43,6 @@ _BLANKS = re.compile(r"[ \t\n\r\f\v]+")
 _HASH_STEP = 1 << 20
 _MOST_DEFECTS = 50
 _ENVELOPE_BYTES = 65_536  # of a mail that could not be read
-_REPORT_BYTES = 1_000_000
-_REPORTS = {
-    "message/delivery-status": "delivery-status",
-    "message/global-delivery-status": "delivery-status",
-    "message/feedback-report": "feedback-report",
-    "message/disposition-notification": "disposition-notification",
-}
-_ORIGINALS = frozenset(
-    {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}
-)
 
 
 def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
@@ -60,7 +51,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
     head = _Head(structure.root.fields, limits, _charset_hint(structure))
     bodies = choose_bodies(structure, limits)
     attached = read_attached(structure, bodies, limits)
-    report = _find_report(structure)
+    report = find_report(structure)
     from_ = next(iter(head.addresses("from")), None)
     origin, evidence, bounce = judge_origin(head.decoded, from_, bodies.text, report, limits)
     return ParsedMail(
@@ -199,29 +190,6 @@ def _charset_hint(structure: Structure) -> str:
     return ""
 
 
-def _find_report(structure: Structure) -> Report:
-    """Find the machine-readable parts of a report; a mail that only attaches one is none."""
-    root = structure.root
-    wanted = _REPORTS.get(f"message/{root.parameters.get('report-type', '').lower()}", "")
-    status = next((leaf for leaf in structure.leaves if leaf.type in _REPORTS), None)
-    if root.type != "multipart/report" and (status is None or status not in root.children):
-        return Report()
-    original = next((leaf for leaf in structure.leaves if leaf.type in _ORIGINALS), None)
-    return Report(
-        type=_REPORTS[status.type] if status is not None else wanted,
-        status=_octets(structure, status),
-        original=_octets(structure, original),
-    )
-
-
-def _octets(structure: Structure, leaf: Node | None) -> bytes:
-    if leaf is None:
-        return b""
-    end = min(leaf.end, leaf.body + _REPORT_BYTES)
-    octets = decode_transfer(structure.raw[leaf.body : end], leaf.encoding)
-    return octets.replace(b"\r\n", b"\n")
-
-
 def _attached(structure: Structure, head: _Head, limits: Limits) -> Forward | None:
     """Read the mail that a "Fwd:" mail has attached."""
     if not is_forward_subject(head.subject()):
@@ -229,7 +197,7 @@ def _attached(structure: Structure, head: _Head, limits: Limits) -> Forward | No
     leaf = next((leaf for leaf in structure.leaves if leaf.type == "message/rfc822"), None)
     if leaf is None:
         return None
-    inner = cut(_octets(structure, leaf), limits)
+    inner = cut(octets_of(structure, leaf), limits)
     fields = _Head(inner.root.fields, limits, _charset_hint(inner))
     text = choose_bodies(inner, limits).text
     return Forward(fields.first("from"), fields.subject(), fields.first("date"), text)

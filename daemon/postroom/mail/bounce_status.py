@@ -1,0 +1,129 @@
+"""The status of a failed delivery: what the report says, or what its words mean.
+
+Promise: an enhanced code of RFC 3463 for every recipient. What a report says of itself stands if it
+is specific; "5.0.0" and the like are made more exact by the reply of the other server, its words,
+and last by its reply code.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from postroom.mail.bounce_text import codes_in, replies_in
+from postroom.mail.bounce_words import CAUSES, DELAYED, DELIVERED, GIVEN_UP, REPLIES, Cause
+
+_WORDS = 2_000  # characters looked at
+_ACTIONS = ("failed", "delayed", "delivered", "relayed", "expanded")
+_OTHER_ACTIONS = {
+    "failure": "failed",
+    "fail": "failed",
+    "error": "failed",
+    "expired": "failed",
+    "hardfail": "failed",
+    "permanent": "failed",
+    "bounced": "failed",
+    "rejected": "failed",
+    "undeliverable": "failed",
+    "deferred": "delayed",
+    "delay": "delayed",
+    "softfail": "delayed",
+    "transient": "delayed",
+    "deliverable": "delivered",
+    "success": "delivered",
+}
+
+Code = tuple[str, str, str]
+
+
+def action_of(said: str, status: str, words: str) -> str:
+    """Return what became of the mail: the report's word, else what status and words tell."""
+    first = next(iter(said.split()), "")
+    if first in _ACTIONS:
+        return first
+    if first in _OTHER_ACTIONS:
+        return _OTHER_ACTIONS[first]
+    if status.startswith("2"):
+        return "delivered"
+    if status.startswith("5"):
+        return "failed"
+    lowered = words[:_WORDS].lower()
+    if DELAYED.search(lowered) and not GIVEN_UP.search(lowered):
+        return "delayed"
+    if not status and DELIVERED.search(lowered) and not GIVEN_UP.search(lowered):
+        return "delivered"
+    return "failed"
+
+
+def status_of(reported: str, diagnostic: str, words: str, action: str) -> str:
+    """Return the status of one recipient.
+
+    `reported` is the Status field, `diagnostic` what was said of this recipient, `words` what else
+    the notice says, asked only when nothing else tells.
+    """
+    said = _codes(reported)
+    if said and said[0][2] != "0":
+        return _join(said[0])
+    if action in ("delivered", "relayed", "expanded"):
+        return _join(said[0]) if said else "2.0.0"
+    known = list(said)
+    for text in (diagnostic, words):
+        quoted = _codes(text)
+        exact = next((code for code in quoted if code[2] != "0"), None)
+        if exact is not None:
+            return _join(exact)
+        known.extend(quoted)
+        # The whole notice has sentences that say no more than that it failed.
+        least = 1 if text is diagnostic else 2
+        if (found := _from_words(known, text, action, least)) is not None:
+            return found
+    return _from_codes(known, replies_in(f"{diagnostic[:_WORDS]} {words[:_WORDS]}"), action)
+
+
+def _from_words(codes: list[Code], text: str, action: str, least: int) -> str | None:
+    """Make "5.0.0", "5.2.0" or nothing exact by what the words mean."""
+    family = next((code for code in codes if code[1] != "0"), None)
+    cause = _cause_of(text[:_WORDS])
+    if cause is None or cause.weight < least:
+        return None
+    _, subject, detail = cause.status.split(".")
+    if family is not None and cause.weight < 3 and family[1] != subject:
+        return None
+    return (
+        f"{_digit(codes, replies_in(text[:_WORDS]), action) or cause.status[0]}.{subject}.{detail}"
+    )
+
+
+def _from_codes(codes: list[Code], replies: list[str], action: str) -> str:
+    """Take the family that the report names, or what the reply code alone lets us think."""
+    family = next((code for code in codes if code[1] != "0"), None)
+    if family is not None:
+        return _join(family)
+    known = next((REPLIES[reply] for reply in replies if reply in REPLIES), None)
+    if known is not None and not known.endswith(".0.0"):
+        return f"{_digit(codes, replies, action)}{known[1:]}"
+    return f"{_digit(codes, replies, action) or '5'}.0.0"
+
+
+def _digit(codes: list[Code], replies: list[str], action: str) -> str:
+    """Say whether the failure lasts: the class of the code, else of the reply, else the action."""
+    if codes:
+        return codes[0][0]
+    if action == "delayed":
+        return "4"
+    return replies[0][0] if replies else ""
+
+
+@lru_cache(maxsize=64)  # a notice says the same of many
+def _cause_of(text: str) -> Cause | None:
+    lowered = " ".join(text.lower().replace("\u2019", "'").split())
+    if not lowered:
+        return None
+    return next((cause for cause in CAUSES if cause.words.search(lowered)), None)
+
+
+def _codes(text: str) -> list[Code]:
+    return codes_in(text[:_WORDS])
+
+
+def _join(code: Code) -> str:
+    return ".".join(str(int(number)) for number in code)

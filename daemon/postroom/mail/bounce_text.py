@@ -1,0 +1,346 @@
+"""What a mail server wrote in words: whom it could not reach, what it was told, and which mail.
+
+Promise: any text gives a notice, in time linear in the text and within named bounds. Most servers
+write one of a few shapes, read here without asking which server it was: addresses that stand alone,
+begin a line or follow a label; a transcript; and the failed mail, or its header, below.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from postroom.mail.address import canonical
+from postroom.mail.refs import message_ids
+
+_CHARS = 100_000  # of a text
+_LINES = 2_000
+_LINE = 1_000
+_PER_LINE = 20  # addresses of one line
+_REASON_LINES = 12
+_MENTIONS = 10  # lines about one recipient that are looked at
+_LOCAL = 64
+
+# Words that stand above the failed mail. The line is short, stripped and in lower case.
+_SEPARATOR = re.compile(
+    r"[-=_* #>]{0,80}(?:"
+    r"(?:this is a |a |the |below is |below this line is |here is )*(?:copy|text|part|beginning"
+    r"|body|headers?) of (?:the |your )*(?:original |entire |full |failed |returned )*(?:message"
+    r"|mail|e-mail)"
+    r"|(?:the |your )?(?:original|returned|unsent|undelivered|unsent|failed|rejected|message|mail"
+    r"|bounced|undeliverable) "
+    r"(?:message|mail|e-mail|text|body|headers?)(?: (?:text|headers?|body|follows?|below|info"
+    r"|information|is attached|text follows|header follows|details))*"
+    r"|(?:the )?(?:first|last) \d+ (?:lines|bytes|kb).{0,40}|(?:raw )?message (?:header|headers"
+    r"|body|text|contents?|source|follows)(?: follows?)?"
+    r"|raw mail|non-delivered (?:mail|message)|unsent message(?: follows)?|included message"
+    r"|returned content|message header \(headers only\)|begin message"
+    r"|start of (?:the )?(?:returned|original) message|header of (?:the )?(?:original"
+    r"|returned) message"
+    r"|ursprüngliche nachricht|original-?nachricht|kopie der (?:nachricht|mail)"
+    r"|kopfzeilen der ursprünglichen nachricht|ursprüngliche nachrichtenkopfzeilen"
+    r"|message d'origine|message original|en-têtes du message d'origine"
+    r"|en-têtes de message d'origine"
+    r"|mensaje original|encabezados (?:originales del mensaje|del mensaje original"
+    r"|de mensajes originales)|messaggio originale|intestazioni del messaggio originale"
+    r"|mensagem original|cabeçalhos (?:de mensagens? originais|da mensagem original)"
+    r"|oorspronkelijk bericht|oorspronkelijke berichtkoppen"
+    r"|oryginalna wiadomość|oryginalne nagłówki(?: wiadomości)?|исходное (?:сообщение|письмо)"
+    r"|исходные заголовки(?: сообщения)?|元のメッセージ.{0,10}|オリジナル.{0,12}|原始邮件.{0,8}"
+    r"|原始郵件.{0,8}"
+    r"|原邮件.{0,6}|oprindelige? meddelelse.{0,12}|ursprungligt meddelande"
+    r").{0,60}"
+)
+_ENDS = ("-", "=", "_", "*", ":", ".", "#", "：")
+_HEADER = re.compile(
+    r"(?:Return-Path|Received|From|To|Cc|Subject|Date|Message-ID|MIME-Version|Content-[A-Za-z-]+"
+    r"|Sender"
+    r"|Reply-To|DKIM-Signature|X-[A-Za-z0-9-]+|In-Reply-To|References|Delivered-To|List-[A-Za-z-]+"
+    r"|User-Agent|Thread-[A-Za-z]+|Importance|Precedence|ARC-[A-Za-z-]+"
+    r"|Authentication-Results)[ \t]*:",
+    re.IGNORECASE,
+)
+_SURE_HEADER = re.compile(
+    r"(?:Return-Path|Received|Message-ID|MIME-Version|DKIM-Signature|X-[A-Za-z0-9-]+)[ \t]*:",
+    re.IGNORECASE,
+)
+_QUOTED_FIELD = re.compile(
+    r"[\s>*|]{0,40}(?:From|Sender|Cc|Reply-To|Return-Path|Message-ID|In-Reply-To|References"
+    r"|MAIL FROM|Date|Subject|Received|Sent|Von|Betreff|De|Objet|Asunto|Oggetto"
+    r"|Envelope-from)\b[ \t]*[:=]",
+    re.IGNORECASE,
+)
+_TO_FIELD = re.compile(
+    r"[\s>*|]{0,40}(?:To|An|À|Para|A|Till|Til|Aan|Do|Кому|宛先|收件人)[ \t]*[:：]", re.IGNORECASE
+)
+_MESSAGE_ID = re.compile(
+    r"^\W{0,20}(?:(?:X-)?Original-)?Message-ID\s*[:=]\s*(<[^<>\s]{1,500}>)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LABEL = re.compile(
+    r"(?:recipient|address|addressed to|rcpt|failed|user|unknown|mailbox|deliver|reach|to"
+    r"|empfänger|destinat|получател|destin|odbiorc|ontvanger|mottagare|宛先|受信者|收件人)"
+    r"[^@]{0,60}$",
+    re.IGNORECASE,
+)
+_FAILURE = re.compile(
+    r"undeliver|not (?:be )?deliver|n't (?:be )?deliver|not reach|unable to|could ?n[o']t"
+    r"|can ?not|can't|fail|reject|refus|unknown|error|unzustell|nicht zugestellt|no se|non |не "
+    r"|できません|无法|無法|退"
+)
+# People and pages to ask for help are not those who were not reached.
+_HELP = re.compile(
+    r"contact|assistance|problem report|questions?\b|further help|visit|https?://|ansprechpartner"
+    r"|wenden sie|"
+    r"please (?:send|forward|e-?mail|write)|postmaster for|on behalf of|sent (?:by|from)|from:"
+    r"|expanded from|originally from|sender:|kontakt|\bvom?\b|\bde la part\b",
+    re.IGNORECASE,
+)
+_HELPERS = frozenset({"postmaster", "mailer-daemon", "abuse", "hostmaster", "mailerdaemon"})
+_REPLY = re.compile(r"(?<![\d.:])([45]\d\d)(?=[ \t#:,)\]-]|$)(?!-\d\d-)")
+_ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
+_TRIM = " \t<>\"'*:;,()[]-=|•·»>«"
+
+
+@dataclass(slots=True)
+class Named:
+    """An address of the notice: where it stands, and how sure it is one that failed."""
+
+    address: str
+    line: int
+    score: int  # 3 stands as a recipient, 2 in words of failure, 1 just named
+
+
+@dataclass(slots=True)
+class Notice:
+    """What a text says of a failed mail."""
+
+    said: list[str] = field(default_factory=list)  # the lines above the failed mail
+    original: str = ""  # the failed mail below, if it is there
+    names: list[Named] = field(default_factory=list)
+    places: dict[str, list[int]] = field(default_factory=dict)  # lines that name an address
+    stops: set[int] = field(default_factory=set)  # lines that name one that failed
+
+    def words(self, most: int = 4_000) -> str:
+        """Return all that the server says, in one line."""
+        return " ".join(" ".join(self.said).split())[:most]
+
+
+def read_notice(text: str, own: Iterable[str]) -> Notice:
+    """Read the words of a mail server; `own` are addresses (lower case) that cannot have failed."""
+    lines = [line[:_LINE].rstrip() for line in text[:_CHARS].split("\n")[:_LINES]]
+    end = _end_of_words(lines)
+    notice = Notice(lines[:end], "\n".join(lines[end:]))
+    notice.names = _choose(list(_names(notice, frozenset(own))))
+    for name in notice.names:
+        notice.stops.update(notice.places[name.address.lower()][:_MENTIONS])
+    return notice
+
+
+def find_message_id(text: str) -> str | None:
+    """Return the first Message-ID that a text quotes."""
+    found = _MESSAGE_ID.search(text[:_CHARS])
+    ids = message_ids(found[1]) if found is not None else ()
+    return ids[0] if ids else None
+
+
+def find_original_to(text: str) -> str | None:
+    """Return the address in the To field of a quoted header, if it is a single one."""
+    for line in text[:_CHARS].split("\n", 300)[:300]:
+        if _TO_FIELD.match(line):
+            found = {address.lower(): address for address, _, _ in addresses_in(line[:_LINE])}
+            return next(iter(found.values())) if len(found) == 1 else None
+    return None
+
+
+def _end_of_words(lines: list[str]) -> int:
+    """Find the line where the failed mail begins: below a separator, or with its header."""
+    is_said = False
+    for number, line in enumerate(lines):
+        if not line:
+            continue
+        if is_said and (_is_separator(line) or _is_header_block(lines, number)):
+            return number
+        is_said = True
+    return len(lines)
+
+
+def _is_separator(line: str) -> bool:
+    bare = line.strip().lower()
+    if not 6 <= len(bare) <= 120 or "@" in bare:
+        return False
+    is_marked = bare[0] in "-=_*#>" or bare.endswith(_ENDS)
+    return is_marked and _SEPARATOR.fullmatch(bare) is not None
+
+
+def _is_header_block(lines: list[str], number: int) -> bool:
+    """Four header lines at the margin, one of which people do not write."""
+    if not _HEADER.match(lines[number]):
+        return False
+    block = []
+    for line in lines[number : number + 40]:
+        if not line or not (line[0].isspace() or _HEADER.match(line)):
+            break
+        block.append(line)
+    fields = [line for line in block if not line[0].isspace()]
+    return len(fields) >= 3 and any(_SURE_HEADER.match(line) for line in fields)
+
+
+def _names(notice: Notice, own: frozenset[str]) -> Iterator[Named]:
+    is_help = False
+    for number, line in enumerate(notice.said):
+        if "@" not in line:
+            is_help = bool(line) and _HELP.search(line) is not None
+            continue
+        if _QUOTED_FIELD.match(line):
+            continue
+        for address, start, end in addresses_in(line):
+            notice.places.setdefault(address.lower(), []).append(number)
+            score = _score(line, start, end)
+            if address.lower() in own and score < 3:
+                continue
+            local = address.partition("@")[0].lower()
+            if score < 3 and (local in _HELPERS or is_help or _HELP.search(line)):
+                continue
+            yield Named(address, number, score)
+        is_help = False
+
+
+def _score(line: str, start: int, end: int) -> int:
+    before, after = line[:start].strip(_TRIM), line[end:].lstrip(">\"')]")
+    if not before:
+        rest = after.strip(_TRIM).lower()
+        is_alone = not rest or after[:1] in ":;,(.[<|" or after[:1].isspace()
+        if is_alone and line.strip(_TRIM)[:1] != "@":
+            return 3
+    if re.search(r"(?i)rcpt to:?\s*<?$", line[:start]):
+        return 3
+    if _TO_FIELD.fullmatch(before + ":") or (
+        before and _LABEL.search(before) and line[:start].rstrip(" <\"'").endswith((":", "："))
+    ):
+        return 3
+    if not after.strip(_TRIM) and len(before) < 60 and "<" in line[:start] and ":" not in before:
+        return 3  # Name <user@host>
+    if _ENHANCED.search(line[:start]) or _REPLY.match(line.strip()):
+        return 3 if after.lstrip(". ") or _REPLY.match(line.strip()) else 2
+    return 2 if _FAILURE.search(line.lower()) or _LABEL.search(before) else 1
+
+
+def _choose(names: list[Named]) -> list[Named]:
+    """Keep the best of each address, and of all addresses those that are surest."""
+    best: dict[str, Named] = {}
+    for name in names:
+        key = name.address.lower()
+        if key not in best or name.score > best[key].score:
+            best[key] = name
+    top = max((name.score for name in best.values()), default=0)
+    found = [name for name in best.values() if name.score == top]
+    return found if top > 1 else found[:1]
+
+
+def addresses_in(line: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each address of a line with where it begins and ends."""
+    position = 0
+    for _ in range(_PER_LINE):
+        at = line.find("@", position)
+        if at < 0:
+            return
+        start, end = _local_start(line, at), _domain_end(line, at)
+        position = max(end, at + 1)
+        address = line[start:end].strip(".")
+        local, _, domain = address.rpartition("@")
+        if local and "." in domain and not domain.startswith(".") and ".." not in domain:
+            yield canonical(address), start, end
+        elif local and domain and (line[end : end + 1] == ">" or line[:start].strip() == ""):
+            yield canonical(address), start, end  # a host without a domain
+
+
+def _local_start(line: str, at: int) -> int:
+    if line[at - 1 : at] == '"' and (quote := line.rfind('"', max(0, at - _LOCAL), at - 1)) >= 0:
+        return quote
+    start = at
+    while start > 0 and at - start < _LOCAL and _is_local(line[start - 1]):
+        start -= 1
+    return start
+
+
+def _is_local(character: str) -> bool:
+    return not character.isspace() and character not in "<>()[]\"',;:@\\«»：（）、"
+
+
+def _domain_end(line: str, at: int) -> int:
+    end = at + 1
+    while end < len(line) and end - at < 255 and (line[end].isalnum() or line[end] in ".-_"):
+        end += 1
+    while end > at + 1 and line[end - 1] in ".-_":
+        end -= 1
+    return end
+
+
+def reason_for(notice: Notice, name: Named) -> str:
+    """Return what the server said of one recipient: beside or below it, or in the transcript."""
+    own = notice.places.get(name.address.lower(), [])[:_MENTIONS]
+    stops = _Stops(notice.stops, frozenset(own))
+    block = _below(notice.said, name, stops)
+    if _tells(block):
+        return block
+    mentions = [
+        " ".join([notice.said[line].strip(), *_following(notice.said, line + 1, stops)])
+        for line in own
+        if line != name.line or _tells(notice.said[line])
+    ]
+    return (
+        next((each for each in mentions if _tells(each)), "") or block or next(iter(mentions), "")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stops:
+    """The lines where another recipient begins."""
+
+    named: set[int]
+    own: frozenset[int]
+
+    def __contains__(self, line: object) -> bool:
+        return line in self.named and line not in self.own
+
+
+def first_reply(lines: list[str]) -> str:
+    """Return the first paragraph that holds an SMTP reply or an enhanced code."""
+    for number, line in enumerate(lines):
+        if _tells(line):
+            return " ".join([line.strip(), *_following(lines, number + 1)])
+    return ""
+
+
+def _tells(text: str) -> bool:
+    return _ENHANCED.search(text) is not None or _REPLY.search(text) is not None
+
+
+def _below(lines: list[str], name: Named, stops: _Stops) -> str:
+    """Join the rest of the recipient's line with those below it, up to an empty line."""
+    line = lines[name.line]
+    position = line.lower().find(name.address.lower())
+    rest = line[position + len(name.address) :].strip(_TRIM) if position >= 0 else ""
+    return " ".join(each for each in [rest, *_following(lines, name.line + 1, stops)] if each)
+
+
+def _following(lines: list[str], start: int, stops: Container[int] = ()) -> list[str]:
+    found: list[str] = []
+    for number in range(start, min(start + _REASON_LINES, len(lines))):
+        line = lines[number].strip()
+        if not line or number in stops or line.startswith(("---", "===", "___")):
+            break
+        found.append(line)
+    return found
+
+
+def replies_in(text: str) -> list[str]:
+    """Return the SMTP reply codes of a text, in its order."""
+    return _REPLY.findall(text[:_CHARS])
+
+
+def codes_in(text: str) -> list[tuple[str, str, str]]:
+    """Return the enhanced codes of a text (class, subject, detail), in its order."""
+    return _ENHANCED.findall(text[:_CHARS])

@@ -1,0 +1,187 @@
+"""Which deliveries failed, why, and which mail of ours it was.
+
+Promise: any report and any text give a `Bounce`, bounded by `Limits`. First the fields of RFC 3464,
+then the words of the mail: old servers write nothing else, and many reports say in words what their
+fields leave out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from postroom.mail.address import canonical
+from postroom.mail.bounce_status import action_of, status_of
+from postroom.mail.bounce_text import (
+    Named,
+    Notice,
+    find_message_id,
+    find_original_to,
+    first_reply,
+    read_notice,
+    reason_for,
+)
+from postroom.mail.charset import decode_bytes
+from postroom.mail.message import Bounce, FailedRecipient, Limits
+from postroom.mail.refs import message_id_of, message_ids
+from postroom.mail.reports import (
+    Fields,
+    Report,
+    Status,
+    address_of,
+    bare,
+    read_status,
+    report_in_text,
+    typed,
+)
+from postroom.mail.structure import DEFAULTS, read_fields
+
+_DIAGNOSTIC = 500  # characters kept of one diagnostic
+_ADDRESS = 320
+
+
+def read_bounce(
+    report: Report,
+    fields: Mapping[str, str],
+    text: str,
+    own: Iterable[str] = (),
+    limits: Limits = DEFAULTS,
+) -> Bounce:
+    """Read which recipients were not reached. `fields` is the header, names in lower case."""
+    notice = read_notice(text, own)
+    status = read_status(report.status or report_in_text(text), limits.addresses)
+    recipients = _of_status(status, notice)
+    if not recipients:
+        recipients = _of_header(fields, notice) or _of_words(report, notice)
+    return Bounce(
+        tuple(recipients[: limits.addresses]), _original_id(report, fields, notice, text, status)
+    )
+
+
+def _of_status(status: Status, notice: Notice) -> list[FailedRecipient]:
+    # Named twice, as a list and its member may be: the failure counts.
+    groups: dict[str, Fields] = {}
+    for fields in status.recipients:
+        address = address_of(fields)
+        if "@" not in address:
+            address = _completed(address, notice)
+        if address and (address not in groups or bare(fields.get("action", "")) == "failed"):
+            groups[address] = fields
+    named = {name.address.lower(): name for name in notice.names}
+    return [
+        _recipient(address, fields, notice, named.get(address.lower()), is_only=len(groups) == 1)
+        for address, fields in groups.items()
+    ]
+
+
+def _completed(address: str, notice: Notice) -> str:
+    """Find the whole address of a bare name, or of nothing, in the words and the failed mail."""
+    whole = [name.address for name in notice.names]
+    if (to := find_original_to(notice.original)) is not None:
+        whole.append(to)
+    wanted = f"{address.lower()}@"
+    matching = [each for each in whole if address and each.lower().startswith(wanted)]
+    return next(iter(matching or ([] if address else whole)), address)
+
+
+def _recipient(
+    address: str, fields: Fields, notice: Notice, name: Named | None, *, is_only: bool
+) -> FailedRecipient:
+    said = _diagnostic(fields)
+    words = notice.words() if is_only else ""
+    beside = reason_for(notice, name) if name is not None else ""
+    reported = fields.get("status", "")
+    action = bare(fields.get("action", ""))
+    if not action and "will-retry-until" in fields:
+        action = "delayed"
+    action = action_of(action, reported.strip(), f"{said} {beside} {words}")
+    code = status_of(reported, said or beside, f"{beside} {words}", action)
+    if not said and action in ("failed", "delayed"):
+        said = beside or (first_reply(notice.said) if is_only else "")
+    return FailedRecipient(address[:_ADDRESS], action, code, said[:_DIAGNOSTIC].strip())
+
+
+def _diagnostic(fields: Fields) -> str:
+    for name in ("diagnostic-code", "x-supplementary-info", "failure-reason", "localized-reason"):
+        if value := fields.get(name, ""):
+            return " ".join(typed(line)[1].strip() for line in value.split("\n"))
+    # Seen: "Status: 5.1.1 (user unknown)", and nothing else.
+    return fields.get("status", "").partition("(")[2].rstrip(") ")
+
+
+def _of_header(fields: Mapping[str, str], notice: Notice) -> list[FailedRecipient]:
+    """X-Failed-Recipients, by Exim and Google; several fields are joined before."""
+    named = [
+        canonical(each)[:_ADDRESS] for each in fields.get("x-failed-recipients", "").split(",")
+    ]
+    return _of_notice([each for each in dict.fromkeys(named) if "@" in each], notice)
+
+
+def _of_words(report: Report, notice: Notice) -> list[FailedRecipient]:
+    if notice.names:
+        return _of_notice([name.address for name in notice.names], notice)
+    header = decode_bytes(report.original[:20_000])[0] if report.original else notice.original
+    to = find_original_to(header)
+    return _of_notice([to], notice) if to is not None else []
+
+
+def _of_notice(addresses: Sequence[str], notice: Notice) -> list[FailedRecipient]:
+    """Judge recipients whom nothing but the words of the notice tells about."""
+    named = {name.address.lower(): name for name in notice.names}
+    words, reply = notice.words(), first_reply(notice.said)
+    action = action_of("", "", words)
+    found = []
+    for address in addresses:
+        name = named.get(address.lower())
+        said = (reason_for(notice, name) if name is not None else "") or reply
+        status = status_of("", said, words, action)
+        found.append(FailedRecipient(address, action, status, said[:_DIAGNOSTIC].strip()))
+    return found
+
+
+def _original_id(
+    report: Report, fields: Mapping[str, str], notice: Notice, text: str, status: Status
+) -> str | None:
+    """Return the failed mail's Message-ID: of its header, else as quoted, else as answered."""
+    block, _ = read_fields(report.original, 0, 500)
+    value = next((raw for name, raw in block if name.lower() == "message-id"), b"")
+    if value and (found := message_id_of(" ".join(decode_bytes(value[:8_192])[0].split()))):
+        return found
+    if (found := find_message_id(notice.original) or find_message_id(text)) is not None:
+        return found
+    for each in (status.mail, *status.recipients[:1]):
+        for name in ("original-message-id", "x-original-message-id", "message-id"):
+            if ids := message_ids(each.get(name, "")):
+                return ids[0]
+    answered: Sequence[str] = message_ids(fields.get("in-reply-to", "")) or message_ids(
+        fields.get("references", "")
+    )
+    return answered[-1] if answered else None
+
+
+def read_feedback(report: Report, limits: Limits = DEFAULTS) -> Bounce:
+    """RFC 5965: who complained, as far as it is said, and of which mail."""
+    groups = read_status(report.status, 1)
+    fields = {**groups.mail, **(groups.recipients[0] if groups.recipients else {})}
+    kind = bare(fields.get("feedback-type", ""))[:20]
+    named = fields.get("original-rcpt-to", "").split("\n")
+    addresses = [canonical(value)[:_ADDRESS] for value in named if value]
+    if not addresses:
+        to = find_original_to(decode_bytes(report.original[:20_000])[0])
+        addresses = [to] if to is not None else []
+    recipients = tuple(FailedRecipient(each, action=kind) for each in addresses)
+    return Bounce(recipients[: limits.addresses], _id_of(report, fields))
+
+
+def read_receipt(report: Report) -> Bounce:
+    """RFC 8098: what became of a mail at its reader's; the disposition is the action."""
+    groups = read_status(report.status, 1)
+    fields = {**groups.mail, **(groups.recipients[0] if groups.recipients else {})}
+    address = address_of(fields)
+    done = bare(fields.get("disposition", "").rpartition(";")[2]).partition("/")[0][:20]
+    recipients = (FailedRecipient(address, action=done.strip()),) if "@" in address else ()
+    ids = message_ids(fields.get("original-message-id", ""))
+    return Bounce(recipients, ids[0] if ids else _id_of(report, fields))
+
+
+def _id_of(report: Report, fields: Mapping[str, str]) -> str | None:
+    return _original_id(report, {}, Notice(), "", Status(mail=dict(fields)))
