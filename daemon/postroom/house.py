@@ -143,6 +143,7 @@ def open_sender(
         open_transport(house.config),
         clock=clock.now,
         random=random.random,
+        node=house.spool.numbers().name,
         threads=1 if house.config.maildir is not None else house.config.outgoing.connections,
         give_way=give_way,
         pulses=pulses,

@@ -477,7 +477,7 @@ def test_a_crash_anywhere_loses_nothing_and_says_what_is_not_known(
 
 def test_a_restart_does_not_wait_for_the_lease(post: Post) -> None:
     post.add()
-    post.database.write(lambda conn: queue.claim(conn, NOW, 10, NOW + LEASE))
+    post.database.write(lambda conn: queue.claim(conn, NOW, 10, NOW + LEASE, "mx1-1"))
     assert post.sender.run_once() == 0
     assert post.sender.recover() == 1
     assert post.sender.run_once() == 1

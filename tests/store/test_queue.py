@@ -38,7 +38,7 @@ class Outbox:
     def claim(self, now: datetime = NOW, limit: int = 10) -> list[ClaimedDelivery]:
         def work(conn: Any) -> list[ClaimedDelivery]:
             queue.lapse(conn, now)
-            return queue.claim(conn, now, limit, now + LEASE)
+            return queue.claim(conn, now, limit, now + LEASE, "mx1-1")
 
         return self.database.write(work)
 

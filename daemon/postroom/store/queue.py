@@ -12,6 +12,9 @@ False and changes nothing.
        ├──── defer ─────┼─┘            │        then its due_at is null and a human decides
        └──── retry ─────┴──────────────┘        (a human may retry what failed, too)
 
+A node that is gone (its lease in store.leases is over) claims nothing more: what it had is ended at
+once, not when each claim's own lease is over, which is as long as the slowest relay may take.
+
 Two columns carry more than their names say. `handed_at`: DATA was begun in an attempt whose end is
 not known (or in this one); cleared when the relay refused after all. `due_at` of a `sending` row
 is null in the one more attempt after a doubt. A claim is known by its attempt number.
@@ -135,13 +138,13 @@ CLAIM = (
         state="sending",
         attempts=delivery.c.attempts + 1,
         lease_until=_LEASE_UNTIL,
+        claimed_by=bindparam("node", type_=PlainText),
         due_at=case((delivery.c.handed_at.is_(None), delivery.c.due_at), else_=null()),
     )
     .returning(delivery.c.id, delivery.c.outbox_id, delivery.c.recipient, delivery.c.attempts)
 )
-LAPSE = (
+_LAPSE = (
     update(delivery)
-    .where(_IS_SENDING, delivery.c.lease_until <= bindparam("over", type_=UtcDateTime))
     .values(
         state=case((delivery.c.handed_at.is_(None), "waiting"), else_="uncertain"),
         due_at=case((delivery.c.due_at.is_(None), null()), else_=_NOW),
@@ -152,6 +155,9 @@ LAPSE = (
     )
     .returning(delivery.c.id, delivery.c.state, delivery.c.due_at)
 )
+LAPSE = _LAPSE.where(_IS_SENDING, delivery.c.lease_until <= bindparam("over", type_=UtcDateTime))
+LAPSE_OF = _LAPSE.where(_IS_SENDING, delivery.c.claimed_by == bindparam("node", type_=PlainText))
+CLAIMANTS = select(delivery.c.claimed_by).where(_IS_SENDING).distinct()
 NEXT_DUE = select(func.min(delivery.c.due_at)).where(_IS_QUEUED)
 NEXT_LAPSE = select(func.min(delivery.c.lease_until)).where(_IS_SENDING)
 RECIPES = select(*(outbox.c[name] for name in Recipe.__slots__)).where(
@@ -275,16 +281,30 @@ ENTRIES = select(
 
 
 def claim(
-    conn: Connection, now: datetime, limit: int, lease_until: datetime
+    conn: Connection, now: datetime, limit: int, lease_until: datetime, node: str
 ) -> list[ClaimedDelivery]:
-    """Take at most `limit` deliveries that are due, oldest first."""
-    rows = conn.execute(CLAIM, {"now": now, "limit": limit, "until": lease_until})
+    """Take at most `limit` deliveries that are due, oldest first; `node` says who does."""
+    keys = {"now": now, "limit": limit, "until": lease_until, "node": node}
+    rows = conn.execute(CLAIM, keys)
     return sorted((ClaimedDelivery(*row) for row in rows), key=lambda claimed: claimed.id)
 
 
 def lapse(conn: Connection, now: datetime, over: datetime | None = None) -> int:
     """End the claims whose lease was over at `over` (default now); return how many."""
-    rows = conn.execute(LAPSE, {"now": now, "over": over or now}).all()
+    return _lapsed(conn, now, conn.execute(LAPSE, {"now": now, "over": over or now}).all())
+
+
+def lapse_of(conn: Connection, now: datetime, node: str) -> int:
+    """End the claims of a node that is no more, whatever their leases say; return how many."""
+    return _lapsed(conn, now, conn.execute(LAPSE_OF, {"now": now, "node": node}).all())
+
+
+def claimants(conn: Connection) -> set[str]:
+    """Return the nodes that are sending."""
+    return {name for (name,) in conn.execute(CLAIMANTS) if name}
+
+
+def _lapsed(conn: Connection, now: datetime, rows: Sequence[Any]) -> int:
     for delivery_id, state, due_at in rows:
         if state == "uncertain" and due_at is None:
             _note(conn, delivery_id, now, was="sending", now="uncertain", because=NO_REPLY_KNOWN)

@@ -444,6 +444,7 @@ delivery = _table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("due_at", UtcDateTime),
     Column("lease_until", UtcDateTime),
+    Column("claimed_by", PlainText),  # the spool of the node that sent, or sends, it
     Column("handed_at", UtcDateTime),  # committed before DATA
     Column("done_at", UtcDateTime),
     Column("last_response", PlainText),

@@ -32,7 +32,7 @@ from postroom.spool.permits import (
     cursor_from_plain,
     cursor_to_plain,
 )
-from postroom.store import leases
+from postroom.store import leases, queue
 from postroom.store.db import Database
 from postroom.store.leases import FOLDER, SPOOL
 
@@ -82,7 +82,9 @@ class Leases:
         name = self._spool.numbers().name
         identity = _identity(self._spool)
         lease = self._database.write(lambda c: self._take_name(c, name, identity))
-        if lease.holder != identity:
+        if lease.holder == identity:  # whoever sent by this name is dead: see house.hold_folder
+            self._database.write(lambda c: queue.lapse_of(c, self._clock(), name))
+        else:
             raise Busy(
                 f"the node {lease.node!r} of another data folder numbers its mails {name}-…, too: "
                 "give each a `node` of its own in config.toml"
@@ -126,6 +128,7 @@ class Leases:
         now = leases.moment(connection, self._clock())
         self._take_name(connection, self._spool.numbers().name, _identity(self._spool))
         taken = leases.take(connection, names, self._holder, self._node, now, LENGTH)
+        _end_claims(connection, now)
         wanted = set(names) - taken.keys()
         others = [one for one in leases.leases_below(connection, FOLDER) if one.name in wanted]
         return taken, others
@@ -186,6 +189,18 @@ class Leases:
             )
         except Unavailable as error:
             log.warning("lease.not_given_back", why=str(error))
+
+
+def _end_claims(connection: Connection, now: datetime) -> None:
+    """Let others send what nodes that are gone have claimed."""
+    claimants = queue.claimants(connection)
+    if not claimants:
+        return
+    found = leases.leases_below(connection, SPOOL)
+    alive = {one.name.removeprefix(SPOOL) for one in found if one.until > now}
+    for node in sorted(claimants - alive):
+        count = queue.lapse_of(connection, now, node)
+        log.warning("node.gone", node=node, claims=count)
 
 
 def _identity(spool: Spool) -> str:

@@ -78,6 +78,7 @@ class Sender:
         *,
         clock: Callable[[], datetime],
         random: Callable[[], float],
+        node: str = "",
         batch: int = 50,
         threads: int = 1,
         give_way: Callable[[], None] = lambda: None,
@@ -90,6 +91,7 @@ class Sender:
         self._transport = transport
         self._clock = clock
         self._random = random
+        self._node = node  # whose claims these are
         self._batch = batch
         self._threads = threads
         self._give_way = give_way  # waits while others have precedence
@@ -198,7 +200,7 @@ class Sender:
         queue.lapse(conn, now)
         if pause_of(conn) is not None:
             return []
-        return queue.claim(conn, now, self._batch, now + LEASE)
+        return queue.claim(conn, now, self._batch, now + LEASE, self._node)
 
     def _work_off(self, claimed: Sequence[ClaimedDelivery], stop: threading.Event) -> None:
         with self._database.read() as conn:
