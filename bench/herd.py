@@ -1,78 +1,195 @@
-"""A database with as many open requests as wanted: one came by mail, the others are its copies.
+"""A database as large as wanted: what came in by mail is copied again and again, by the database.
 
-Each copy has a contact, a message, history and timers of its own.
+A copy has everything that its original has: contacts, journal rows, messages, references, history,
+timers, what was sent. What names a row by its number names the copy's; what must be unique is made
+so.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
-# Table → the columns that number rows, each counted on from the copied one's.
-_NUMBERED = {
-    "contact": ("id",),
-    "address": ("contact_id",),
-    "request": ("id", "requester_id"),
-    "journal": ("id", "request_id", "spool_number"),
-    "participant": ("id", "request_id", "contact_id"),
-    "message": ("id", "request_id", "journal_id", "contact_id"),
-    "history": ("id", "request_id"),
-    "timer": ("id", "request_id"),
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    true,
+    update,
+)
+
+from postroom.store import schema as t
+
+# What a site has once, however many requests it has.
+_ONCE = frozenset(
+    {"policy", "policy_activation", "company", "company_domain", "handler", "assignment"}
+    | {"brake", "pause", "spool_move", "lease"}
+)
+# Numbers of rows that no foreign key says to be such.
+_NUMBERS = {
+    "journal.spool_number": "journal",
+    "journal_history.request_id": "request",
+    "timer.hold_id": "hold",
+    "timer.delivery_id": "delivery",
 }
-_STAMP = "%Y-%m-%d %H:%M:%S.%f"
+_UNIQUE = frozenset(
+    {"address.key", "address.address", "message.message_id", "message_ref.message_id"}
+    | {"outbox.message_id", "journal.message_id", "journal.content_hash", "hook_run.key"}
+)
+_PORTION = 20_000  # requests that are copied in one transaction
+
+Number = ColumnElement[int]
+# What a copy has instead: of the original's value, and the number of the copy (1, 2, …).
+Changed = Callable[[ColumnElement[Any], Number], ColumnElement[Any]]
 
 
-def multiply(file: Path, count: int, tables: Sequence[str] = tuple(_NUMBERED)) -> None:
-    """Copy the only request of a database until there are so many, in these tables."""
-    with closing(sqlite3.connect(file, isolation_level=None)) as db:
-        db.execute("PRAGMA synchronous=OFF")
-        db.execute("PRAGMA foreign_keys=OFF")
-        db.execute("PRAGMA cache_size=-500000")
-        db.execute("BEGIN")
-        for table in tables:
-            _copy(db, table, count - 1)
-        owners = "SELECT count(*) FROM request WHERE owner = handler.name"
-        db.execute(f"UPDATE handler SET open_requests = ({owners} AND phase = 'active')")
-        db.execute("COMMIT")
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        db.execute("ANALYZE")
+class Herd:
+    """The originals in one database, and their copies."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        changes: Mapping[str, Changed] | None = None,
+        tables: Collection[str] = (),
+    ) -> None:
+        """Take what there is as the originals; `changes` by column, as "request.status".
+
+        Named, only these tables are copied.
+        """
+        self._engine = engine
+        self._changes = changes or {}
+        self._copies = 0
+        self._before = 0  # copies that were made before rows came in by themselves again
+        wanted = tables or t.metadata.tables.keys() - _ONCE
+        self._tables = [one for one in t.metadata.sorted_tables if one.name in wanted]
+        self._steps = self._last_rows()
+        self._bases = self._steps
+
+    def grow(self, requests: int) -> None:
+        """Copy until there are at least so many."""
+        for _ in self.growing(requests):
+            pass
+
+    @property
+    def requests(self) -> int:
+        """How many there are by now."""
+        return self._bases["request"] + self._steps["request"] * (self._copies - self._before)
+
+    def growing(self, requests: int) -> Iterator[int]:
+        """Copy until there are at least so many; yield how many there are, now and then."""
+        step = self._steps["request"]
+        self._bases, self._before = self._last_rows(), self._copies
+        while (missing := requests - self.requests) > 0:
+            first = self._copies + 1
+            self._copies += min(-(-missing // step), max(1, _PORTION // step))
+            with _filling(self._engine) as connection:
+                for table in self._tables:
+                    self._copy(connection, table, first)
+            yield self.requests
+        with _filling(self._engine) as connection:
+            _count_handlers(connection)
+        _settle(self._engine)
+
+    def _copy(self, connection: Connection, table: Table, first: int) -> None:
+        numbered = next(column for column in table.c if self._numbered(column) is not None)
+        originals = self._steps[self._numbered(numbered) or ""]
+        if not originals:
+            return
+        copies = select(bindparam("first", type_=Integer).label("n")).cte("copies", recursive=True)
+        copies = copies.union_all(
+            select(copies.c.n + 1).where(copies.c.n < bindparam("last", type_=Integer))
+        )
+        values = [self._value(column, copies.c.n).label(column.name) for column in table.c]
+        rows = (
+            select(*values)
+            .select_from(copies.join(table, true()))
+            .where(numbered <= originals)
+            .order_by(copies.c.n, numbered)
+        )
+        names = [column.name for column in table.c]
+        keys = {"first": first, "last": self._copies}
+        connection.execute(insert(table).from_select(names, rows), keys)
+
+    def _value(self, column: Column[Any], n: Number) -> ColumnElement[Any]:
+        if (change := self._changes.get(str(column))) is not None:
+            return change(column, n)
+        if (numbered := self._numbered(column)) is not None:
+            return column + self._bases[numbered] + (n - self._before - 1) * self._steps[numbered]
+        if str(column) in _UNIQUE:
+            return literal("n").concat(cast(n, Text)).concat(literal(".")).concat(column)
+        return column
+
+    def _last_rows(self) -> dict[str, int]:
+        with self._engine.connect() as connection:
+            return {
+                table.name: connection.execute(select(func.max(table.c.id))).scalar() or 0
+                for table in t.metadata.sorted_tables
+                if "id" in table.c
+            }
+
+    def _numbered(self, column: Column[Any]) -> str | None:
+        """Return the table whose rows a column numbers."""
+        if column.name == "id":
+            return str(column.table.name)
+        found = next((key.column.table.name for key in column.foreign_keys), None)
+        found = found or _NUMBERS.get(str(column))
+        return found if found in self._steps else None
 
 
-def _copy(db: sqlite3.Connection, table: str, copies: int) -> None:
-    columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-    rows, last = db.execute(f"SELECT count(*), coalesce(max(rowid), 0) FROM {table}").fetchone()
-    if not rows:
-        return
-    values = ", ".join(_value(table, column, max(last, 1)) for column in columns)
-    names = ", ".join(f'"{column}"' for column in columns)
-    numbers = f"SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < {copies}"
-    select = f"SELECT {values} FROM copies, {table} AS old WHERE old.rowid <= {last}"
-    db.execute(
-        f"INSERT INTO {table} ({names}) WITH RECURSIVE copies(n) AS ({numbers}) {select} "
-        "ORDER BY n, old.rowid"
+@contextmanager
+def _filling(engine: Engine) -> Iterator[Connection]:
+    """A transaction that need not survive anything."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            for pragma in ("synchronous=OFF", "foreign_keys=OFF", "cache_size=-1000000"):
+                connection.exec_driver_sql(f"PRAGMA {pragma}")
+        else:
+            connection.exec_driver_sql("SET synchronous_commit = off")
+        yield connection
+        connection.commit()
+
+
+def _count_handlers(connection: Connection) -> None:
+    owned = (
+        select(func.count())
+        .where(t.request.c.owner == t.handler.c.name, t.request.c.phase == "active")
+        .scalar_subquery()
     )
+    connection.execute(update(t.handler).values(open_requests=owned))
 
 
-def _value(table: str, column: str, step: int) -> str:
-    if column in _NUMBERED[table]:
-        return f'old."{column}" + n * {step if column == "id" else 1}'
-    if (table, column) in {("address", "key"), ("address", "address"), ("message", "message_id")}:
-        return f"'n' || n || '.' || old.\"{column}\""
-    return f'old."{column}"'
+def _settle(engine: Engine) -> None:
+    """Leave a database as one that grew by mail: its log copied, its counters where they belong."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            return
+        for table in t.metadata.sorted_tables:
+            if "id" in table.c:
+                sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
+                last = f"(SELECT coalesce(max(id), 1) FROM {table.name})"
+                connection.execute(text(f"SELECT setval({sequence}, {last})"))
+        connection.exec_driver_sql("VACUUM ANALYZE")
 
 
-def move_timers(file: Path, due_at: datetime) -> int:
+def move_timers(engine: Engine, due_at: datetime) -> int:
     """Let every level be due in one second; return how many there are."""
-    at = due_at.strftime(_STAMP)
-    with closing(sqlite3.connect(file, isolation_level=None)) as db:
-        db.execute("BEGIN")
+    with engine.begin() as connection:
         # With a beginning of the wait, the rules would say when it is over.
-        chain = "UPDATE request SET chain_due_at = ?, chain_since = NULL"
-        db.execute(f"{chain} WHERE chain_state = 'running'", (at,))
-        moved = "UPDATE timer SET due_at = ? WHERE state = 'armed' AND kind = 'level'"
-        count = db.execute(moved, (at,)).rowcount
-        db.execute("COMMIT")
-    return count
+        chain = update(t.request).where(t.request.c.chain_state == "running")
+        connection.execute(chain.values(chain_due_at=due_at, chain_since=None))
+        armed = (t.timer.c.state == "armed", t.timer.c.kind == "level")
+        return connection.execute(update(t.timer).where(*armed).values(due_at=due_at)).rowcount

@@ -41,6 +41,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 CONFIG = """\
 instance = "bench"
 node = "bench"
+[database]
+url = "{database}"
 [paths]
 rules = "{rules}"
 templates = "{shipped}/templates"
@@ -91,7 +93,9 @@ class Burst:
     cpu_seconds: float
 
 
-def write_config(folder: Path, port: int = 0, rules: Path | None = None) -> Path:
+def write_config(
+    folder: Path, port: int = 0, rules: Path | None = None, database: str = "sqlite"
+) -> Path:
     """Write a config without brakes, with its secret; return where it lies."""
     shipped = shipped_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,6 +109,7 @@ def write_config(folder: Path, port: int = 0, rules: Path | None = None) -> Path
             mailbox=MAILBOX,
             host=HOST,
             port=port or 1,
+            database=database,
         )
     )
     return path
@@ -121,10 +126,16 @@ def free_port() -> int:
 class Daemon:
     """A Postroom of its own in a folder of its own; stopped at the end of the `with`."""
 
-    def __init__(self, folder: Path, only: str | None = None, rules: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        only: str | None = None,
+        rules: Path | None = None,
+        database: str = "sqlite",
+    ) -> None:
         self.folder = folder
         self.port = free_port()
-        config = write_config(folder, self.port, rules)
+        config = write_config(folder, self.port, rules, database)
         self._log_path = folder / "log"
         command = [sys.executable, "-m", "postroom", "run", "--config", str(config)]
         command += ["--only", only] if only is not None else []

@@ -23,8 +23,9 @@ from pathlib import Path
 
 from bench import machine
 from bench.corpus import MAILBOX, SEED, make_corpus
-from bench.herd import move_timers, multiply
+from bench.herd import Herd, move_timers
 from bench.processes import Burst, Daemon, Generator, write_config
+from sqlalchemy import create_engine
 
 from postroom.config import load_config
 from postroom.house import open_house
@@ -35,6 +36,9 @@ from postroom.work.readers import Readers
 from postroom.work.ticker import fire_due
 
 TIMERS, MAILS, REQUESTS = 10_000, 12_000, 1_000_000
+COPIED = (
+    *("contact", "address", "request", "journal", "participant", "message", "history", "timer"),
+)
 TICKS = 300
 CONNECTIONS = 10
 LONGEST = 300.0
@@ -95,7 +99,7 @@ def _open_first(folder: Path, rules: Path) -> Path:
 
 def _idle(folder: Path, rules: Path, requests: int) -> Figures:
     file = _open_first(folder, rules)
-    multiply(file, requests, ("request", "timer"))
+    Herd(create_engine(f"sqlite:///{file}"), tables=("request", "timer")).grow(requests)
     readers = Readers(1)
     with open_house(load_config(folder / "config.toml")) as house:
         times = []
@@ -144,9 +148,10 @@ def _run(
     Between them: the processor time of the working process until the timers were done.
     """
     file = _open_first(folder, rules)
-    multiply(file, timers)
+    engine = create_engine(f"sqlite:///{file}")
+    Herd(engine, tables=COPIED).grow(timers)
     due_at = (datetime.now(UTC) + due_in).replace(microsecond=0)
-    if move_timers(file, due_at) != timers:
+    if move_timers(engine, due_at) != timers:
         raise RuntimeError("not every copy has its timer")
     is_due = due_in == AHEAD
     took, cpu = 0.0, 0.0

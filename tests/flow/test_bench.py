@@ -79,6 +79,23 @@ def test_a_small_crowd_of_timers_is_measured(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_small_site_grows(tmp_path: Path) -> None:
+    small = ("--requests", "40", "--originals", "20", "--mails", "10", "--runs", "1")
+    ran = subprocess.run(
+        [sys.executable, "-m", "bench.growth", *small],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "daemon"), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"(?m)^\| requests \| \d+ \|$", ran.stdout)
+    assert re.search(r"(?m)^\| worked through, mails/s \| \d+ \(\d+; \d+%\) \|", ran.stdout)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_sender_empties_its_outbox_under_tls() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "bench.sending", "--runs", "1", "--mails", "20", "--tls"],
