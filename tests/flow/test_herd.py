@@ -25,6 +25,7 @@ def test_copies_are_whole_and_mail_goes_on_between_them(tmp_path: Path) -> None:
         work(house)
         assert 16 == len(rows(house, t.request))
         assert 16 == len(rows(house, t.journal, outcome="opened"))
-        copy = row(house, t.request, id=14)
-        assert "Broken" == copy.subject
-        assert "Broken" == row(house, t.message, request_id=14).subject
+        original, copy = (row(house, t.message, request_id=number) for number in (2, 15))
+        assert original.message_id != copy.message_id
+        assert original.text == copy.text
+        assert copy.subject == row(house, t.request, id=15).subject
