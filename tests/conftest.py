@@ -23,7 +23,10 @@ def _process_as_new() -> Iterator[None]:
 
 
 _BOTH = frozenset(
-    {"test_conflicts.py", "test_conflicts_of_time.py", "test_kept_text.py", "test_prepared.py"}
+    {
+        *("test_conflicts.py", "test_conflicts_of_time.py", "test_kept_text.py"),
+        *("test_prepared.py", "test_search.py"),
+    }
 )
 
 

@@ -196,6 +196,9 @@ CASES: dict[str, Case] = {
     "open-requests-miscounted, no row": Case(
         "handler eva", sql("DELETE FROM handler WHERE name = 'eva'")
     ),
+    "facet-wrong": Case("request 2", sql("UPDATE request SET priority = 'low' WHERE id = 2")),
+    "facet-wrong, nobody": Case("request 1", sql("UPDATE facet SET owner = '' WHERE id = 1")),
+    "facet-wrong, none": Case("request 2", sql("UPDATE request SET facet_id = NULL WHERE id = 2")),
     "policy-missing": Case(
         "policy 000000000000",
         sql("UPDATE history SET policy_version = '000000000000' WHERE request_id = 2"),

@@ -111,7 +111,8 @@ def test_a_filter_that_names_nothing_is_wrong_usage(
 def test_a_name_that_only_requests_know_is_still_a_filter(shop: Shop, tmp_path: Path) -> None:
     shop.take_in(mail("Printer"))
     with sqlite3.connect(tmp_path / "var" / "postroom.db") as database:
-        database.execute("UPDATE request SET category = 'old/trades', owner = 'gone'")
+        for table in ("request", "facet"):
+            database.execute(f"UPDATE {table} SET category = 'old/trades', owner = 'gone'")
     database.close()
     for filters in (["--category", "old"], ["--owner", "gone"]):
         assert 1 == len(shop.json("request", "list", *filters))

@@ -19,7 +19,7 @@ from tests.postgres import new_cluster, new_database
 from postroom.config import load_config
 from postroom.core.place import Server
 from postroom.errors import NotAllowed
-from postroom.store import copying
+from postroom.store import copying, facets
 from postroom.store import schema as t
 from postroom.store.db import Database
 
@@ -45,6 +45,10 @@ def shop(furnished: Path, tmp_path: Path) -> Shop:
         db.execute("UPDATE request SET subject = ?, extracted = ?", odd)
         merged = "status = 'merged', phase = 'merged', merged_into = 2"  # a row that comes later
         db.execute(f"UPDATE request SET {merged} WHERE id = 1")
+        names = ", ".join(facets.NAMES)
+        values = names.replace("owner", "coalesce(owner, '')")
+        db.execute(f"INSERT INTO facet ({names}) SELECT {values} FROM request WHERE id = 1")
+        db.execute("UPDATE request SET facet_id = (SELECT max(id) FROM facet) WHERE id = 1")
         db.execute("UPDATE handler SET open_requests = open_requests - 1 WHERE name = 'eva'")
     return Shop(load_config(folder / "config.toml"))
 
@@ -90,6 +94,8 @@ def test_every_row_is_there_and_the_site_goes_on(shop: Shop, server: Server) -> 
         config.write(f'\n[database]\nurl = "{server.url}"\n')
     moved = Shop(load_config(shop.path))
     assert "nothing is missing" in moved.run("audit").out
+    by_words = ("request", "list", "--search", "ann@example.net", "--order", "number")
+    assert shop.json(*by_words) == moved.json(*by_words) != []
     moved.take_in(mail("The first after the move"))
     assert "The first after the move" in {one["subject"] for one in moved.json("request", "list")}
     said = moved.run("db", "copy", "--to", server.url)

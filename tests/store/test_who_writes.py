@@ -8,7 +8,7 @@ from pathlib import Path
 import postroom
 
 # `statements` are those of `apply` and its parts.
-WRITERS = {"statements", "queue", "hooks", "pause", "digests", "leases", "restored"}
+WRITERS = {"statements", "queue", "hooks", "pause", "digests", "facets", "leases", "restored"}
 VERBS = {"insert", "update", "delete"}
 
 

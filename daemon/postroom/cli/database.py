@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import typer
@@ -56,6 +58,20 @@ def _url(place: Place) -> str | None:
     return None if isinstance(place, Path) else place.url
 
 
+@contextmanager
+def _watched() -> Iterator[Callable[[int, int], None] | None]:
+    """Give a progress bar, if somebody looks on: it appears when there is long work."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("messages into the index of words", total=None, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+
+
 @app.command()
 def upgrade(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Bring the database to the schema of this Postroom, in one transaction; stop the daemon first.
@@ -74,8 +90,8 @@ def upgrade(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         place = settings.database_place
         if isinstance(place, Path):
             make_file(place)
-        with closing(Database(place)) as database:
-            stood = bring(database)
+        with closing(Database(place)) as database, _watched() as progress:
+            stood = bring(database, progress)
     if as_json:
         print_json({"before": stood, "now": HEAD})
     else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -64,6 +66,21 @@ def read_mail_name(text: str) -> str:
     if _MAIL_NAME.fullmatch(name) is None:
         raise typer.BadParameter(f"{text!r} is no id, such as 17, and no spool id")
     return name
+
+
+def read_moment(text: str) -> datetime:
+    """Read "2026-11-20" or "2026-11-20T13:15:00Z" (UTC unless it names a zone), or "30d": ago."""
+    from postroom import clock
+    from postroom.core.units import parse_duration
+
+    with suppress(ValueError):
+        return clock.now() - parse_duration(text.strip())
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        words = "is no moment, such as 2026-11-20, 2026-11-20T13:15:00Z or 30d (ago)"
+        raise typer.BadParameter(f"{text!r} {words}") from None
 
 
 def one_of(option: str, value: str | None, known: Iterable[str]) -> str | None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from postroom.cli.access import current_policy, open_store, read_config
-from postroom.cli.options import ConfigOption, JsonOption, RequestArgument, one_of
+from postroom.cli.options import (
+    ConfigOption,
+    JsonOption,
+    RequestArgument,
+    one_of,
+    read_moment,
+    read_request_id,
+)
 from postroom.cli.tables import (
     cell,
     clean,
@@ -26,7 +34,7 @@ if TYPE_CHECKING:
     from postroom.config import Config
     from postroom.core.accounting import Times
     from postroom.core.model import Policy
-    from postroom.store.search import Wanted
+    from postroom.store.search import Order, Wanted
     from postroom.store.views import MessageView, WholeRequest
 
 app = typer.Typer(no_args_is_help=True, help="Requests: look at them and work on them.")
@@ -38,10 +46,15 @@ MESSAGE_KEYS = (
 
 
 _NAMED = ("owner", "status", "category", "priority", "type")  # filters by names of the policy
+MOST_SHOWN = 1_000  # of a table without --limit; JSON has all
 
 
 def _filter(words: str, metavar: str) -> Any:
     return typer.Option(metavar=metavar, help=words, show_default=False)
+
+
+def _moment(words: str) -> Any:
+    return typer.Option(metavar="WHEN", parser=read_moment, help=words, show_default=False)
 
 
 @app.command("list")
@@ -53,7 +66,7 @@ def list_(
     *,
     search: Annotated[
         list[str] | None,
-        _filter("Words that occur in subject, messages or requester; all must.", "WORDS"),
+        _filter('Words in subject, messages, people; all must. "a phrase", begin*, -not.', "WORDS"),
     ] = None,
     owner: Annotated[str | None, _filter('His only; "none": without owner.', "HANDLER")] = None,
     status: Annotated[str | None, _filter("Of this status only.", "NAME")] = None,
@@ -63,40 +76,78 @@ def list_(
     category: Annotated[str | None, _filter("And the categories below it.", "PATH")] = None,
     priority: Annotated[str | None, _filter("Of this priority only.", "NAME")] = None,
     type_: Annotated[str | None, typer.Option("--type", metavar="NAME", show_default=False)] = None,
+    mailbox: Annotated[str | None, _filter("That came to this mailbox only.", "NAME")] = None,
     tag: Annotated[str | None, _filter("With this tag only.", "TAG")] = None,
     requester: Annotated[str | None, _filter("Of this customer only.", "ADDR")] = None,
+    since: Annotated[
+        datetime | None,
+        _moment("Opened then or later: 2026-11-20, 2026-11-20T13:15:00Z; 30d: ago."),
+    ] = None,
+    until: Annotated[datetime | None, _moment("Opened before.")] = None,
+    changed_since: Annotated[datetime | None, _moment("Changed then or later.")] = None,
+    changed_until: Annotated[datetime | None, _moment("Not changed any more since.")] = None,
+    order: Annotated[
+        str | None, _filter("number, created, updated (newest first), or rank.", "HOW")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="So many at most.", show_default=False)
+    ] = None,
+    after: Annotated[
+        int | None,
+        typer.Option(
+            metavar="ID", parser=read_request_id, help="Those behind this one.", show_default=False
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List requests, all of them unless filtered.
+    """List requests, all of them unless filtered, in the order of their numbers.
 
     \b
       postroom request list --phase active --owner none
       postroom request list --search invoice late --json
+      postroom request list --status open --order updated --limit 50
+      postroom request list --status open --order updated --limit 50 --after 1234
+
+    With --limit the newest come first, in a search those first where the words stand in subject or
+    requester: of the newest 500 that have them. --after ID turns the page. Words are found
+    without regard to case and accents; so are addresses, "AB-1234", request numbers, and parts of
+    them. Of each message the first 50,000 characters can be found.
     """
     from postroom.core.model import Phase
     from postroom.store import views
-    from postroom.store.search import Wanted
+    from postroom.store.search import Order, Wanted, find
 
     one_of("--phase", phase, Phase)
+    one_of("--order", order, Order)
     if words and not search:
         raise typer.BadParameter(f"{words[0]!r}: words are searched with --search WORDS")
     wanted = Wanted(
-        search=tuple(" ".join((*(search or ()), *(words or ()))).split()),
+        search=" ".join((*(search or ()), *(words or ()))),
         phase=phase,
         status=status,
         owner=owner,
         category=category,
         priority=priority,
         type=type_,
+        mailbox=mailbox,
         tag=tag,
         requester=requester,
+        since=since,
+        until=until,
+        changed_since=changed_since,
+        changed_until=changed_until,
     )
     settings = read_config(config)
+    prefix = settings.requests.prefix
     with open_store(settings) as database, database.read() as connection:
-        found = views.requests(connection, settings.requests.prefix, wanted)
+        how = Order(order) if order is not None else _order(wanted, limit)
+        listing = find(connection, wanted, how, limit, after=after, prefix=prefix)
+        found = views.requests(connection, prefix, listing.ids)
         if not found:
             _check_names(connection, settings, wanted)
+    if listing.is_cut:
+        print("very many have these words: only the newest were looked at", file=sys.stderr)
     if as_json:
         print_json(found)
         return
@@ -111,17 +162,24 @@ def list_(
     print_table(titles, rows, empty="no requests")
 
 
+def _order(wanted: Wanted, limit: int | None) -> Order:
+    from postroom.store.search import Order
+
+    if wanted.search.strip():
+        return Order.RANK
+    return Order.NUMBER if limit is None else Order.CREATED
+
+
 def _check_names(connection: Connection, settings: Config, wanted: Wanted) -> None:
     """Raise BadParameter for a name that neither a request nor the policy has."""
     from postroom.errors import ConfigError
-    from postroom.store import views
-    from postroom.store.search import Wanted
+    from postroom.store.search import Wanted, is_any
 
     asked = {name: getattr(wanted, name) for name in _NAMED}
     strange = {
         name: value
         for name, value in asked.items()
-        if value is not None and not views.is_any(connection, Wanted(**{name: value}))
+        if value is not None and not is_any(connection, Wanted(**{name: value}))
     }
     if not strange:
         return

@@ -53,7 +53,7 @@ from postroom.core.model import Phase
 from postroom.core.site import Site
 from postroom.errors import Conflict, NotAllowed
 from postroom.mail.tokens import Signer
-from postroom.store import hooks, policies, write_mail, write_request
+from postroom.store import facets, hooks, policies, write_mail, write_request
 from postroom.store import schema as t
 from postroom.store import statements as s
 from postroom.store.writing import Applied, MailRow, Writing, inserted
@@ -86,6 +86,8 @@ def apply(
     if decision.seen is not None:
         work.handler(decision.seen).seen_at = now
     write_request.count_handlers(work)
+    for number in sorted(work.to_file):
+        facets.file(connection, number)
     for wanted in work.hooks:
         hooks.start(work, wanted)
     if work.history:
@@ -163,9 +165,7 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
         case Assign():
             write_request.assign(work, effect)
         case SetProperty():
-            keys = {"b_id": effect.request, "b_value": effect.to}
-            s.SET_PROPERTY[effect.name].run(work.connection, keys)
-            work.note(effect.request, effect.name, effect.from_, effect.to, effect.because)
+            write_request.set_property(work, effect)
         case SetTags():
             write_request.set_tags(work, effect)
         case SetReplied():

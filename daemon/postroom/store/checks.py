@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from postroom.core.model import Outcome
+from postroom.store.facets import NAMES, NOBODY
 from postroom.store.request_facts import MERGES
 
 
@@ -24,6 +25,13 @@ class Check:
 _OUTCOMES = ", ".join(f"'{outcome.value}'" for outcome in Outcome)
 RESTORE = "compare with your last backup of the data folder"
 _READ = "its bytes are in table raw_mail: see `postroom journal show`, and answer by hand"
+
+_FACET = " AND ".join(
+    f"facet.{name} = coalesce(request.owner, '{NOBODY}')"
+    if name == "owner"
+    else f"facet.{name} = request.{name}"
+    for name in NAMES
+)
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -298,6 +306,15 @@ CHECKS: tuple[Check, ...] = (
             SELECT owner, -count(*) FROM request
             WHERE owner IS NOT NULL AND phase = 'active' GROUP BY owner
         ) AS both_counts GROUP BY name HAVING sum(said) <> 0
+        """,
+    ),
+    Check(
+        "facet-wrong",
+        "request",
+        "lists that are filtered do not show it as it is; give it its priority again",
+        f"""
+        SELECT request.id AS subject FROM request LEFT JOIN facet ON facet.id = facet_id
+        WHERE facet.id IS NULL OR NOT ({_FACET})
         """,
     ),
     Check(

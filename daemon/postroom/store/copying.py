@@ -1,7 +1,8 @@
 """A site moved into another database: every row as it is, in one transaction, and then compared.
 
 Promise: the other database is whole or as it was; its rows are those of this one, each of which was
-read back and compared; numbers that were given away are never given away again.
+read back and compared, and its index of words is made anew of them; numbers that were given away
+are never given away again.
 Used by: work.moving.
 Fails:   NotAllowed when the other database is not empty, or a row came out other than it went in;
 Unavailable and Conflict as any transaction.
@@ -22,6 +23,8 @@ from typing import Any
 from sqlalchemy import JSON, Column, Connection, Select, Table, Text, cast, func, select, text
 
 from postroom.errors import NotAllowed
+from postroom.store import indexing
+from postroom.store import schema as t
 from postroom.store.schema import PlainText, metadata, plain_text
 
 _AT_ONCE = 1_000  # rows read at a time
@@ -69,6 +72,8 @@ def copy(source: Connection, target: Connection, told: Told) -> None:
             raise NotAllowed(f"the other database is not empty: {table.name} has rows")
     for table in tables():
         _copy_table(source, target, table, told)
+    for _ in indexing.fill(target):
+        told("indexed", t.message.name, 0)
     _go_on_counting(source, target)
     target.execute(text("ANALYZE"))
 

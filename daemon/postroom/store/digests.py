@@ -30,8 +30,12 @@ _CANCEL = update(t.timer).where(*_THIS).values(state="cancelled")
 _REQUESTS = (
     select(t.request)
     .where(
-        t.request.c.owner == bindparam("owner"),
-        t.request.c.phase.in_([Phase.ACTIVE.value, Phase.POSTPONED.value]),
+        t.request.c.facet_id.in_(
+            select(t.facet.c.id).where(
+                t.facet.c.owner == bindparam("owner"),
+                t.facet.c.phase.in_([Phase.ACTIVE.value, Phase.POSTPONED.value]),
+            )
+        )
     )
     .order_by(t.request.c.id)
     .limit(MOST)

@@ -18,6 +18,7 @@ from postroom.core.model import OPEN
 from postroom.core.vanished import Named
 from postroom.store import schema as t
 from postroom.store.db import Database
+from postroom.store.facets import NOBODY
 from postroom.store.request_facts import MOMENT_KINDS, request_fact
 
 PORTION = 200
@@ -31,7 +32,9 @@ PORTION_QUERY = (
     .order_by(t.request.c.id)
     .limit(bindparam("limit", type_=Integer))
 )
-_COUNT = select(func.count()).select_from(t.request).where(t.request.c.phase.in_(_OPEN))
+# Counted by their facets: in an index of numbers, without looking at a request.
+_FILED = t.facet.join(t.request, t.request.c.facet_id == t.facet.c.id)
+_COUNT = select(func.count()).select_from(_FILED).where(t.facet.c.phase.in_(_OPEN))
 _MOMENTS = (
     select(t.history.c.request_id, t.history.c.at, t.history.c.kind, t.history.c.to_value)
     .where(
@@ -94,18 +97,20 @@ def names_in_use(connection: Connection) -> list[Named]:
     """Return what open requests name of the policy, each with how many do."""
     found = []
     for kind in _KINDS:
-        column = t.request.c[kind]
+        column = t.facet.c[kind]
         query = (
             select(column, func.count())
-            .where(t.request.c.phase.in_(_OPEN), column.is_not(None))
+            .select_from(_FILED)
+            .where(t.facet.c.phase.in_(_OPEN), column != NOBODY)
             .group_by(column)
             .order_by(column)
         )
         found += [Named(kind, name, count) for name, count in connection.execute(query)]
-    both = (t.request.c.status, t.request.c.type)
+    both = (t.facet.c.status, t.facet.c.type)
     statuses = (
         select(*both, func.count())
-        .where(t.request.c.phase.in_(_OPEN))
+        .select_from(_FILED)
+        .where(t.facet.c.phase.in_(_OPEN))
         .group_by(*both)
         .order_by(*both)
     )

@@ -7,8 +7,9 @@ Fails:   StaleSchema when the database is older or newer than this code.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -18,8 +19,9 @@ from postroom.errors import StaleSchema
 from postroom.ownership import belong_to_folder
 from postroom.store.db import Database
 
+Progress = Callable[[int, int], None]
 # The newest migration; a test compares it with the folder. (Importing Alembic takes 0.3 s.)
-HEAD = "0010"
+HEAD = "0011"
 
 
 def open_database(place: Place, *, busy_timeout: float = 10.0) -> Database:
@@ -75,9 +77,12 @@ def current(database: Database) -> str:
         return _current(connection)
 
 
-def upgrade(database: Database) -> str:
-    """Bring a database to the newest schema, in one transaction; return where it stood."""
-    return database.write(_upgrade)
+def upgrade(database: Database, progress: Progress | None = None) -> str:
+    """Bring a database to the newest schema, in one transaction; return where it stood.
+
+    `progress` is told of long work: how much is done, and how much there is.
+    """
+    return database.write(partial(_upgrade, progress=progress))
 
 
 def _current(connection: Connection) -> str:
@@ -89,7 +94,7 @@ def _current(connection: Connection) -> str:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "none"
 
 
-def _upgrade(connection: Connection) -> str:
+def _upgrade(connection: Connection, progress: Progress | None) -> str:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -97,7 +102,7 @@ def _upgrade(connection: Connection) -> str:
     stood = _current(connection)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
+    config.attributes.update(connection=connection, progress=progress)
     if stood != HEAD:
         known = {s.revision for s in ScriptDirectory.from_config(config).walk_revisions()}
         if stood != "none" and stood not in known:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, or_, select
 
 from postroom.errors import NotFound
 from postroom.store import schema as t
-from postroom.store.search import Wanted, conditions
+from postroom.store.search import PORTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,39 +148,32 @@ _ADDRESS = (
     .limit(1)
     .scalar_subquery()
 )
-_REQUESTS = (
-    select(
-        t.request,
-        t.contact.c.name.label("requester_name"),
-        _ADDRESS.label("requester_address"),
-        t.company.c.name.label("company_name"),
+_REQUESTS = select(
+    t.request,
+    t.contact.c.name.label("requester_name"),
+    _ADDRESS.label("requester_address"),
+    t.company.c.name.label("company_name"),
+).select_from(
+    t.request.outerjoin(t.contact, t.request.c.requester_id == t.contact.c.id).outerjoin(
+        t.company, t.request.c.company_id == t.company.c.id
     )
-    .select_from(
-        t.request.outerjoin(t.contact, t.request.c.requester_id == t.contact.c.id).outerjoin(
-            t.company, t.request.c.company_id == t.company.c.id
-        )
-    )
-    .order_by(t.request.c.id)
 )
-_TAGS = select(t.tag.c.request_id, t.tag.c.tag).join(t.request).order_by(t.tag.c.tag)
+_SOME = _REQUESTS.where(t.request.c.id.in_(bindparam("ids", expanding=True)))
+_TAGS = select(t.tag.c.request_id, t.tag.c.tag).order_by(t.tag.c.tag)
+_SOME_TAGS = _TAGS.where(t.tag.c.request_id.in_(bindparam("ids", expanding=True)))
 
 
-def requests(
-    connection: Connection, prefix: str, wanted: Wanted | None = None
-) -> list[RequestView]:
-    """Return requests in the order of their numbers; `prefix` is that of references."""
-    where = conditions(wanted or Wanted())
-    tags: dict[int, list[str]] = {}
-    for tagged in connection.execute(_TAGS.where(*where)):
-        tags.setdefault(tagged.request_id, []).append(tagged.tag)
-    rows = connection.execute(_REQUESTS.where(*where))
-    return [_request(row, prefix, tags.get(row.id, ())) for row in rows]
-
-
-def is_any(connection: Connection, wanted: Wanted) -> bool:
-    """Say whether there is such a request."""
-    query = select(t.request.c.id).where(*conditions(wanted)).limit(1)
-    return connection.execute(query).first() is not None
+def requests(connection: Connection, prefix: str, ids: Sequence[int]) -> list[RequestView]:
+    """Return these requests, in this order; `prefix` is that of references."""
+    found: list[RequestView] = []
+    for start in range(0, len(ids), PORTION):
+        keys = {"ids": list(ids[start : start + PORTION])}
+        tags: dict[int, list[str]] = {}
+        for tagged in connection.execute(_SOME_TAGS, keys):
+            tags.setdefault(tagged.request_id, []).append(tagged.tag)
+        rows = {row.id: row for row in connection.execute(_SOME, keys)}
+        found += [_request(rows[id_], prefix, tags.get(id_, ())) for id_ in keys["ids"]]
+    return found
 
 
 def whole_request(connection: Connection, prefix: str, request_id: int) -> WholeRequest:
@@ -188,7 +181,7 @@ def whole_request(connection: Connection, prefix: str, request_id: int) -> Whole
     row = connection.execute(_REQUESTS.where(t.request.c.id == request_id)).first()
     if row is None:
         raise NotFound(f"there is no request {prefix}{request_id}")
-    tags = connection.execute(_TAGS.where(t.request.c.id == request_id))
+    tags = connection.execute(_TAGS.where(t.tag.c.request_id == request_id))
     mailboxes = connection.execute(
         select(t.request_mailbox.c.mailbox).where(t.request_mailbox.c.request_id == request_id)
     ).scalars()

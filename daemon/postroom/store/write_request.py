@@ -19,6 +19,7 @@ from postroom.core.effects import (
     SetChain,
     SetClocks,
     SetPostponed,
+    SetProperty,
     SetRead,
     SetStatus,
     SetTags,
@@ -28,6 +29,7 @@ from postroom.core.model import Phase
 from postroom.core.reading import WRITTEN
 from postroom.errors import Conflict
 from postroom.mail.message import Place
+from postroom.store import facets, indexing
 from postroom.store import statements as s
 from postroom.store.write_mail import arm
 from postroom.store.writing import Writing, contact_id, inserted
@@ -58,19 +60,23 @@ def learn(work: Writing, effect: LearnContact) -> None:
 def open_(work: Writing, effect: OpenRequest) -> None:
     """Open the request of this decision."""
     requester = contact_id(work, effect.requester) if effect.requester is not None else None
+    listed = {
+        "type": effect.type,
+        "mailbox": effect.mailbox,
+        "category": effect.category,
+        "priority": effect.priority,
+        "status": effect.status,
+        "phase": effect.phase.value,
+        "owner": effect.owner,
+    }
     work.opened = inserted(
         work.connection,
         s.REQUEST,
         {
+            **listed,
             "version": 1,
-            "type": effect.type,
+            "facet_id": facets.facet_of(work.connection, listed),
             "subject": effect.subject,
-            "mailbox": effect.mailbox,
-            "category": effect.category,
-            "priority": effect.priority,
-            "status": effect.status,
-            "phase": effect.phase.value,
-            "owner": effect.owner,
             "requester_id": requester,
             "company_id": effect.company_id,
             "language": effect.language,
@@ -139,6 +145,7 @@ def append(work: Writing, effect: AppendMessage) -> None:
             for item in effect.attachments
         ]
         s.ATTACHMENT.run_each(work.connection, rows)
+    indexing.index_message(work, message_id, effect)
     what = f"{effect.direction.value}, {effect.visibility.value}"
     if effect.origin not in WRITTEN:  # clocks look at what people write
         what += f", {effect.origin}"
@@ -286,6 +293,7 @@ def set_status(work: Writing, effect: SetStatus) -> None:
         s.CANCEL_TIMERS.run(work.connection, {"b_request_id": number, "b_kind": "activate"})
     _count(work, owner, phase, owner, effect.phase)
     work.owners[number] = (owner, effect.phase)
+    work.to_file.add(number)
     work.note(effect.request, "status", effect.from_, effect.to, effect.because)
 
 
@@ -296,6 +304,7 @@ def assign(work: Writing, effect: Assign) -> None:
     s.SET_OWNER.run(work.connection, {"b_id": number, "b_owner": effect.to})
     _count(work, owner, phase, effect.to, phase)
     work.owners[number] = (effect.to, phase)
+    work.to_file.add(number)
     work.note(effect.request, "owner", effect.from_, effect.to, effect.because)
 
 
@@ -322,6 +331,17 @@ def count_handlers(work: Writing) -> None:
             row = {"name": name, "open_requests": 0}
             s.HANDLER.run(work.connection, row)
             s.COUNT_HANDLER.run(work.connection, keys)
+
+
+def set_property(work: Writing, effect: SetProperty) -> None:
+    """Change a priority, category, type or subject."""
+    keys = {"b_id": effect.request, "b_value": effect.to}
+    s.SET_PROPERTY[effect.name].run(work.connection, keys)
+    if effect.name == "subject":
+        indexing.index_request(work, effect.request)
+    else:
+        work.to_file.add(effect.request)
+    work.note(effect.request, effect.name, effect.from_, effect.to, effect.because)
 
 
 def set_tags(work: Writing, effect: SetTags) -> None:

@@ -77,6 +77,7 @@ class Writing:
     refs: list[dict[str, Any]] = field(default_factory=list)
     handlers: dict[str, HandlerChange] = field(default_factory=dict)
     mails: int = 0  # queued so far
+    to_file: set[int] = field(default_factory=set)  # requests whose facet may be another now
     # Written last: a hook hears how all this leaves the request.
     hooks: list[RunHook] = field(default_factory=list)
 

@@ -1,0 +1,56 @@
+"""Facets: the combinations of what lists ask for, each once, and which one a request has.
+
+Promise: `request.facet_id` names the row of `facet` with that request's values, at the end of every
+transaction (audit looks). So one index of numbers answers every combination of these filters, and
+counts are sums over few rows; a facet that was made is never changed.
+Used by: store.apply, store.write_request, store.search.
+Fails:   Conflict when another node made the same facet at the same moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
+
+from postroom.store import schema as t
+from postroom.store.prepared import Prepared
+
+NAMES = ("phase", "status", "owner", "category", "priority", "type", "mailbox")
+NOBODY = ""  # as owner
+
+_FACET = Prepared(
+    select(t.facet.c.id).where(and_(*(t.facet.c[name] == bindparam(name) for name in NAMES)))
+)
+_MAKE = Prepared(insert(t.facet).returning(t.facet.c.id))
+_VALUES = Prepared(
+    select(
+        *(
+            func.coalesce(t.request.c[name], NOBODY) if name == "owner" else t.request.c[name]
+            for name in NAMES
+        )
+    ).where(t.request.c.id == bindparam("id"))
+)
+_SET = Prepared(
+    update(t.request)
+    .where(t.request.c.id == bindparam("b_id"))
+    .values(facet_id=bindparam("b_facet_id"))
+)
+
+
+def facet_of(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Return the facet with these values of NAMES; make it when it is the first of its kind."""
+    named = {name: values[name] or NOBODY for name in NAMES}
+    row = _FACET.first(connection, named) or _MAKE.first(connection, named)
+    if row is None:
+        raise ValueError("the statement does not return the new id")
+    return int(row[0])
+
+
+def file(connection: Connection, request_id: int) -> None:
+    """Name the facet of a request whose values have changed."""
+    row = _VALUES.first(connection, {"id": request_id})
+    if row is not None:
+        facet_id = facet_of(connection, dict(zip(NAMES, row, strict=True)))
+        _SET.run(connection, {"b_id": request_id, "b_facet_id": facet_id})

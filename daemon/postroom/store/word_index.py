@@ -1,0 +1,162 @@
+"""The index of words: what was written about each request, in both databases' own way.
+
+Promise: all SQL for words that differs between SQLite and PostgreSQL stands here; both get the same
+words, made by `core.words`. A text is in the index in the transaction that wrote it, and what is
+internal is marked so there: a search for customers finds none of it.
+
+One entry for each message, with its request's number and subject, its requester and its author, so
+that words of all of them are found together. Its key carries the request's number, so that the
+newest requests are found first and nothing has to be joined.
+
+SQLite: FTS5 without content; column `inside` has the words that are internal, `public` the others.
+PostgreSQL: tsvector and GIN. Each word begins with the number of its shelf (SHELF requests each):
+a GIN index knows no order, so a search asks shelf by shelf, the newest first, and ends when it has
+enough; and writing touches only the part of the index that the newest shelves are in.
+Used by: store.write_request, store.search, migrations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Connection,
+    Subquery,
+    TextClause,
+    column,
+    select,
+    table,
+    text,
+)
+
+from postroom.core.words import Query, Term
+
+TABLE = "search_words"
+# An entry's key: the request's number and so many bits of its message's.
+KEY_BITS = 24
+SHELF = 4_096
+
+# FTS5: phrases need positions (detail=full); fewer, larger merges cost a mail less (automerge).
+_FTS5 = "fts5(public, inside, content='', columnsize=0, tokenize='ascii')"
+_COLUMNS = "id BIGINT PRIMARY KEY, is_internal BOOLEAN NOT NULL, words TSVECTOR NOT NULL"
+_CREATE = {
+    "sqlite": (
+        f"CREATE VIRTUAL TABLE {TABLE} USING {_FTS5}",
+        f"INSERT INTO {TABLE} ({TABLE}, rank) VALUES ('automerge', 8)",
+    ),
+    "postgresql": (
+        f"CREATE TABLE {TABLE} ({_COLUMNS})",
+        f"CREATE INDEX {TABLE}_by_word ON {TABLE} USING gin (words)",
+    ),
+}
+_ADD_SQLITE = {
+    False: f"INSERT INTO {TABLE} (rowid, public) VALUES (?, ?)",
+    True: f"INSERT INTO {TABLE} (rowid, inside) VALUES (?, ?)",
+}
+_ADD_POSTGRESQL = (
+    f"INSERT INTO {TABLE} (id, is_internal, words) VALUES (%s, %s, CAST(%s AS TSVECTOR))"
+    f" ON CONFLICT (id) DO UPDATE SET words = {TABLE}.words || excluded.words"
+)
+_TOP = f"SELECT max(id) FROM {TABLE}"
+
+
+def create(connection: Connection) -> None:
+    """Make the index, empty. For migrations."""
+    for statement in _CREATE[connection.dialect.name]:
+        connection.exec_driver_sql(statement)
+
+
+def add(
+    connection: Connection, request_id: int, n: int, words: Sequence[str], *, is_internal: bool
+) -> None:
+    """Put a text into the index; `n` tells the texts of a request apart."""
+    key = (request_id << KEY_BITS) | (n & ((1 << KEY_BITS) - 1))
+    cursor = connection.connection.cursor()
+    if connection.dialect.name == "sqlite":
+        cursor.execute(_ADD_SQLITE[is_internal], (key, " ".join(words)))
+    else:
+        vector = _vector(request_id // SHELF, words)
+        cursor.execute(_ADD_POSTGRESQL, (key, is_internal, vector))
+
+
+def matches(connection: Connection, query: Query, most: int | None, *, is_public: bool) -> Subquery:
+    """Return the newest requests (`id`, once for each entry) that have the words, up to `most`."""
+    limit = f" LIMIT {most}" if most is not None else ""
+    if connection.dialect.name == "sqlite":
+        found = (
+            f"SELECT rowid >> {KEY_BITS} AS id FROM {TABLE} WHERE {TABLE} MATCH :words"
+            f" ORDER BY rowid DESC{limit}"
+        )
+        return _requests(text(found).bindparams(words=_fts5(query, is_public=is_public)))
+    top = connection.exec_driver_sql(_TOP).scalar() or 0
+    found = (
+        f"SELECT found.id >> {KEY_BITS} AS id"
+        " FROM generate_series(CAST(:shelf AS INTEGER), 0, -1) AS shelf CROSS JOIN LATERAL"
+        f" (SELECT id FROM {TABLE} WHERE words @@ {_on_shelf('shelf')}{_public(is_public)}"
+        f" ORDER BY id DESC) AS found{limit}"
+    )
+    shelf = (top >> KEY_BITS) // SHELF
+    return _requests(text(found).bindparams(words=_tsquery(query), shelf=shelf))
+
+
+def among(
+    connection: Connection, query: Query, few: CTE, most: int, *, is_public: bool
+) -> Subquery:
+    """Return those of a few requests that have the words (SQLite: in the newest `most` entries)."""
+    if connection.dialect.name == "sqlite":
+        hits = matches(connection, query, most, is_public=is_public)
+        return select(hits.c.id).where(hits.c.id.in_(select(few.c.id))).subquery("among")
+    first = few.c.id.op("<<")(KEY_BITS)
+    entry = table(TABLE, column("id", BigInteger))
+    has_words = text(
+        f"{TABLE}.words @@ {_on_shelf(f'few.id / {SHELF}')}{_public(is_public)}"
+    ).bindparams(words=_tsquery(query))
+    found = (
+        select(entry.c.id)
+        .where(entry.c.id.between(first, first + (1 << KEY_BITS) - 1), has_words)
+        .exists()
+    )
+    return select(few.c.id).where(found).subquery("among")
+
+
+def _requests(found: TextClause) -> Subquery:
+    return found.columns(column("id", BigInteger)).subquery("hits")
+
+
+def _on_shelf(shelf: str) -> str:
+    return f"CAST(replace(:words, '~', CAST({shelf} AS TEXT)) AS TSQUERY)"
+
+
+def _public(is_public: bool) -> str:
+    return " AND NOT is_internal" if is_public else ""
+
+
+def _fts5(query: Query, *, is_public: bool) -> str:
+    """Words are letters and digits only, and stand in quotes: nothing in them is syntax."""
+
+    def one(term: Term) -> str:
+        return '"' + " ".join(term.words) + '"' + ("*" if term.is_prefix else "")
+
+    said = " AND ".join(map(one, query.wanted))
+    said = "".join(("(" * len(query.unwanted), said, *(f" NOT {one(t)})" for t in query.unwanted)))
+    return f"{{public}} : ({said})" if is_public else said
+
+
+def _tsquery(query: Query) -> str:
+    def one(term: Term) -> str:
+        words = [f"'~_{word}'" for word in term.words]
+        if term.is_prefix:
+            words[-1] += ":*"
+        return "(" + " <-> ".join(words) + ")"
+
+    return " & ".join((*map(one, query.wanted), *(f"!{one(term)}" for term in query.unwanted)))
+
+
+def _vector(shelf: int, words: Iterable[str]) -> str:
+    """Write a tsvector. PostgreSQL keeps 256 places of a word: no phrase is found beyond them."""
+    places: dict[str, list[str]] = {}
+    for place, word in enumerate(words, 1):
+        places.setdefault(word, []).append(str(place))
+    return " ".join(f"'{shelf}_{word}':{','.join(of)}" for word, of in places.items())
