@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from urllib.parse import unquote
 
 from postroom.mail.bodies import Bodies, choose_bodies, disposition_of, file_name_of
 from postroom.mail.charset import decode_bytes, scrub
 from postroom.mail.cutting import place_of
+from postroom.mail.embedded import File
 from postroom.mail.html import html_to_text
+from postroom.mail.magic import sniff
 from postroom.mail.message import Attachment, Limits
 from postroom.mail.structure import Fields, Node, Structure, cut, read_fields
 from postroom.mail.transfer import PLAIN, base64_size, decode_transfer
@@ -19,6 +22,7 @@ _UNSAFE = re.compile(
 )
 _CONTENT_ID = re.compile(r"<?\s*([^<>\s]{1,250})")
 _REFERENCE = re.compile(r"cid:([^\s\"'<>)]{1,250})", re.IGNORECASE)
+_MAGIC_BYTES = 2_000  # of a leaf, as encoded
 _LONGEST_NAME = 120  # characters; file systems allow 255 octets
 _EXTENSIONS = {
     "text/plain": ".txt",
@@ -57,26 +61,49 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 def list_attachments(structure: Structure, bodies: Bodies) -> tuple[Attachment, ...]:
     """Describe every leaf that is not the text; names are safe and unique, sizes are decoded."""
-    referenced = {match[1] for match in _REFERENCE.finditer(bodies.html or "")}
+    referenced = {unquote(match[1]) for match in _REFERENCE.finditer(bodies.html or "")}
     taken: dict[str, int] = {}
     found = []
     for leaf in structure.leaves:
-        if leaf.number in bodies.parts:
-            continue
-        match = _CONTENT_ID.match(leaf.text("content-id"))
-        content_id = match[1] if match else ""
-        found.append(
-            Attachment(
-                part=leaf.number,
-                name=_unique(name_of(structure, leaf), taken),
-                type=leaf.type,
-                size=_size(structure, leaf),
-                inline=disposition_of(leaf)[0] == "inline" or content_id in referenced,
-                content_id=content_id,
-                place=place_of(structure, leaf),
+        if leaf.number not in bodies.parts:
+            match = _CONTENT_ID.match(leaf.text("content-id"))
+            content_id = match[1] if match else ""
+            found.append(
+                Attachment(
+                    part=leaf.number,
+                    name=_unique(name_of(structure, leaf), taken),
+                    type=leaf.type,
+                    size=_size(structure, leaf),
+                    inline=disposition_of(leaf)[0] == "inline" or content_id in referenced,
+                    content_id=content_id,
+                    place=place_of(structure, leaf),
+                    looks_like=_sniff(structure, leaf),
+                )
             )
-        )
+        # Files in a text or a winmail.dat: not leaves, but things that somebody sent.
+        for n, file in enumerate(bodies.files.get(leaf.number, ()), 1):
+            found.append(
+                Attachment(
+                    part=f"{leaf.number}/{n}",
+                    name=_unique(safe_name(file.name) or f"part-{leaf.number}-{n}.bin", taken),
+                    type=type_of(file),
+                    size=len(file.octets),
+                    inline=bool(file.content_id) and file.content_id in referenced,
+                    content_id=file.content_id,
+                    looks_like=sniff(file.octets),
+                )
+            )
     return tuple(found)
+
+
+def type_of(file: File) -> str:
+    """Return the type of a file that came without one: what its octets look like."""
+    return file.type or sniff(file.octets) or "application/octet-stream"
+
+
+def _sniff(structure: Structure, leaf: Node) -> str:
+    end = min(leaf.end, leaf.body + _MAGIC_BYTES)
+    return sniff(decode_transfer(structure.raw[leaf.body : end], leaf.encoding))
 
 
 def name_of(structure: Structure, leaf: Node) -> str:
@@ -147,11 +174,23 @@ def read_attached(structure: Structure, bodies: Bodies, limits: Limits) -> Attac
     archives and what is packed in them, so also docx, odt, xlsx, and Outlook's .msg. An mbox is
     read as its first mail, with the rest as that mail's text.
     """
-    if len(bodies.parts) == len(structure.leaves):
+    if len(bodies.parts) == len(structure.leaves) and not bodies.files:
         return Attached()
     reader = _AttachedReader(limits)
     reader.read_leaves(structure, bodies, depth=0)
     return Attached("\n\n".join(reader.pieces), reader.defects)
+
+
+class _Kind:
+    """What kind of thing a file is, by its name, its type and how it begins."""
+
+    def __init__(self, name: str, declared: str, start: bytes) -> None:
+        name = name.lower().strip()
+        is_mail = declared in _MAILS or name.endswith(_MAIL_NAMES)
+        is_text = declared.startswith(("text/", "message/")) or _is_text(start)
+        self.is_readable = is_mail or is_text
+        self.is_mail = is_mail or (is_text and _begins_like_mail(start))
+        self.is_markup = declared in _MARKUP or name.endswith(_MARKUP_NAMES)
 
 
 class _AttachedReader:
@@ -171,6 +210,8 @@ class _AttachedReader:
                 self.defects[f"attachments not read whole: {defect}"] = None
         self.parts -= len(structure.leaves)
         for leaf in structure.leaves:
+            for file in bodies.files.get(leaf.number, ()):
+                self._read_file(file, depth)
             if leaf.number in bodies.parts:
                 continue
             if self.chars <= 0:
@@ -194,20 +235,33 @@ class _AttachedReader:
             self.chars -= len(text) + 2  # the blank line
 
     def _read_leaf(self, structure: Structure, leaf: Node, depth: int) -> None:
-        name = file_name_of(leaf).lower().strip()
+        name = file_name_of(leaf)
         end = min(leaf.end, leaf.body + 2 * _LOOK)
         start = decode_transfer(structure.raw[leaf.body : end], leaf.encoding)[:_LOOK]
-        is_mail = leaf.type in _MAILS or name.endswith(_MAIL_NAMES)
-        if not (is_mail or leaf.type.startswith(("text/", "message/")) or _is_text(start)):
+        kind = _Kind(name, leaf.type, start)
+        if kind.is_readable:
+            octets = self._octets(
+                structure, leaf, _MAIL_BYTES if kind.is_mail else self.limits.text_chars
+            )
+            self._read(octets, kind, leaf.parameters.get("charset", ""), depth)
+
+    def _read_file(self, file: File, depth: int) -> None:
+        self._add(scrub(file.name[:2_000]))
+        kind = _Kind(file.name, file.type, file.octets[:_LOOK])
+        if kind.is_readable:
+            most = _MAIL_BYTES if kind.is_mail else self.limits.text_chars
+            if len(file.octets) > most:
+                self.defects[f"attachment read to its first {most} octets"] = None
+            self._read(file.octets[:most], kind, "", depth)
+
+    def _read(self, octets: bytes, kind: _Kind, charset: str, depth: int) -> None:
+        if kind.is_mail:
+            self._read_mail(octets, depth + 1)
             return
-        if is_mail or _begins_like_mail(start):
-            self._read_mail(self._octets(structure, leaf, _MAIL_BYTES), depth + 1)
-            return
-        octets = self._octets(structure, leaf, self.limits.text_chars)
         # The Windows editor writes UTF-16, and mail programs do not say so.
-        label = "utf-16" if octets.startswith(_UTF16_MARKS) else leaf.parameters.get("charset", "")
+        label = "utf-16" if octets.startswith(_UTF16_MARKS) else charset
         text, _ = decode_bytes(octets, label, is_cut=True)
-        if leaf.type in _MARKUP or name.endswith(_MARKUP_NAMES):
+        if kind.is_markup:
             self._add_markup(text)
         else:
             self._add(text)

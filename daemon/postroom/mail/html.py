@@ -12,7 +12,7 @@ _TAG_MARK = re.compile(r">|=\s*+([\"'])")
 _LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,}+;?")  # int() refuses very long numbers
 _HREF = re.compile(r"\bhref\s*=\s*[\"']?([^\"'\s>]{1,2000})", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t\n\f\u00a0]+")
-_UNSEEN = frozenset({"head", "script", "style", "title", "template", "noscript", "svg", "math"})
+_UNSEEN = frozenset({"head", "script", "style", "title", "template", "svg", "math"})
 _PARAGRAPHS = frozenset(
     {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "pre", "blockquote"}
 )
@@ -20,6 +20,21 @@ _LINES = frozenset(
     {"div", "tr", "li", "dt", "dd", "section", "article", "header", "footer", "center", "address"}
     | {"form", "fieldset", "hr", "br", "body"}
 )
+_ATTRIBUTE = r"\b{}\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>\"']++))"
+_ALT = re.compile(_ATTRIBUTE.format("alt"), re.IGNORECASE)
+_START = re.compile(_ATTRIBUTE.format("start"), re.IGNORECASE)
+_STYLE = re.compile(_ATTRIBUTE.format("style"), re.IGNORECASE)
+# The lines that newsletters write for the list of mails only, and nobody sees in the mail.
+_HIDDEN = re.compile(
+    r"(?:^|;)\s*+(?:display\s*+:\s*+none|visibility\s*+:\s*+hidden|mso-hide\s*+:\s*+all"
+    r"|font-size\s*+:\s*+0(?:px|pt|em|%)?\s*+(?:;|!|$))",
+    re.IGNORECASE,
+)
+_VOID = frozenset({"img", "br", "hr", "input", "meta", "link", "col", "area", "base", "wbr"})
+_RULE = "-" * 40
+_ATTRIBUTES = 8_000  # characters of a tag looked at
+_LONGEST_ALT = 300
+_DEEPEST_LIST = 10
 _GAP = re.compile(r"\n{3,}+")
 _CLOSING = {tag: re.compile(f"</{tag}", re.IGNORECASE) for tag in _UNSEEN}
 _DEEPEST_QUOTE = 10
@@ -38,17 +53,35 @@ def _unescape(text: str) -> str:
     return html.unescape(_LONG_REFERENCE.sub("\ufffd", text)) if "&" in text else text
 
 
+def _value(attribute: re.Pattern[str], attributes: str) -> str:
+    """Return the value of an attribute of a tag, or ""."""
+    if (found := attribute.search(attributes)) is None:
+        return ""
+    return _unescape(found[1] or found[2] or found[3] or "")
+
+
+def _is_hidden(attributes: str) -> bool:
+    if "style" not in attributes and "STYLE" not in attributes:
+        return False
+    return _HIDDEN.search(_value(_STYLE, attributes)) is not None
+
+
 class _TextMaker:
     """State of the pass over the markup: the lines made and what stands open."""
 
-    def __init__(self, markup: str) -> None:
+    def __init__(self, markup: str, *, may_hide: bool = True) -> None:
         self.markup = markup
         self.lines: list[str] = []
         self.line: list[str] = []
         self.quotes = 0
         self.pres = 0
+        self.lists: list[int] = []  # of each open list the last number; -1: it has none
         self.href = ""
+        self.before = 0  # pieces of the line that stood there when the link began
         self.spent: set[str] = set()  # marks that do not come again
+        self.may_hide = may_hide
+        self.hidden = ""  # the element that nobody sees, until it is closed
+        self.depth = 0  # of elements of its name inside it
 
     def run(self) -> str:
         markup, position = self.markup, 0
@@ -56,6 +89,8 @@ class _TextMaker:
             self._say(markup[position:tag])
             position = self._tag(tag)
         self._say(markup[position:])
+        if self.hidden:  # never closed: nobody knows what was meant to be hidden
+            return _TextMaker(markup, may_hide=False).run()
         self._break()
         text = "\n".join(self.lines)
         return scrub(_GAP.sub("\n\n", text).strip("\n").replace("\0", ""))
@@ -75,8 +110,20 @@ class _TextMaker:
         tag, is_closing = name[1].lower(), markup[start + 1] == "/"
         if tag in _UNSEEN and not is_closing:
             return self._after_element(tag, end)
-        self._element(tag, is_closing, markup[name.end() : end])
+        attributes = markup[name.end() : min(end - 1, name.end() + _ATTRIBUTES)]
+        if self.hidden:
+            self._count_hidden(tag, is_closing)
+        elif not is_closing and self.may_hide and _is_hidden(attributes):
+            self.hidden, self.depth = ("" if tag in _VOID else tag), 1
+        else:
+            self._element(tag, is_closing, attributes)
         return end
+
+    def _count_hidden(self, tag: str, is_closing: bool) -> None:
+        if tag == self.hidden:
+            self.depth += -1 if is_closing else 1
+            if not self.depth:
+                self.hidden = ""
 
     def _after(self, mark: str, start: int) -> int:
         found = self.markup.find(mark, start)
@@ -107,39 +154,71 @@ class _TextMaker:
 
     def _element(self, tag: str, is_closing: bool, attributes: str) -> None:
         if tag == "blockquote":
-            self._break(paragraph=True)
-            if is_closing and self.lines and not self.lines[-1].strip("> "):
-                self.lines.pop()  # the empty line belongs below the quote, not to it
-            self.quotes = max(0, min(self.quotes + (-1 if is_closing else 1), _DEEPEST_QUOTE))
-            if is_closing:
-                self._break(paragraph=True)
+            self._quote(is_closing)
         elif tag in _PARAGRAPHS:
-            self._break(paragraph=True)
+            self._break(paragraph=not (tag in {"ul", "ol"} and self.lists))
             if tag == "pre":
                 self.pres = max(0, self.pres + (-1 if is_closing else 1))
+            elif tag in {"ul", "ol"}:
+                self._list(tag, is_closing, attributes)
         elif tag in _LINES:
-            if tag == "br" or self.line:
-                self._break()
-            if tag == "li" and not is_closing:
-                self.line.append("* ")
+            self._line(tag, is_closing)
         elif tag in {"td", "th"} and self.line and not is_closing:
             self.line.append(" ")
         elif tag == "a":
             self._link(is_closing, attributes)
+        elif tag == "img" and (alt := _value(_ALT, attributes).strip()):
+            self._say(f"[{alt[:_LONGEST_ALT]}]")
+
+    def _quote(self, is_closing: bool) -> None:
+        self._break(paragraph=True)
+        if is_closing and self.lines and not self.lines[-1].strip("> "):
+            self.lines.pop()  # the empty line belongs below the quote, not to it
+        self.quotes = max(0, min(self.quotes + (-1 if is_closing else 1), _DEEPEST_QUOTE))
+        if is_closing:
+            self._break(paragraph=True)
+
+    def _line(self, tag: str, is_closing: bool) -> None:
+        if tag == "br" or self.line:
+            self._break()
+        if tag == "li" and not is_closing:
+            self._item()
+        elif tag == "hr":
+            self.line.append(_RULE)
+            self._break()
+
+    def _list(self, tag: str, is_closing: bool, attributes: str) -> None:
+        if is_closing:
+            if self.lists:
+                self.lists.pop()
+        elif len(self.lists) < _DEEPEST_LIST:
+            start = _value(_START, attributes) if tag == "ol" else ""
+            first = int(start) if start.isascii() and start.isdigit() and len(start) < 6 else 1
+            self.lists.append(first - 1 if tag == "ol" else -1)
+
+    def _item(self) -> None:
+        mark = "* "
+        if self.lists and self.lists[-1] >= 0:
+            self.lists[-1] += 1
+            mark = f"{self.lists[-1]}. "
+        self.line.append(mark)
 
     def _link(self, is_closing: bool, attributes: str) -> None:
         """Show where a link goes if its words do not say so."""
         if not is_closing:
-            found = _HREF.search(attributes[:8_000])
+            found = _HREF.search(attributes)
             self.href = _unescape(found[1]) if found else ""
+            self.before = len(self.line)
             return
         href, self.href = self.href, ""
-        is_shown = href.rstrip("/") in "".join(self.line[-20:])
-        if href.startswith(("http://", "https://")) and self.line and not is_shown:
+        href = href.removeprefix("mailto:").partition("?")[0] if href[:7] == "mailto:" else href
+        is_target = href.startswith(("http://", "https://")) or "@" in href
+        words = "".join(self.line[self.before :][-20:])
+        if is_target and words.strip() and href.rstrip("/") not in words:
             self.line.append(f" <{href}>")
 
     def _say(self, text: str) -> None:
-        if not text:
+        if not text or self.hidden:
             return
         text = _unescape(text)
         if self.pres:
@@ -159,6 +238,8 @@ class _TextMaker:
         line = line.rstrip() if self.pres else _SPACES.sub(" ", line).strip()
         self.line = []
         mark = "> " * self.quotes
+        if len(self.lists) > 1 and line:
+            line = "  " * (len(self.lists) - 1) + line
         if line or not paragraph:
             self.lines.append(f"{mark}{line}".rstrip())
         if paragraph and self.lines and self.lines[-1].strip("> "):

@@ -58,8 +58,9 @@ class Place:
 class Attachment:
     """One MIME leaf that is not the text.
 
-    `part` counts as IMAP does ("2", "2.1"); "0" is the whole mail. `place` None: it cannot be cut
-    out without reading the mail again.
+    `part` counts as IMAP does ("2", "2.1"); "0" is the whole mail, "2/1" the first file inside of
+    a part (a uuencoded one in a text, one in a winmail.dat). `type` is the declared one.
+    `place` None: it cannot be cut out without reading the mail again.
     """
 
     part: str
@@ -69,6 +70,7 @@ class Attachment:
     inline: bool
     content_id: str = ""
     place: Place | None = None
+    looks_like: str = ""  # the type by its first octets, "" if they say nothing
 
 
 @dataclass(frozen=True, slots=True)

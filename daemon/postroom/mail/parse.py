@@ -17,7 +17,13 @@ import re
 from datetime import datetime
 
 from postroom.mail.address import canonical, parse_addresses
-from postroom.mail.attachments import list_attachments, name_of, read_attached
+from postroom.mail.attachments import (
+    list_attachments,
+    name_of,
+    read_attached,
+    safe_name,
+    type_of,
+)
 from postroom.mail.bodies import choose_bodies
 from postroom.mail.dates import read_date
 from postroom.mail.forward import find_forward, is_forward_subject
@@ -25,6 +31,7 @@ from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits
 from postroom.mail.origin import judge_origin
 from postroom.mail.refs import message_id_of, message_ids
 from postroom.mail.reports import find_report, octets_of
+from postroom.mail.secured import open_signed
 from postroom.mail.structure import DEFAULTS, Fields, Structure, cut, read_fields
 from postroom.mail.text import split_fresh
 from postroom.mail.transfer import decode_transfer
@@ -49,6 +56,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
     """Read one mail."""
     structure = cut(raw, limits)
     head = _Head(structure.root.fields, limits, _charset_hint(structure))
+    outside, structure = structure, open_signed(structure, limits)
     bodies = choose_bodies(structure, limits)
     attached = read_attached(structure, bodies, limits)
     report = find_report(structure)
@@ -81,7 +89,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
         headers=head.decoded,
         hops=sum(name.lower() == "received" for name, _ in head.fields),
         size=len(raw),
-        content_hash=_content_hash(structure, head),
+        content_hash=_content_hash(outside, head),
         language=head.first("content-language").partition(",")[0].strip().lower()[:35],
     )
 
@@ -93,7 +101,12 @@ def read_part(raw: bytes, part: str, limits: Limits = DEFAULTS) -> tuple[str, st
     """
     if part == "0":
         return "message/rfc822", "message.eml", raw
-    structure = cut(raw, limits)
+    structure = open_signed(cut(raw, limits), limits)
+    number, slash, place = part.partition("/")
+    if slash:
+        files = dict(enumerate(choose_bodies(structure, limits).files.get(number, ()), 1))
+        file = files[int(place) if place.isdecimal() else 0]
+        return type_of(file), safe_name(file.name) or f"part-{number}-{place}.bin", file.octets
     for leaf in structure.leaves:
         if leaf.number == part:
             octets = decode_transfer(structure.slice(leaf), leaf.encoding)

@@ -58,7 +58,10 @@ def test_a_mail_without_attachments_has_no_attached_text(raw: bytes) -> None:
             part("text/html", b"<p>Gr&uuml;&szlig;e<br> an alle", "a.html"),
         ),
         ("a.htm\n\nhi", part("application/octet-stream", b"<b>hi</b>", "a.htm", "base64")),
-        ("a.html\n\nhi\n\nmailto:x@y", part("text/html", b"<a href='mailto:x@y'>hi</a>", "a.html")),
+        (
+            "a.html\n\nhi <x@y>\n\nmailto:x@y",
+            part("text/html", b"<a href='mailto:x@y'>hi</a>", "a.html"),
+        ),
         ("a.ics\n\nSUMMARY:Plan", part("text/calendar", b"SUMMARY:Plan", "a.ics", "base64")),
         ("BEGIN:VCARD", part("text/vcard", b"BEGIN:VCARD")),
         ("b\n\nplain words", part("application/octet-stream", b"plain words", "b", "base64")),
@@ -121,7 +124,7 @@ def test_the_html_form_of_an_attached_mail_is_read_too_if_it_says_something_else
         b"--i\r\nContent-Type: text/html\r\n\r\n<p>rich <a href='mailto:n@x'>mail</a>\r\n--i--\r\n"
     )
     assert read(part("message/rfc822", b"Subject: s\r\n" + body)).attached_text == (
-        "Subject: s\n\nplain\n\nrich mail\n\nmailto:n@x"
+        "Subject: s\n\nplain\n\nrich mail <n@x>\n\nmailto:n@x"
     )
 
 

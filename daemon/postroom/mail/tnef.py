@@ -1,0 +1,191 @@
+"""winmail.dat: what Outlook packs a mail into for other Outlooks (TNEF: MS-OXTNEF, MS-OXCDATA).
+
+Promise: any octets give what can be read of them, in linear time; nothing is read beyond them, and
+names, files and depth are bounded. Own code, because tnefparse goes by the lengths that it finds.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from postroom.mail.charset import decode_bytes
+from postroom.mail.embedded import File
+from postroom.mail.html import html_to_text
+from postroom.mail.rtf import decompress, read_rtf
+
+_SIGNATURE = 0x223E9F78
+_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_NAME = "winmail.dat"
+# Attributes (MS-OXTNEF §2.1.1).
+_CODEPAGE, _BODY, _PROPERTIES = 0x9007, 0x800C, 0x9003
+_BEGIN_FILE, _FILE_TITLE, _FILE_OCTETS, _FILE_PROPERTIES = 0x9002, 0x8010, 0x800F, 0x9005
+# Properties (MS-OXPROPS).
+_TEXT, _HTML, _RTF, _CPID = 0x1000, 0x1013, 0x1009, 0x3FDE
+_LONG_NAME, _SHORT_NAME, _DISPLAY_NAME = 0x3707, 0x3704, 0x3001
+_ATTACHED, _MIME_TYPE, _CONTENT_ID = 0x3701, 0x370E, 0x3712
+_STRING, _UNICODE, _OBJECT, _BINARY = 0x1E, 0x1F, 0x0D, 0x102
+_SIZES = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 0x0A: 4, 0x0B: 4, 0x14: 8, 0x40: 8, 0x48: 16}
+_OBJECT_HEAD = 16  # the identifier of an interface stands before an object
+_FILES = 200
+_MOST_PROPERTIES = 5_000
+_VALUES = 1_000
+_LONGEST_NAME = 1_000
+
+
+@dataclass(slots=True)
+class Tnef:
+    """What was packed: the words, and the files. `is_whole` False: it could not be opened."""
+
+    text: str = ""
+    html: str | None = None
+    files: list[File] = field(default_factory=list)
+    is_whole: bool = False
+
+
+@dataclass(slots=True)
+class _Packed:
+    """A file that is being put together from attributes."""
+
+    title: str = ""
+    octets: bytes = b""
+    properties: dict[int, bytes | str] = field(default_factory=dict)
+
+    def file(self) -> File:
+        get = self.properties.get
+        name = get(_LONG_NAME) or get(_SHORT_NAME) or self.title or get(_DISPLAY_NAME) or ""
+        octets = get(_ATTACHED)
+        return File(
+            str(name)[:_LONGEST_NAME],
+            octets if isinstance(octets, bytes) else self.octets,
+            str(get(_MIME_TYPE) or "").lower()[:100],
+            str(get(_CONTENT_ID) or "")[:250],
+        )
+
+
+def is_tnef(kind: str, name: str) -> bool:
+    """Say whether a part is a winmail.dat, by its type, or by its name if that says nothing."""
+    return kind in _TYPES or (kind == "application/octet-stream" and name.lower() == _NAME)
+
+
+def read_tnef(octets: bytes) -> Tnef:
+    """Open a winmail.dat."""
+    found = Tnef()
+    if len(octets) < 6 or struct.unpack_from("<I", octets)[0] != _SIGNATURE:
+        return found
+    codec, properties, packed = "cp1252", dict[int, bytes | str](), list[_Packed]()
+    body = b""
+    for identity, data in _attributes(octets):
+        if identity == _CODEPAGE and len(data) >= 4:
+            codec = f"cp{struct.unpack_from('<I', data)[0]}"
+        elif identity == _BODY:
+            body = data
+        elif identity == _PROPERTIES:
+            properties = dict(_read_properties(data, codec))
+        elif identity == _BEGIN_FILE and len(packed) < _FILES:
+            packed.append(_Packed())
+        elif packed:
+            _add(packed[-1], identity, data, codec)
+    found.files = [each.file() for each in packed]
+    found.is_whole = True
+    found.text, found.html = _words(properties, decode_bytes(body.rstrip(b"\0"), codec)[0])
+    return found
+
+
+def _add(packed: _Packed, identity: int, data: bytes, codec: str) -> None:
+    if identity == _FILE_TITLE:
+        packed.title = decode_bytes(data.partition(b"\0")[0], codec)[0]
+    elif identity == _FILE_OCTETS:
+        packed.octets = data
+    elif identity == _FILE_PROPERTIES:
+        packed.properties = dict(_read_properties(data, codec))
+
+
+def _words(properties: dict[int, bytes | str], body: str) -> tuple[str, str | None]:
+    """Return the text, and the HTML if there is some."""
+    markup = _markup(properties)
+    text = properties.get(_TEXT) or body
+    if not text and isinstance(source := properties.get(_RTF), bytes):
+        words, is_html = read_rtf(decompress(source))
+        if is_html:
+            markup = markup or words
+        else:
+            text = words.strip("\n")
+    if not text and markup:
+        text = html_to_text(markup)
+    return str(text).strip("\0"), markup
+
+
+def _markup(properties: dict[int, bytes | str]) -> str | None:
+    source = properties.get(_HTML)
+    if isinstance(source, str):
+        return source
+    if source is None:
+        return None
+    cpid = properties.get(_CPID)
+    number = int.from_bytes(cpid[:4], "little") if isinstance(cpid, bytes) else 0
+    return decode_bytes(source, {65001: "utf-8", 0: ""}.get(number, f"cp{number}"))[0]
+
+
+def _attributes(octets: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield identity and data of each attribute; what is cut off is given as far as it goes."""
+    position = 6
+    while position + 9 <= len(octets):
+        _, identity, _, length = struct.unpack_from("<BHHI", octets, position)
+        position += 9
+        yield identity, octets[position : position + length]
+        position += length + 2  # a checksum
+
+
+def _read_properties(data: bytes, codec: str) -> Iterator[tuple[int, bytes | str]]:
+    try:
+        yield from _properties(data, codec)
+    except struct.error:
+        return  # cut off
+
+
+def _properties(data: bytes, codec: str) -> Iterator[tuple[int, bytes | str]]:
+    (count,) = struct.unpack_from("<I", data)
+    position = 4
+    for _ in range(min(count, _MOST_PROPERTIES)):
+        kind, identity = struct.unpack_from("<HH", data, position)
+        position += 4
+        if identity >= 0x8000:  # a named one: whose, and how it is called
+            position = _after_name(data, position)
+            identity = 0
+        values = 1
+        kind, is_many = kind & 0xEFFF, bool(kind & 0x1000)
+        if is_many or kind in {_STRING, _UNICODE, _OBJECT, _BINARY}:
+            (values,) = struct.unpack_from("<I", data, position)
+            position += 4
+        for n in range(min(values, _VALUES)):
+            value, position = _value(data, position, kind, codec)
+            if n == 0 and identity:
+                yield identity, value
+
+
+def _after_name(data: bytes, position: int) -> int:
+    (kind,) = struct.unpack_from("<I", data, position + 16)
+    (length,) = struct.unpack_from("<I", data, position + 20)
+    return position + 24 + (0 if kind == 0 else length + -length % 4)
+
+
+def _value(data: bytes, position: int, kind: int, codec: str) -> tuple[bytes | str, int]:
+    if (size := _SIZES.get(kind)) is not None:
+        return data[position : position + size], position + size
+    if kind not in {_STRING, _UNICODE, _OBJECT, _BINARY}:
+        raise struct.error("property of an unknown type")
+    (length,) = struct.unpack_from("<I", data, position)
+    position += 4
+    value = data[position : position + length]
+    position += length + -length % 4
+    match kind:
+        case 0x1E:
+            return decode_bytes(value.partition(b"\0")[0], codec)[0], position
+        case 0x1F:
+            return decode_bytes(value, "utf-16-le")[0].partition("\0")[0], position
+        case 0x0D:
+            return value[_OBJECT_HEAD:], position
+        case _:
+            return value, position
