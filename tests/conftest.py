@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from tests.kinds import Kind, ground_of
+from tests.kinds import ground_of, kinds_of
 
 from postroom import failpoints
 
@@ -22,19 +22,13 @@ def _process_as_new() -> Iterator[None]:
     logging.captureWarnings(False)
 
 
-_BOTH = frozenset(
-    {
-        *("test_conflicts.py", "test_conflicts_of_time.py", "test_kept_text.py"),
-        *("test_prepared.py", "test_search.py"),
-    }
-)
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of these modules on both kinds of databases."""
-    if Path(str(metafunc.module.__file__)).name in _BOTH:
+    """Run the tests of store/ and flow/ on both kinds of databases."""
+    path = Path(str(metafunc.module.__file__))
+    name = f"{path.parent.name}/{path.name}::{metafunc.function.__name__}"
+    if (kinds := kinds_of(name)) is not None:
         metafunc.fixturenames.insert(0, "_ground")
-        metafunc.parametrize("_ground", list(Kind), ids=str, indirect=True)
+        metafunc.parametrize("_ground", kinds, ids=str, indirect=True)
 
 
 @pytest.fixture

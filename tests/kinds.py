@@ -1,7 +1,12 @@
-"""Which kind of database a test runs on, and where its databases are."""
+"""Which kind of database a test runs on, and where its databases are.
+
+Every test of store/ and flow/ runs on both kinds. Those that have no business with one of them are
+named in `one_kind.toml`, each with the reason.
+"""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +21,22 @@ from postroom.core.place import Place, Server
 class Kind(StrEnum):
     SQLITE = "sqlite"
     POSTGRESQL = "postgresql"
+
+
+FOLDERS = ("store", "flow")
+EXCEPTIONS = tomllib.loads(Path(__file__).with_name("one_kind.toml").read_text(encoding="utf-8"))
+
+
+def kinds_of(test: str) -> list[Kind] | None:
+    """Return the kinds that a test runs on ("store/test_db.py::test_x"); None: not ours to say."""
+    module = test.partition("::")[0]
+    folder = module.partition("/")[0]
+    if folder not in FOLDERS:
+        return None
+    for kind, excepted in EXCEPTIONS.items():
+        if {folder, module, test} & excepted.keys():
+            return [Kind(kind)]
+    return list(Kind)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 import pwd
-import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -47,75 +47,73 @@ INITIAL = (
     *("--locale-provider=icu", "--icu-locale=en"),
 )
 # `cat` ends when we do.
-_KEEPER = 'folder=$1; shift; "$@" & server=$!; cat; kill -QUIT $server; wait; rm -rf "$folder"'
+_KEEPER = 'cat; "$1" -D "$2/data" -m immediate stop; rm -rf "$2"'
 _numbers = itertools.count(1)
 
 
 class Cluster:
-    """A server in a folder; `start`, `kill` and `stop` it."""
+    """A server in a folder of its own, which is gone when this process is."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
-        self.folder = folder
-        self.settings = {**SETTINGS, "unix_socket_directories": str(folder), **settings}
-        self._keeper: subprocess.Popen[bytes] | None = None
-        _run("initdb", "-D", str(self.data), *INITIAL)
+    def __init__(self, **settings: str) -> None:
+        self.folder = _new_folder()
+        self.port = int(settings.get("port", 5432))  # part of the socket's name, too
+        self._settings = {**SETTINGS, "unix_socket_directories": str(self.folder), **settings}
+        self._keeper = subprocess.Popen(
+            ["sh", "-c", _KEEPER, "sh", _binary("pg_ctl"), str(self.folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **_user(),
+        )
+        _run("initdb", "-D", str(self._data), *INITIAL)
 
     @property
-    def data(self) -> Path:
+    def _data(self) -> Path:
         return self.folder / "data"
 
-    @property
-    def log(self) -> Path:
-        return self.folder / "log"
-
-    def server(self, name: str) -> Server:
-        """Return where a database of it is, for Postroom."""
-        host = self.settings["unix_socket_directories"]
-        return Server(f"postgresql+psycopg://{ADMINISTRATOR}@/{name}?host={host}")
+    def server(self, name: str, port: int | None = None) -> Server:
+        """Return where a database of it is, for Postroom; `port`: of loopback."""
+        host = f"?host={self.folder}&port={self.port}"
+        if port is not None:
+            host = f"?host=127.0.0.1&port={port}"
+        return Server(f"postgresql+psycopg://{ADMINISTRATOR}@/{name}{host}")
 
     def connect(self, name: str = "postgres") -> psycopg.Connection[Any]:
         """Open a session of the administrator, beside Postroom's."""
-        host = self.settings["unix_socket_directories"]
-        return psycopg.connect(host=host, user=ADMINISTRATOR, dbname=name, autocommit=True)
+        host = str(self.folder)
+        return psycopg.connect(
+            host=host, port=self.port, user=ADMINISTRATOR, dbname=name, autocommit=True
+        )
 
     def start(self) -> None:
-        options = [f"-c{name}={value}" for name, value in self.settings.items()]
-        server = (_binary("postgres"), "-D", str(self.data), *options)
-        with self.log.open("ab") as said:
-            self._keeper = subprocess.Popen(
-                ["sh", "-c", _KEEPER, "sh", str(self.folder), *server],
-                stdin=subprocess.PIPE,
-                stdout=said,
-                stderr=said,
-                start_new_session=True,
-                **_user(),
-            )
+        """Return when it answers. After `kill` its children may need a moment to end."""
+        options = " ".join(f"-c {name}={value}" for name, value in self._settings.items())
+        words = ("start", "-w", "-D", str(self._data), "-l", str(self.folder / "log"))
         end = time.monotonic() + WAIT
-        while not self._answers():
-            assert self._keeper.poll() is None, self.log.read_text()
-            assert time.monotonic() < end, self.log.read_text()
-            time.sleep(0.01)
+        while not _succeeds("pg_ctl", *words, "-o", options):
+            assert time.monotonic() < end, (self.folder / "log").read_text()
 
-    def _answers(self) -> bool:
-        try:
-            self.connect().close()
-        except psycopg.OperationalError:
-            return False
-        return True
+    def stop(self, how: str = "fast") -> None:
+        """End it: `fast` rolls back what is open, `immediate` leaves it to the next start."""
+        _run("pg_ctl", "stop", "-w", "-D", str(self._data), "-m", how)
+
+    def kill(self) -> None:
+        """End it as the kernel does when it is out of memory."""
+        pid = int((self._data / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Stop it and remove all that it wrote."""
-        if self._keeper is not None:
-            assert self._keeper.stdin is not None
-            self._keeper.stdin.close()
-            self._keeper.wait(WAIT)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """End it and remove all that it wrote."""
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.close()
+        self._keeper.wait(WAIT)
 
 
 @contextmanager
 def new_cluster(**settings: str) -> Iterator[Cluster]:
     """Make a server for one test that does bad things to it."""
-    cluster = Cluster(_new_folder(), **settings)
+    cluster = Cluster(**settings)
     try:
         cluster.start()
         yield cluster
@@ -139,7 +137,7 @@ def new_database(*, is_empty: bool = False) -> Iterator[Server]:
 @cache
 def shared_cluster() -> Cluster:
     """Return the server of this process; it ends with it."""
-    cluster = Cluster(_new_folder())
+    cluster = Cluster()
     cluster.start()
     with cluster.connect() as admin:
         admin.execute(f"CREATE DATABASE {TEMPLATE}")
@@ -157,16 +155,16 @@ def _new_folder() -> Path:
     return folder
 
 
-def _run(name: str, *arguments: str) -> None:
+def _run(name: str, *words: str) -> None:
+    assert _succeeds(name, *words), f"{name} {' '.join(words)}"
+
+
+def _succeeds(name: str, *words: str) -> bool:
+    # pg_ctl's server would keep a pipe open.
     done = subprocess.run(
-        [_binary(name), *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=WAIT,
-        **_user(),
+        [_binary(name), *words], check=False, stdout=subprocess.DEVNULL, timeout=WAIT, **_user()
     )
-    assert done.returncode == 0, done.stderr
+    return done.returncode == 0
 
 
 @cache

@@ -1,8 +1,9 @@
 """The daemon: starts everything, and stops it in order.
 
-Promise: READY means that the listeners are bound and the database is of the right age; SIGTERM
-refuses new mail, finishes what is in hand and loses nothing; SIGHUP reloads rules and templates,
-all or nothing, and the certificates of the doors.
+Promise: READY means that the listeners are bound and the database is of the right age, or on a
+server that is away: then mail is accepted, and worked on as soon as it is back. SIGTERM refuses new
+mail, finishes what is in hand and loses nothing; SIGHUP reloads rules and templates, all or
+nothing, and the certificates of the doors.
 Used by: cli.
 Fails:   ConfigError (78), Busy and StaleSchema (1) before anything is started.
 
@@ -19,7 +20,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -37,8 +38,8 @@ from postroom.intake.smtp import SmtpDoor
 from postroom.monitor import Monitor
 from postroom.pulse import IDLE
 from postroom.spool import Spool
-from postroom.supervision import Vitals, feed, pages, report, status_of
-from postroom.worker import Worker
+from postroom.supervision import Vitals, feed, pages, report
+from postroom.waiting import Work
 
 log = structlog.get_logger()
 
@@ -131,33 +132,40 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 async def _run_work(config: Config, vitals: Vitals, only: str | None) -> None:
     stop = _stop_on_signals()
-    with ExitStack() as stack:
-        # Blocking, and rightly: nothing listens before the database is known to be sound.
-        worker = Worker(config, vitals)
-        stack.callback(worker.close)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, worker.reload)
-        has_doors = bool(config.listen or config.imap)
-        doors = Doors(config, vitals) if only is None and has_doors else None
+    has_doors = bool(config.listen or config.imap)
+    doors = Doors(config, vitals) if only is None and has_doors else None
+    work = Work(config, vitals, doors.reload if doors is not None else lambda: None)
+    try:
+        # Blocking, and rightly: nothing listens before the database is known to be sound, or away.
+        work.open()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, work.reload)
         if doors is not None:
             await doors.start()
-            worker.on_reload = doors.reload
-        worker.start()
+        work.start()
         _spare_the_collector()
         log.info("daemon.ready", instance=config.instance, pid=os.getpid())
-
-        def status() -> str:
-            return status_of(worker.watch.last)
-
-        async with _watched(config.metrics.address, vitals, status, worker.watch.look):
-            if doors is not None:
-                await doors.keep(stop)
-            await stop.wait()
+        async with _watched(config.metrics.address, vitals, work.status, work.look):
+            await _until(stop, work, doors)
         log.info("daemon.stopping")
         systemd.notify(STOPPING=1)
         _end_in_time(vitals)
-        worker.stop()
+        work.stop()
         if doors is not None:
             await doors.stop()
+    finally:
+        work.close()
+
+
+async def _until(stop: asyncio.Event, work: Work, doors: Doors | None) -> None:
+    """Keep the doors open, and let the work come, until told to stop."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            if doors is not None:
+                group.create_task(doors.keep(stop))
+            group.create_task(work.come(stop))
+            await stop.wait()
+    except* PostroomError as several:
+        raise several.exceptions[0] from None
 
 
 def _spare_the_collector() -> None:

@@ -115,8 +115,15 @@ class Worker:
         self._stack = ExitStack()
         self._pulses = vitals.pulses
         self._config = config
-        policy = load_checked_policy(config)
         self.on_reload: Callable[[], None] = lambda: None
+        try:
+            self._open(config, vitals)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _open(self, config: Config, vitals: Vitals) -> None:
+        policy = load_checked_policy(config)
         self.house = self._stack.enter_context(open_house(config, policy))
         self._readers = open_readers(config)
         self._stack.callback(self._readers.close)
@@ -254,6 +261,8 @@ class Worker:
                 with self._precedence.taken():  # there may be a crowd
                     while not self._stop.is_set() and self._fire_due():
                         pass
+        except Unavailable as away:
+            log.warning("ticker.waiting", why=str(away))
         except Exception:
             log.exception("ticker.failed")
         finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 from postroom.config import Config, find_config, load_config
 from postroom.core.consistency import unheard
 from postroom.core.model import Policy
+from postroom.core.place import Place
 from postroom.core.vanished import vanished
 from postroom.errors import ConfigError, PostroomError, Problem
 from postroom.house import load_checked_policy
@@ -36,13 +37,16 @@ def check_all(path: Path | None) -> Checked:
         return Checked((*error.problems, *_rules_beside(file)))
     problems, warnings = list(_folders(config)), config.warnings
     found = {"mailboxes": len(config.mailbox), "listeners": len(config.listen)}
+    wrong, unwise = _server(config)
+    problems += wrong
+    warnings += unwise
     try:
         policy = load_checked_policy(config)
     except ConfigError as error:
         problems += error.problems
     else:
         found |= _count(policy)
-        concerned = _concerned_by(policy, config)
+        concerned = _concerned_by(policy, config) if not wrong else _Concerned()
         found |= concerned.found
         warnings += (*unheard(config.site(), policy), *concerned.warnings)
     return Checked(tuple(problems), warnings, found)
@@ -64,10 +68,9 @@ def _concerned_by(policy: Policy, config: Config) -> _Concerned:
     from postroom.work.retiming import follow_already
 
     try:
-        place = config.database_place
-        if isinstance(place, Path) and (not place.is_file() or not place.stat().st_size):
+        if not _has_tables(config.database_place):
             return _Concerned()
-        database = open_database(place)
+        database = open_database(config.database_place)
     except (PostroomError, OSError) as error:
         return _Concerned((f"open requests are not looked at: {error}",))
     with closing(database):
@@ -85,6 +88,30 @@ def _concerned_by(policy: Policy, config: Config) -> _Concerned:
     )
     found = {"open requests": count, "of them with other times": counts.concerned}
     return _Concerned((*gone, said) if counts.concerned else gone, found)
+
+
+def _has_tables(place: Place) -> bool:
+    """Whether there is something to look at: nothing is made by looking."""
+    from postroom.store.db import Database
+    from postroom.store.migrate import current
+
+    if isinstance(place, Path):
+        return place.is_file() and place.stat().st_size > 0
+    with closing(Database(place)) as database:
+        return current(database) != "none"
+
+
+def _server(config: Config) -> tuple[list[Problem], tuple[str, ...]]:
+    """Look whether the database's server will do; SQLite's file is looked at with the folders."""
+    from postroom.store.server import faults
+
+    place = config.database_place
+    if isinstance(place, Path):
+        return [], ()
+    wrong, unwise = faults(place)
+    key = "database.url"
+    problems = [Problem(str(config.path), key, text) for text in wrong]
+    return problems, tuple(f"{key}: {text}" for text in unwise)
 
 
 def _rules_beside(file: Path) -> tuple[Problem, ...]:

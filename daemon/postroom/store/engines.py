@@ -63,7 +63,10 @@ def open_engine(place: Place, busy_timeout: float) -> Opening:
         return Opening(
             _postgresql(place, busy_timeout),
             read=("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",),  # one consistent view
-            write=("BEGIN", f"SELECT pg_advisory_xact_lock({_WRITERS})"),
+            write=(  # whatever the server's default is
+                "BEGIN ISOLATION LEVEL READ COMMITTED",
+                f"SELECT pg_advisory_xact_lock({_WRITERS})",
+            ),
         )
     return Opening(_sqlite(place, busy_timeout), ("BEGIN",), ("BEGIN IMMEDIATE",), has_log=True)
 

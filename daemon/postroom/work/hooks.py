@@ -106,6 +106,9 @@ class HookRunner:
                 if not self._round(stop, pulse):
                     pulse.beat(IDLE)
                     stop.wait(LONGEST_WAIT)
+            except Unavailable as away:
+                log.warning("hooks.waiting", why=str(away))
+                stop.wait(LONGEST_WAIT)
             except Exception:  # top of the loop: what was claimed is run again after its lease
                 log.exception("hooks.failed")
                 stop.wait(LONGEST_WAIT)

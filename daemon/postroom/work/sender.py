@@ -144,6 +144,9 @@ class Sender:
                 if not self._round(stop):
                     self._beat(IDLE, is_timed=False)
                     self._awake.wait(self._pause())
+            except Unavailable as away:
+                log.warning("sender.waiting", why=str(away))
+                stop.wait(LONGEST_WAIT)
             except Exception:  # top of the loop: what was claimed is given back or runs out
                 log.exception("sender.failed")
                 stop.wait(LONGEST_WAIT)
