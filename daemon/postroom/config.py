@@ -28,6 +28,7 @@ from postroom.core.settings import (
     AlertsTable,
     BrakesTable,
     DatabaseTable,
+    DkimTable,
     DnsTable,
     FilePath,
     HookTable,
@@ -43,7 +44,9 @@ from postroom.core.settings import (
 )
 from postroom.core.site import Brakes, Mailbox, Site
 from postroom.core.tables import Table, check_table, join, read_toml
+from postroom.core.units import nearest
 from postroom.errors import ConfigError, Problem
+from postroom.mail.signing import SigningKey, read_key
 
 SECRET_OCTETS = 16  # fewer can be guessed
 PLACES = (Path("config.toml"), Path("/etc/postroom/config.toml"))
@@ -61,6 +64,7 @@ class Config(Table):
     listen: list[ListenTable] = Field(default=[])
     imap: list[ImapTable] = Field(default=[])
     outgoing: OutgoingTable = OutgoingTable()
+    dkim: DkimTable | None = None
     trust: TrustTable = TrustTable()
     dns: DnsTable = DnsTable()
     brakes: BrakesTable = BrakesTable()
@@ -72,7 +76,6 @@ class Config(Table):
     alerts: AlertsTable = AlertsTable()
 
     later_keys: ClassVar[Mapping[str, str]] = {
-        "dkim": later("DKIM signing"),
         "retention": later("retention"),
     }
 
@@ -298,6 +301,7 @@ def _check_whole(config: Config, file: str, problems: list[Problem]) -> Iterator
     yield from _check_listeners(config, report)
     yield from _check_outgoing(config, report)
     yield from _check_database(config, report)
+    yield from _check_dkim(config, report)
     for index, written in enumerate(config.secrets_files):
         key = f"secrets_files[{index + 1}]"
         yield from _check_secret(config, written, key, SECRET_OCTETS, report)
@@ -357,6 +361,31 @@ def _check_database(config: Config, report: Callable[[str, str], None]) -> Itera
         yield from _check_secret(config, written, "database.password_file", 1, report)
         if config.database.url == SQLITE:
             yield "database.password_file: is not used, SQLite has no password"
+
+
+def _check_dkim(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:
+    table = config.dkim
+    if table is None:
+        return
+    yield from _check_secret(config, table.key_file, "dkim.key_file", 32, report)
+    try:
+        load_signing_key(config)
+    except ValueError as error:
+        report("dkim.key_file", f"{config.secret_path(table.key_file)} {error}")
+    except ConfigError:
+        pass  # said already
+    own = {mailbox.address.rpartition("@")[2].lower() for mailbox in config.mailbox}
+    for domain in table.domains:
+        if domain.lower() not in own:
+            report("dkim.domains", f"no mailbox writes from {domain}{nearest(domain, own)}")
+
+
+def load_signing_key(config: Config) -> SigningKey | None:
+    """Read the key that mail is signed with; None: it is not. ValueError: it cannot be used."""
+    if config.dkim is None:
+        return None
+    octets = _read_secret(config.secret_path(config.dkim.key_file))
+    return read_key(octets.decode("ascii", "replace"), config.dkim.selector)
 
 
 def _check_hooks(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:

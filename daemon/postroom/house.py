@@ -15,16 +15,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
 from postroom import clock
-from postroom.config import Config, load_hook_secrets, load_secrets
+from postroom.config import Config, load_hook_secrets, load_secrets, load_signing_key
 from postroom.core.consistency import CONFIG, check_hooks, check_mailboxes
 from postroom.core.model import Policy
 from postroom.core.routing import match_rule
 from postroom.core.site import Site
 from postroom.errors import Busy, ConfigError, Problem
+from postroom.mail.signing import sign
 from postroom.mail.tokens import Signer
 from postroom.ownership import belong_to_folder
 from postroom.policy.examples import run_examples
@@ -42,7 +44,7 @@ from postroom.work.hooks import Hook, HookRunner
 from postroom.work.readers import Readers
 from postroom.work.relay import FINAL_TIMEOUT
 from postroom.work.restore import check_whole
-from postroom.work.sender import Sender
+from postroom.work.sender import Sender, Sign
 from postroom.work.stationery import Stationery
 
 DOORS, WORK = "doors", "work"
@@ -144,10 +146,24 @@ def open_sender(
         clock=clock.now,
         random=random.random,
         node=house.spool.numbers().name,
+        sign=open_signer(house.config),
         threads=1 if house.config.maildir is not None else house.config.outgoing.connections,
         give_way=give_way,
         pulses=pulses,
     )
+
+
+def open_signer(config: Config) -> Sign:
+    """Make what signs outgoing mail; without [dkim] it is left as it is."""
+    key = load_signing_key(config)
+    if key is None or config.dkim is None:
+        return lambda raw, _domain, _at: raw
+    domains = frozenset(domain.lower() for domain in config.dkim.domains)
+
+    def sign_ours(raw: bytes, domain: str, at: datetime) -> bytes:
+        return sign(raw, domain, key, at) if not domains or domain.lower() in domains else raw
+
+    return sign_ours
 
 
 def open_hooks(

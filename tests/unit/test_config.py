@@ -536,7 +536,7 @@ def test_the_example_has_every_key(tmp_path: Path) -> None:
         tables_below = {
             name
             for name in type(table).model_fields
-            if re.search(rf"^(# \[)?\[+{name}\]", text, re.MULTILINE)
+            if re.search(rf"^(# )?\[+{name}\]", text, re.MULTILINE)
         }
         assert set(keys_of(type(table))) <= written | optional | tables_below, path
 
@@ -690,3 +690,25 @@ def test_time_zones_are_found_where_the_machine_has_none() -> None:
         "Europe/Oslo",
         'there is no time zone "Europe/Olso"; did you mean "Europe/Oslo"?',
     ], finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('selector = "a b"\nkey_file = "word"', 'dkim.selector: must be such as "postroom"'),
+        ('selector = "a"', "dkim.key_file: is required"),
+        ('selector = "a"\nkey_file = "none"', "dkim.key_file: "),
+        ('selector = "a"\nkey_file = "word"', "word holds 30 octets; a key of Ed25519 has 32"),
+        (
+            'selector = "a"\nkey_file = "key"\ndomains = ["exmaple.com"]',
+            "dkim.domains: no mailbox writes from exmaple.com; did you mean",
+        ),
+    ],
+)
+def test_a_key_that_cannot_sign_is_told_of_at_once(tmp_path: Path, table: str, words: str) -> None:
+    for name, text in (("word", "x" * 40), ("key", "A" * 43 + "=")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o600)
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, f"{SMALLEST}\n[dkim]\n{table}\n"))
+    assert words in str(caught.value)

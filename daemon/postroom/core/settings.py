@@ -5,6 +5,7 @@ Pure: whether files exist and what the whole means is config's business.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -41,7 +42,10 @@ from postroom.core.units import (
     parse_patience,
     parse_size,
     parse_span,
+    show,
 )
+
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # of a domain name
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -73,6 +77,18 @@ Network = Annotated[str, AfterValidator(check_network)]
 AnyAddress = Annotated[str, AfterValidator(check_own_address)]
 TlsMode = Literal["none", "starttls", "implicit"]
 TlsPolicy = Literal["opportunistic", "verify", "none"]
+
+
+def _selector(text: str) -> str:
+    if re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", text) is None:
+        raise ValueError(f'must be such as "postroom", not {show(text)}')
+    return text
+
+
+def _signing_domain(text: str) -> str:
+    if re.fullmatch(rf"{_LABEL}(\.{_LABEL})+", text) is None:
+        raise ValueError(f'must be such as "example.com", not {show(text)}')
+    return text
 
 
 class PathsTable(Table):
@@ -166,6 +182,14 @@ class OutgoingTable(Table):
     def is_maildir(self) -> bool:
         """Whether mail goes into a folder instead of to a relay."""
         return self.relay.startswith("maildir:")
+
+
+class DkimTable(Table):
+    """[dkim]: how outgoing mail is signed, for which domains (none named: all of our mailboxes)."""
+
+    selector: Annotated[str, AfterValidator(_selector)]
+    key_file: FilePath
+    domains: list[Annotated[str, AfterValidator(_signing_domain)]] = Field(default=[])
 
 
 class TrustTable(Table):

@@ -21,6 +21,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from urllib.parse import quote
 
+from postroom.mail.flowed import flow, is_flowing
 from postroom.mail.message import Address
 
 LINE = 78  # RFC 5322 2.1.1: should; 998 is must
@@ -42,6 +43,10 @@ MESSAGE_ID = re.compile(r"[!-;=?-~]+")
 BASE64 = re.compile(r"[A-Za-z0-9+/]{1,960}={0,2}")  # that fits a header line
 NOT_DOMAIN = re.compile(r"[^A-Za-z0-9._\-:\[\]]")
 LINE_END = re.compile(r"\r\n?")
+# What does not survive every relay: white space at a line's end; nor mbox: "From ".
+WILD = re.compile(r"[ \t]\n|^From |[\x00-\x08\x0b-\x1f\x7f]", re.MULTILINE)
+# A flowed line that loses its last blank is only broken there.
+WILD_IF_FLOWED = re.compile(r"\t\n|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,9 @@ def addr_spec(address: str) -> str:
 def is_address(address: str) -> bool:
     """Whether mail can be sent there: `addr_spec` would change the spelling at most."""
     local, _, domain = address.rpartition("@")
+    # U+FFFD stands where there was something that could not be kept (store.schema.PlainText).
     is_whole = one_line(address) == address and len(address) <= MAX_ADDRESS
+    is_whole = is_whole and "\ufffd" not in address
     written = _idna(domain)
     return is_whole and bool(local and written) and not NOT_DOMAIN.search(written)
 
@@ -272,24 +279,26 @@ def _text_part(text: str, subtype: str) -> _Part:
     text = LINE_END.sub("\n", text.replace("\0", ""))
     if not text.endswith("\n"):
         text += "\n"
+    is_flowed = subtype == "plain" and is_flowing(text, LINE)
+    if is_flowed:
+        text = flow(text)
     raw = text.encode(errors="replace").replace(b"\n", b"\r\n")
-    encoding, body = _encoded(raw, text)
+    encoding, body = _encoded(raw, text, WILD_IF_FLOWED if is_flowed else WILD)
     charset = "us-ascii" if raw.isascii() else "utf-8"
+    flowed = "; format=flowed" if is_flowed else ""
     return _Part(
         (
-            f'Content-Type: text/{subtype}; charset="{charset}"',
+            f'Content-Type: text/{subtype}; charset="{charset}"{flowed}',
             f"Content-Transfer-Encoding: {encoding}",
         ),
         body,
     )
 
 
-def _encoded(raw: bytes, text: str) -> tuple[str, bytes]:
+def _encoded(raw: bytes, text: str, wild: re.Pattern[str]) -> tuple[str, bytes]:
     """Choose the plainest encoding that carries a text unharmed."""
     longest = max(map(len, raw.split(b"\r\n")))
-    # White space at a line's end does not survive every relay; "From " does not survive mbox.
-    is_tame = not re.search(r"[ \t]\n|^From |[\x00-\x08\x0b-\x1f\x7f]", text, re.MULTILINE)
-    if raw.isascii() and longest <= LINE and is_tame:
+    if raw.isascii() and longest <= LINE and not wild.search(text):
         return "7bit", raw
     foreign = len(raw) - len(raw.decode().encode("ascii", "ignore"))
     if foreign * 5 > len(raw):
@@ -310,13 +319,26 @@ def _attachment(name: str, mime_type: str, raw: bytes) -> _Part:
     # RFC 2046 5.1.1, 5.2: these may not be base64, so their bytes travel as plain bytes.
     if not MIME_TYPE.fullmatch(mime_type) or major in ("multipart", "message"):
         mime_type = "application/octet-stream"
-    charset = '; charset="utf-8"' if major == "text" and _is_utf8(raw) else ""
+    name = _short(name)
+    parameters = [f"name={_old_name(name)}"] if name else []
+    if major == "text" and _is_utf8(raw):
+        parameters.append('charset="utf-8"')
     headers = (
-        _folded("Content-Type:", [f" {mime_type}{charset[:1]}", charset[1:]]),
+        ";\r\n ".join([f"Content-Type: {mime_type}", *parameters]),
         "Content-Transfer-Encoding: base64",
         _disposition(name),
     )
     return _Part(headers, _base64(raw))
+
+
+def _old_name(name: str) -> str:
+    """Write a name for readers that know no RFC 2231 (older Outlooks): as an encoded word.
+
+    RFC 2047 §5 forbids it inside a quoted string; all clients write it so, and all read it.
+    """
+    if _is_simple(name):
+        return f'"{name}"'
+    return '"' + "\r\n".join(_encoded_words(name, len(' name="'))) + '"'
 
 
 def _attached_mail(name: str, raw: bytes) -> _Part:
@@ -342,15 +364,24 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
-def _disposition(name: str) -> str:
-    """Name an attachment; RFC 2231 where the name is long or not plain ASCII."""
+def _short(name: str) -> str:
     name = one_line(name)
     if len(name) > MAX_NAME:  # the end says what it is
         name = name[: MAX_NAME - 20] + name[-20:]
+    return name
+
+
+def _is_simple(name: str) -> bool:
+    """Whether a name can stand in quotes; many readers stumble over an escaped one in it."""
+    return len(name) <= LINE - 20 and _is_plain(name) and not set(name) & set('"\\')
+
+
+def _disposition(name: str) -> str:
+    """Name an attachment; RFC 2231 where the name is long or not plain ASCII."""
+    name = _short(name)
     if not name:
         return "Content-Disposition: attachment"
-    # Many readers stumble over an escaped quote: such names are encoded too.
-    if len(name) <= LINE - 20 and _is_plain(name) and not set(name) & set('"\\'):
+    if _is_simple(name):
         return f'Content-Disposition: attachment;\r\n filename="{name}"'
     # Percent signs are not split: three characters each, 54 in a line.
     pieces = re.findall(r"(?:%..|[^%]){1,18}", quote(name, safe=""))

@@ -16,12 +16,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from postroom import clock
 from postroom.certificates import expiry_of
-from postroom.config import Config
+from postroom.config import Config, load_signing_key
 from postroom.core.settings import ListenTable
 from postroom.dns import Inquiry, Resolver
 from postroom.errors import Unavailable
+from postroom.mail.signing import SigningKey, record_of, sign
 from postroom.work.relay import Probe, SmtpRelay
+from postroom.work.signatures import check_signatures, cut_mail
 from postroom.work.spf import check_host
 from postroom.work.transport import Transport
 from postroom.work.vouching import dmarc_records
@@ -122,12 +125,16 @@ def inspect_names(config: Config) -> Iterator[Finding]:
         mail_seconds=config.dns.total.total_seconds(),
     )
     peer = _public_address(config)
+    key = load_signing_key(config)
+    signed = {domain.lower() for domain in config.dkim.domains} if config.dkim is not None else ()
     for domain in list(domains)[:_DOMAINS]:
         inquiry = resolver.inquiry()
         try:
             yield _mx(domain, inquiry)
             yield _spf(domain, peer, inquiry)
             yield _dmarc(domain, inquiry)
+            if key is not None and (domain in signed or not signed):
+                yield _dkim(domain, key, inquiry)
         except Unavailable as error:
             mend = "see [dns] in config.toml and /etc/resolv.conf"
             yield Finding(f"DNS of {domain}", State.WARNING, f"could not be asked: {error}", mend)
@@ -171,6 +178,18 @@ def _dmarc(domain: str, inquiry: Inquiry) -> Finding:
     seen = "there is no record" if not records else "there are several records: they count as none"
     mend = f'_dmarc.{domain}. TXT "v=DMARC1; p=quarantine" – else forged mail in your name passes'
     return Finding(what, State.WARNING, seen, mend)
+
+
+def _dkim(domain: str, key: SigningKey, inquiry: Inquiry) -> Finding:
+    """Sign a mail, and check it as whoever gets it would."""
+    what = f"DKIM of {domain}"
+    text = f"From: postmaster@{domain}\r\nSubject: a probe\r\n\r\nA probe.\r\n"
+    cut = cut_mail(sign(text.encode("ascii"), domain, key, clock.now()))
+    [found] = check_signatures(cut, lambda _: True, inquiry) if cut is not None else []
+    if found.result == "pass":
+        return Finding(what, State.OK, f"what {key.selector} signs is good")
+    mend = f'{key.selector}._domainkey.{domain}. TXT "{record_of(key)}"'
+    return Finding(what, State.FAILED, f"what {key.selector} signs is not: {found.why}", mend)
 
 
 def _public_address(config: Config) -> str | None:

@@ -65,6 +65,10 @@ class _Word:
     at: datetime | None = None  # when to try again
 
 
+# mail, domain of its From, its Date → the mail, signed
+Sign = Callable[[bytes, str, datetime], bytes]
+
+
 class Sender:
     """Sends what the outbox holds, by one transport."""
 
@@ -79,6 +83,7 @@ class Sender:
         clock: Callable[[], datetime],
         random: Callable[[], float],
         node: str = "",
+        sign: Sign = lambda raw, _domain, _at: raw,
         batch: int = 50,
         threads: int = 1,
         give_way: Callable[[], None] = lambda: None,
@@ -92,6 +97,7 @@ class Sender:
         self._clock = clock
         self._random = random
         self._node = node  # whose claims these are
+        self._sign = sign
         self._batch = batch
         self._threads = threads
         self._give_way = give_way  # waits while others have precedence
@@ -260,7 +266,8 @@ class Sender:
         self._beat("composed")
         try:
             letter = self._letter(claimed, recipe)
-            raw = compose(letter)
+            domain = addr_spec(letter.from_.address).rpartition("@")[2]
+            raw = self._sign(compose(letter), domain, letter.date)
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this mail's own

@@ -12,10 +12,9 @@ time (a line of 40,000 blanks: 2.4 s; one of 25 MB: weeks), holding the interpre
 from __future__ import annotations
 
 import base64
-import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import dkim
@@ -23,6 +22,7 @@ from dkim.util import InvalidTagValueList, parse_tag_value
 
 from postroom.dns import Inquiry
 from postroom.errors import Unavailable
+from postroom.mail.signing import hash_body
 
 MOST = 5  # signatures
 HEADER_OCTETS = 262_144  # of the whole header of a mail
@@ -33,12 +33,10 @@ KEY_OCTETS = 2_048  # of one key record: 4096 bits are 740
 KEY_BITS = range(1_024, 4_097)  # RFC 8301 §3.2
 ALGORITHMS = frozenset({b"rsa-sha256", b"ed25519-sha256"})  # RFC 8301 §3.1: no SHA-1
 _EXPONENT = 1 << 32
-_STEP = 65_536  # octets of the body hashed at a time: others get the interpreter in between
 
 _QUIET = logging.getLogger("postroom.dkimpy")  # what it says is in `why`
 _QUIET.disabled = True
 _END = re.compile(rb"\n\r?\n")
-_BLANKS = re.compile(rb"[ \t]+")
 _LONG_GAP = re.compile(rb"\s{100}")  # dkimpy's expressions are quadratic in white space
 
 
@@ -195,36 +193,3 @@ def _check_strength(name: bytes, text: bytes) -> None:
         raise _Bad(f"a key of {bits} bits")
     if not 0 < key["publicExponent"] < _EXPONENT:
         raise _Bad("a strange exponent")
-
-
-def hash_body(body: memoryview, *, is_relaxed: bool) -> bytes:
-    """Return the SHA-256 of a body in canonical form (RFC 6376 §3.4.3, 3.4.4), piece by piece."""
-    digest = hashlib.sha256()
-    ends, has_text = 0, False  # line ends that count only if more text follows
-    for piece in _pieces(body):
-        text = piece.replace(b"\r\n", b"\n")
-        if is_relaxed:
-            text = _BLANKS.sub(b" ", text).replace(b" \n", b"\n")
-        kept = text.rstrip(b"\n")
-        if kept:
-            digest.update(b"\r\n" * ends)
-            digest.update(kept.replace(b"\n", b"\r\n"))
-            ends, has_text = 0, True
-        ends += len(text) - len(kept)
-    if has_text or not is_relaxed:
-        digest.update(b"\r\n")
-    return digest.digest()
-
-
-def _pieces(body: memoryview) -> Iterator[bytes]:
-    """Cut at line ends, so that no canonical form crosses a border."""
-    kept: list[bytes] = []
-    for start in range(0, len(body), _STEP):
-        piece = bytes(body[start : start + _STEP])
-        end = piece.rfind(b"\n") + 1
-        if not end:
-            kept.append(piece)
-            continue
-        yield b"".join([*kept, piece[:end]])
-        kept = [piece[end:]]
-    yield b"".join(kept)

@@ -19,8 +19,8 @@ from postroom.core.model import SenderVerdict
 from postroom.dns import Resolver
 from postroom.mail.message import Envelope
 from postroom.mail.parse import read_mail
+from postroom.mail.signing import hash_body
 from postroom.work import signatures, vouching
-from postroom.work.signatures import hash_body
 from postroom.work.vouching import Voucher, evaluate, organisation_of, to_ascii
 
 HOST, ELSEWHERE = "192.0.2.1", "203.0.113.9"
