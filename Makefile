@@ -59,6 +59,7 @@ bench: $(READY)
 	$(BIN)/python -m bench.run $(ARGS)
 	$(BIN)/python -m bench.timers
 	$(BIN)/python -m bench.sending
+	$(BIN)/python -m bench.reading
 
 # The lock names versions and hashes, not where they come from: that is this machine's own choice
 # (pip's configuration). `uv export` turns it into requirements that pip installs and checks.
