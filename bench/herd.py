@@ -13,29 +13,39 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
+    BigInteger,
     Column,
     ColumnElement,
     Connection,
     Engine,
     Integer,
+    MetaData,
     Table,
     Text,
     bindparam,
     cast,
+    column,
+    false,
     func,
     insert,
     literal,
+    schema,
     select,
+    table,
     text,
     true,
     update,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
+from postroom.core.words import words_of
 from postroom.store import schema as t
+from postroom.store import word_index
 
 # What a site has once, however many requests it has.
 _ONCE = frozenset(
-    {"policy", "policy_activation", "company", "company_domain", "handler", "assignment"}
+    {"facet", "policy", "policy_activation", "company", "company_domain", "handler", "assignment"}
     | {"brake", "pause", "spool_move", "lease"}
 )
 # Numbers of rows that no foreign key says to be such.
@@ -50,6 +60,14 @@ _UNIQUE = frozenset(
     | {"outbox.message_id", "journal.message_id", "journal.content_hash", "hook_run.key"}
 )
 _PORTION = 20_000  # requests that are copied in one transaction
+
+_words = Table(
+    "bench_words",
+    MetaData(),
+    Column("request_id", BigInteger),
+    Column("message_id", BigInteger),
+    Column("words", Text),
+)
 
 Number = ColumnElement[int]
 # What a copy has instead: of the original's value, and the number of the copy (1, 2, …).
@@ -72,6 +90,7 @@ class Herd:
         self._engine = engine
         self._changes = changes or {}
         self._copies = 0
+        self._has_words = False
         self._before = 0  # copies that were made before rows came in by themselves again
         wanted = tables or t.metadata.tables.keys() - _ONCE
         self._tables = [one for one in t.metadata.sorted_tables if one.name in wanted]
@@ -96,8 +115,10 @@ class Herd:
             first = self._copies + 1
             self._copies += min(-(-missing // step), max(1, _PORTION // step))
             with _filling(self._engine) as connection:
-                for table in self._tables:
-                    self._copy(connection, table, first)
+                for each in self._tables:
+                    self._copy(connection, each, first)
+                if "message" in {each.name for each in self._tables}:
+                    self._copy_words(connection, first)
             yield self.requests
         with _filling(self._engine) as connection:
             _count_handlers(connection)
@@ -108,10 +129,7 @@ class Herd:
         originals = self._steps[self._numbered(numbered) or ""]
         if not originals:
             return
-        copies = select(bindparam("first", type_=Integer).label("n")).cte("copies", recursive=True)
-        copies = copies.union_all(
-            select(copies.c.n + 1).where(copies.c.n < bindparam("last", type_=Integer))
-        )
+        copies = _copies()
         values = [self._value(column, copies.c.n).label(column.name) for column in table.c]
         rows = (
             select(*values)
@@ -122,6 +140,45 @@ class Herd:
         names = [column.name for column in table.c]
         keys = {"first": first, "last": self._copies}
         connection.execute(insert(table).from_select(names, rows), keys)
+
+    def _copy_words(self, connection: Connection, first: int) -> None:
+        """Put the copied messages into the index of words, each with its original's."""
+        if not self._has_words:
+            self._keep_words(connection)
+        copies = _copies()
+        n = copies.c.n - self._before - 1
+        request = _words.c.request_id + self._bases["request"] + n * self._steps["request"]
+        message = _words.c.message_id + self._bases["message"] + n * self._steps["message"]
+        key = request * 2**word_index.KEY_BITS + message % 2**word_index.KEY_BITS
+        from_ = copies.join(_words, true())
+        if connection.dialect.name == "sqlite":
+            index = table("search_words", column("rowid"), column("public"))
+            rows = select(key, _words.c.words).select_from(from_).order_by(key)
+        else:
+            index = table("search_words", column("id"), column("is_internal"), column("words"))
+            shelf = cast(request // word_index.SHELF, Text)
+            vector = cast(func.replace(_words.c.words, "~", shelf), TSVECTOR)
+            rows = select(key, false(), vector).select_from(from_).order_by(key)
+        names = [each.name for each in index.c]
+        connection.execute(
+            insert(index).from_select(names, rows), {"first": first, "last": self._copies}
+        )
+
+    def _keep_words(self, connection: Connection) -> None:
+        """Keep the words of the originals for the time being, as the index takes them."""
+        connection.execute(schema.CreateTable(_words))
+        asked = select(
+            *(t.message.c[name] for name in ("id", "request_id", "subject", "from_name", "text"))
+        ).where(t.message.c.id <= self._steps["message"])
+        kept = []
+        for row in connection.execute(asked).all():
+            words = words_of(f"{row.request_id} {row.from_name} {row.subject}\n{row.text}")
+            line = " ".join(words)
+            if connection.dialect.name != "sqlite":
+                line = " ".join(f"'~_{word}'" for word in dict.fromkeys(words))
+            kept.append({"request_id": row.request_id, "message_id": row.id, "words": line})
+        connection.execute(insert(_words), kept)
+        self._has_words = True
 
     def _value(self, column: Column[Any], n: Number) -> ColumnElement[Any]:
         if (change := self._changes.get(str(column))) is not None:
@@ -146,7 +203,15 @@ class Herd:
             return str(column.table.name)
         found = next((key.column.table.name for key in column.foreign_keys), None)
         found = found or _NUMBERS.get(str(column))
-        return found if found in self._steps else None
+        return found if found in self._steps and found not in _ONCE else None
+
+
+def _copies() -> CTE:
+    """The numbers of the copies that are made, `first` to `last`."""
+    copies = select(bindparam("first", type_=Integer).label("n")).cte("copies", recursive=True)
+    return copies.union_all(
+        select(copies.c.n + 1).where(copies.c.n < bindparam("last", type_=Integer))
+    )
 
 
 @contextmanager
