@@ -19,6 +19,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 from postroom import rights
 from postroom.certificates import Certificate, authorities
 from postroom.core import soundness
+from postroom.core.buckets import DATABASE, Bucket, bucket_and_prefix
 from postroom.core.encryption import check_listener, check_outgoing, reads_password
 from postroom.core.endpoints import check_instance, check_node, later
 from postroom.core.files import PUBLIC, named_files
@@ -40,6 +41,7 @@ from postroom.core.settings import (
     OutgoingTable,
     PathsTable,
     RequestsTable,
+    StorageTable,
     TrustTable,
 )
 from postroom.core.site import Brakes, Mailbox, Site
@@ -60,6 +62,7 @@ class Config(Table):
     node: Annotated[str, AfterValidator(check_node)] = Field(default_factory=socket.gethostname)
     paths: PathsTable = PathsTable()
     database: DatabaseTable = DatabaseTable()
+    storage: StorageTable = StorageTable()
     mailbox: Annotated[list[MailboxTable], Field(min_length=1)]
     listen: list[ListenTable] = Field(default=[])
     imap: list[ImapTable] = Field(default=[])
@@ -122,6 +125,19 @@ class Config(Table):
         if written is not None:
             password = _read_secret(self.secret_path(written)).decode("utf-8", "replace")
         return Server(self.database.url, password)
+
+    @property
+    def bucket(self) -> Bucket | None:
+        """Where raw mail is kept, if not in the database. ConfigError: the key cannot be read."""
+        table = self.storage
+        if table.raw == DATABASE or table.secret_key_file is None:
+            return None
+        secret = _read_secret(self.secret_path(table.secret_key_file)).decode("utf-8", "replace")
+        name, prefix = bucket_and_prefix(table.raw)
+        return Bucket(
+            *(name, prefix, table.endpoint, table.region, table.access_key_id, secret),
+            table.timeout,
+        )
 
     @property
     def rules(self) -> Path:
@@ -302,6 +318,9 @@ def _check_whole(config: Config, file: str, problems: list[Problem]) -> Iterator
     yield from _check_outgoing(config, report)
     yield from _check_database(config, report)
     yield from _check_dkim(config, report)
+    if config.storage.secret_key_file is not None:
+        written = config.storage.secret_key_file
+        yield from _check_secret(config, written, "storage.secret_key_file", 1, report)
     for index, written in enumerate(config.secrets_files):
         key = f"secrets_files[{index + 1}]"
         yield from _check_secret(config, written, key, SECRET_OCTETS, report)
@@ -321,6 +340,7 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
     yield from soundness.check_loop(config.listen, config.outgoing)
     yield from soundness.check_reader_memory(config.limits)
     yield from soundness.check_watched(config.metrics)
+    yield from soundness.check_storage(config.storage)
 
 
 def _check_listeners(config: Config, report: Callable[[str, str], None]) -> Iterator[str]:

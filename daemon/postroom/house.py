@@ -72,7 +72,7 @@ def open_house(
     """
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
-        database = open_database(config.database_place)
+        database = open_database(config.database_place, bucket=config.bucket)
         stack.callback(database.close)
         spool = stack.enter_context(Spool(config.data, config.node))
         site = config.site()

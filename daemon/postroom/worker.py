@@ -37,7 +37,7 @@ from postroom.intake.oauth import login_ends
 from postroom.pulse import IDLE
 from postroom.spool.permits import PermitFile
 from postroom.supervision import Vitals
-from postroom.work import digests, ticker
+from postroom.work import digests, sweep, ticker
 from postroom.work.clockwork import Clockwork
 from postroom.work.leases import Leases
 from postroom.work.pipeline import Pipeline
@@ -181,6 +181,8 @@ class Worker:
         self._plan_digests()
         # Two at a time: one that has more to do than a tick's work goes on, the other gives way.
         self._clock.every(TICK, self._tick, at_once=2)
+        if self.house.database.objects is not None:
+            self._clock.nightly(self._sweep)
         self._clock.start()
 
     def reload(self) -> None:
@@ -252,6 +254,14 @@ class Worker:
             digests.plan(self.house.desk)
         except Exception:  # the rest of the work goes on without
             log.exception("digest.not_planned")
+
+    def _sweep(self) -> None:
+        try:
+            sweep.sweep(self.house.database, clock.now().date())
+        except Unavailable as away:
+            log.warning("objects.not_swept", why=str(away))
+        except Exception:
+            log.exception("objects.not_swept")
 
     def _tick(self) -> None:
         if not self._ticking.acquire(blocking=False):

@@ -161,7 +161,7 @@ def test_a_refused_mail_stays_in_the_journal_with_all_that_was_known(house: Hous
     assert (row(house, t.hold).state, row(house, t.timer).state) == ("refused", "cancelled")
     assert len(rows(house, t.message)) == 1
     with house.database.read() as connection:
-        assert journal.stored_mail(connection, entry.id) is not None
+        assert journal.stored_mail(connection, None, entry.id) is not None
 
 
 def test_a_refused_mail_may_be_taken_in_after_all(house: House) -> None:

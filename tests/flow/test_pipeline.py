@@ -117,7 +117,7 @@ def test_the_raw_mail_is_kept_as_it_came(house: House) -> None:
     raw = mail()
     entry = put_in(house, raw)
     with house.database.read() as connection:
-        stored = stored_mail(connection, entry.id)
+        stored = stored_mail(connection, None, entry.id)
     assert stored is not None
     assert (stored.raw, stored.envelope.sender) == (raw, "ann@example.net")
 

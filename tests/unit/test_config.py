@@ -564,7 +564,8 @@ def test_each_value_of_the_example_is_the_default_or_marked(tmp_path: Path) -> N
 
 def test_the_optional_keys_of_the_example_are_legal(tmp_path: Path) -> None:
     text = OPTIONAL.sub(r"\1", EXAMPLE.read_text())
-    for name in ("relay-password", "database-password"):
+    text = text.replace('raw = "database"', 'raw = "s3://bucket/prefix"')
+    for name in ("relay-password", "database-password", "s3-secret-key"):
         (tmp_path / name).write_text("secret")
         (tmp_path / name).chmod(0o600)
     authority = Authority(tmp_path / "authority")

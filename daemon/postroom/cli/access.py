@@ -63,7 +63,7 @@ def open_store(config: Config) -> Iterator[Database]:
     from postroom.store.migrate import open_database
 
     _make_folders(config)
-    database = open_database(config.database_place)
+    database = open_database(config.database_place, bucket=config.bucket)
     try:
         yield database
     finally:

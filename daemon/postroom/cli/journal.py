@@ -137,7 +137,7 @@ def show_hold(hold_id: HoldId, config: ConfigOption = None, as_json: JsonOption 
     settings = read_config(config)
     with open_store(settings) as database, database.read() as connection:
         hold = journal.hold(connection, hold_id)
-        stored = journal.stored_mail(connection, hold.journal_id)
+        stored = journal.stored_mail(connection, database.objects, hold.journal_id)
     text = _text_of(settings, stored) if stored is not None else ""
     record = {**only(hold, HOLD_KEYS), "text": text}
     if as_json:

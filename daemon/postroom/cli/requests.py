@@ -239,7 +239,7 @@ def attachment(
         raise typer.BadParameter("name a file with -o: this is no text for a terminal")
     with open_store(read_config(config)) as database, database.read() as connection:
         journal_id, found = views.attachment(connection, request_id, message, n)
-        octets = raw.file_of(connection, journal_id, found.part).octets
+        octets = raw.file_of(connection, database.objects, journal_id, found.part).octets
         if output is None:
             sys.stdout.buffer.writelines(octets)
             return

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from postroom.core.buckets import DATABASE, check_raw
 from postroom.core.endpoints import (
     LOOPBACK,
     Endpoint,
@@ -57,6 +58,12 @@ def _positive(value: timedelta) -> timedelta:
 def _some(value: int) -> int:
     if not value:
         raise ValueError("must be larger than nothing")
+    return value
+
+
+def _two_minutes(value: timedelta) -> timedelta:
+    if value > timedelta(minutes=2):
+        raise ValueError("must be two minutes at most")
     return value
 
 
@@ -109,6 +116,18 @@ class DatabaseTable(Table):
     def is_shared(self) -> bool:
         """Whether several nodes may work on it at a time."""
         return self.url != "sqlite"
+
+
+class StorageTable(Table):
+    """[storage]"""
+
+    raw: Annotated[str, AfterValidator(check_raw)] = DATABASE
+    endpoint: Annotated[str, AfterValidator(check_hook_url)] | None = None
+    region: str = "us-east-1"
+    access_key_id: str = ""
+    secret_key_file: FilePath | None = None
+    timeout: Annotated[Duration, AfterValidator(_two_minutes)] = timedelta(seconds=30)
+    plain_http: bool = False
 
 
 class MailboxTable(Table):

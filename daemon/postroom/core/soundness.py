@@ -7,7 +7,9 @@ what core.encryption and core.imap say of their tables.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
+from postroom.core.buckets import DATABASE
 from postroom.core.endpoints import LOOPBACK, Endpoint, read_endpoint
 from postroom.core.settings import (
     HookTable,
@@ -16,6 +18,7 @@ from postroom.core.settings import (
     MailboxTable,
     MetricsTable,
     OutgoingTable,
+    StorageTable,
 )
 from postroom.core.units import show, write_size
 
@@ -82,6 +85,20 @@ def check_watched(table: MetricsTable) -> Iterator[tuple[str, str]]:
             yield f"metrics.{key}", why + "or say anywhere = true behind a firewall"
     if table.address and table.address == table.doors_address:
         yield "metrics.doors_address", "must be another one than address"
+
+
+def check_storage(table: StorageTable) -> Iterator[tuple[str, str]]:
+    """A bucket has its keys, and nobody on the way reads the mail."""
+    is_bucket = table.raw != DATABASE
+    if not is_bucket and (table.endpoint or table.access_key_id or table.secret_key_file):
+        yield "storage.raw", 'must be such as "s3://bucket/prefix" with an endpoint or keys'
+    if is_bucket and not table.access_key_id:
+        yield "storage.access_key_id", "is needed with a bucket"
+    if is_bucket and table.secret_key_file is None:
+        yield "storage.secret_key_file", "is needed with a bucket"
+    endpoint = urlsplit(table.endpoint or "")
+    if endpoint.scheme == "http" and endpoint.hostname not in LOOPBACK and not table.plain_http:
+        yield "storage.endpoint", "must be https://, or say plain_http = true: mail can be read"
 
 
 def check_webhook(name: str, table: HookTable) -> Iterator[tuple[str, str]]:

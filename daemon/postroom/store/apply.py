@@ -56,6 +56,7 @@ from postroom.mail.tokens import Signer
 from postroom.store import facets, hooks, policies, write_mail, write_request
 from postroom.store import schema as t
 from postroom.store import statements as s
+from postroom.store.objects import StoredObject
 from postroom.store.writing import Applied, MailRow, Writing, inserted
 
 
@@ -237,7 +238,10 @@ def _journal(work: Writing) -> None:
         keys |= {"b_id": mail.journal_id, "b_was": mail.was}
         if s.REJOURNAL.run(work.connection, keys) == 0:
             raise Conflict(f"journal {mail.journal_id} was decided again")
-    if mail.raw is not None:
+    if isinstance(mail.raw, StoredObject):
+        keys = {"journal_id": work.journal_id, "key": mail.raw.key, "size": mail.raw.size}
+        s.RAW_OBJECT.run(work.connection, keys)
+    elif mail.raw is not None:
         s.RAW.run(work.connection, {"journal_id": work.journal_id, "raw": mail.raw})
     if mail.journal_id is not None:
         s.JOURNAL_HISTORY.run(

@@ -24,7 +24,7 @@ class Check:
 
 _OUTCOMES = ", ".join(f"'{outcome.value}'" for outcome in Outcome)
 RESTORE = "compare with your last backup of the data folder"
-_READ = "its bytes are in table raw_mail: see `postroom journal show`, and answer by hand"
+_READ = "its bytes are kept: see `postroom journal show`, and answer by hand"
 
 _FACET = " AND ".join(
     f"facet.{name} = coalesce(request.owner, '{NOBODY}')"
@@ -66,6 +66,7 @@ CHECKS: tuple[Check, ...] = (
         """
         SELECT id AS subject FROM journal WHERE outcome <> 'quarantined'
         AND NOT EXISTS (SELECT 1 FROM raw_mail WHERE raw_mail.journal_id = journal.id)
+        AND NOT EXISTS (SELECT 1 FROM raw_object WHERE raw_object.journal_id = journal.id)
         """,
     ),
     Check(

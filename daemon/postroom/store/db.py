@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from postroom.core.place import Place
 from postroom.errors import Unavailable
 from postroom.store.engines import DATABASE_ERRORS, open_engine, translated
+from postroom.store.objects import Objects
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -45,10 +46,16 @@ class _Waiting:
 
 
 class Database:
-    """One database, open. `commits` counts the flushes for `bench/`."""
+    """One database, open. `commits` counts the flushes for `bench/`.
 
-    def __init__(self, place: Place, *, busy_timeout: float = 10.0) -> None:
+    `objects` is the object store that raw mail is kept in, beside it; None: in a table of its own.
+    """
+
+    def __init__(
+        self, place: Place, *, busy_timeout: float = 10.0, objects: Objects | None = None
+    ) -> None:
         self.place = place
+        self.objects = objects
         self.commits = 0
         self._opening = open_engine(place, busy_timeout)
         self.engine = self._opening.engine

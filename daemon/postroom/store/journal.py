@@ -13,6 +13,8 @@ from postroom.core.model import SenderVerdict, Verdict
 from postroom.errors import NotFound
 from postroom.mail.message import Envelope
 from postroom.store import schema as t
+from postroom.store.objects import Objects
+from postroom.store.raw import is_kept, raw_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,30 +97,24 @@ _HISTORY = (
     .where(t.journal_history.c.journal_id == bindparam("id"))
     .order_by(t.journal_history.c.id)
 )
-_RAW = (
-    select(
-        t.journal.c.sender,
-        t.journal.c.recipients,
-        t.journal.c.transport,
-        t.journal.c.mailbox,
-        t.journal.c.received_at,
-        t.journal.c.peer,
-        t.raw_mail.c.raw,
-        t.journal.c.verdict,
-        t.journal.c.explanation,
-    )
-    .select_from(t.journal.join(t.raw_mail))
-    .where(t.journal.c.id == bindparam("id"))
-)
+_RAW = select(
+    t.journal.c.sender,
+    t.journal.c.recipients,
+    t.journal.c.transport,
+    t.journal.c.mailbox,
+    t.journal.c.received_at,
+    t.journal.c.peer,
+    t.journal.c.verdict,
+    t.journal.c.explanation,
+).where(t.journal.c.id == bindparam("id"))
 _BY_MESSAGE_ID = (
     select(
         t.journal.c.transport,
         t.journal.c.recipients,
         t.journal.c.outcome,
         t.journal.c.reason,
-        t.raw_mail.c.raw,
+        t.journal.c.id,
     )
-    .join_from(t.journal, t.raw_mail)
     .where(t.journal.c.message_id == bindparam("message_id"))
     .order_by(t.journal.c.id.desc())
     .limit(1)
@@ -172,10 +168,15 @@ def journal_id(connection: Connection, spool_id: str) -> int:
     return found
 
 
-def journalled_mail(connection: Connection, message_id: str) -> JournalledMail | None:
+def journalled_mail(
+    connection: Connection, objects: Objects | None, message_id: str
+) -> JournalledMail | None:
     """Return the newest mail of that Message-ID, if the journal has one."""
     row = connection.execute(_BY_MESSAGE_ID, {"message_id": message_id}).first()
-    return JournalledMail(*row) if row is not None else None
+    if row is None or not is_kept(connection, row.id):
+        return None
+    raw = raw_of(connection, objects, row.id)
+    return JournalledMail(row.transport, row.recipients, row.outcome, row.reason, raw)
 
 
 def changes(connection: Connection, journal_id: int) -> list[JournalChange]:
@@ -186,12 +187,15 @@ def changes(connection: Connection, journal_id: int) -> list[JournalChange]:
     ]
 
 
-def stored_mail(connection: Connection, journal_id: int) -> StoredMail | None:
+def stored_mail(
+    connection: Connection, objects: Objects | None, journal_id: int
+) -> StoredMail | None:
     """Return a mail's bytes; None when they are not here (quarantined: still in the spool)."""
     row = connection.execute(_RAW, {"id": journal_id}).first()
-    if row is None:
+    if row is None or not is_kept(connection, journal_id):
         return None
-    sender, recipients, transport, mailbox, received_at, peer, raw, verdict, said = row
+    raw = raw_of(connection, objects, journal_id)
+    sender, recipients, transport, mailbox, received_at, peer, verdict, said = row
     is_import = said.get("import") is True
     envelope = Envelope(
         sender,

@@ -14,24 +14,29 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from postroom.core.buckets import Bucket
 from postroom.core.place import Place
 from postroom.errors import StaleSchema
 from postroom.ownership import belong_to_folder
 from postroom.store.db import Database
+from postroom.store.objects import Objects
 
 Progress = Callable[[int, int], None]
 # The newest migration; a test compares it with the folder. (Importing Alembic takes 0.3 s.)
-HEAD = "0011"
+HEAD = "0012"
 
 
-def open_database(place: Place, *, busy_timeout: float = 10.0) -> Database:
+def open_database(
+    place: Place, *, busy_timeout: float = 10.0, bucket: Bucket | None = None
+) -> Database:
     """Open the database; make its tables when there are none. StaleSchema: it is of another age.
 
     A server's database itself is made by its administrator: Unavailable while it is not there.
     """
     if isinstance(place, Path):
         make_file(place)
-    database = Database(place, busy_timeout=busy_timeout)
+    objects = Objects(bucket) if bucket is not None else None
+    database = Database(place, busy_timeout=busy_timeout, objects=objects)
     try:
         found = current(database)
         if found == "none":

@@ -109,6 +109,8 @@ def plain_text(value: str) -> str:
 
 metadata = MetaData()
 # SQLite counts ids only in INTEGER PRIMARY KEY columns; AUTOINCREMENT: never used twice.
+# Sorted by octets, as object stores list them.
+KeyText = Text().with_variant(Text(collation="C"), "postgresql")
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -314,6 +316,14 @@ raw_mail = Table(
     metadata,
     Column("journal_id", ForeignKey("journal.id"), primary_key=True, autoincrement=False),
     Column("raw", LargeBinary, nullable=False),
+)
+
+raw_object = Table(
+    "raw_object",  # a mail that lies in the object store instead
+    metadata,
+    Column("journal_id", ForeignKey("journal.id"), primary_key=True, autoincrement=False),
+    Column("key", KeyText, nullable=False, unique=True),
+    Column("size", Integer, nullable=False),
 )
 
 message = _table(

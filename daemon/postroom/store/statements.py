@@ -10,6 +10,7 @@ from postroom.store.prepared import Prepared
 JOURNAL = Prepared(insert(t.journal).returning(t.journal.c.id))
 JOURNAL_HISTORY = Prepared(insert(t.journal_history))
 RAW = Prepared(insert(t.raw_mail))
+RAW_OBJECT = Prepared(insert(t.raw_object))
 REQUEST = Prepared(insert(t.request).returning(t.request.c.id))
 MESSAGE = Prepared(insert(t.message).returning(t.message.c.id))
 ATTACHMENT = Prepared(insert(t.attachment))

@@ -15,6 +15,7 @@ from postroom.core.model import Phase
 from postroom.core.site import Site
 from postroom.mail.tokens import Signer
 from postroom.store import schema as t
+from postroom.store.objects import StoredObject
 from postroom.store.prepared import Prepared
 from postroom.store.statements import HANDLER
 
@@ -32,7 +33,7 @@ class MailRow:
     """
 
     arrival: Arrival
-    raw: bytes | None
+    raw: bytes | StoredObject | None
     journal_id: int | None = None
     was: str | None = None
 

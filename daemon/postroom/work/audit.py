@@ -21,6 +21,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from sqlalchemy import Connection
 
@@ -29,10 +30,12 @@ from postroom.core.model import Outcome
 from postroom.spool import Spool
 from postroom.spool.model import SpoolNumbers
 from postroom.store import audit as store
-from postroom.store import leases
+from postroom.store import leases, raw
 from postroom.store.audit import Finding, Gap
 from postroom.store.checks import CHECKS
 from postroom.store.db import Database
+from postroom.store.objects import Objects
+from postroom.work import sweep
 from postroom.work.pipeline import BATCH
 
 # The pipeline takes one batch out of the spool before it journals the next: when so many rows are
@@ -41,6 +44,7 @@ STALE_ROWS = 10 * BATCH
 SECOND_LOOK = 0.3  # seconds after the first, for what was in motion
 
 LOST, LOST_WITH_SPOOL, COUNTED_BACK = "mail-lost", "mail-lost-with-spool", "numbers-counted-back"
+NO_STORE, NO_OBJECT, STRAY_OBJECT = "object-store-unknown", "object-missing", "object-stray"
 STALE_IN_SPOOL, NO_BYTES, NO_ROW = (
     "spool-stale",
     "quarantined-bytes-missing",
@@ -58,6 +62,9 @@ KINDS = frozenset(
         STALE_IN_SPOOL,
         NO_BYTES,
         NO_ROW,
+        NO_STORE,
+        NO_OBJECT,
+        STRAY_OBJECT,
     }
 )
 
@@ -85,7 +92,28 @@ def audit(database: Database, spool: Spool) -> AuditReport:
         checked = {"spool": numbers.next - 1, **store.counts(connection)}
         doubts = _compare(numbers, connection)
         found = [*store.broken_references(connection), *store.findings(connection)]
+        found += islice(_objects(database.objects, connection), store.LIMIT)
     return AuditReport(checked, (*_confirmed(database, spool, doubts), *found))
+
+
+def _objects(objects: Objects | None, connection: Connection) -> Iterator[Finding]:
+    """Compare the rows that name objects with what the object store has."""
+    if objects is None:
+        if (key := next(raw.keys_between(connection, "", None), None)) is not None:
+            text = f"raw mail such as {key} is in an object store, and [storage] names none"
+            yield Finding(NO_STORE, "database", text)
+        return
+    today = clock.now().date()
+    for found in sweep.differences(connection, objects):
+        if found.has_row:
+            text = f"its bytes are gone from the object store ({found.key}); restore them there"
+            yield Finding(NO_OBJECT, f"journal {raw.journal_of(connection, found.key)}", text)
+        elif sweep.is_stray(connection, found.key, today):
+            text = (
+                "is a mail that was accepted, and the journal does not know it: fetch it from the "
+                "object store, and `postroom mail inject`"
+            )
+            yield Finding(STRAY_OBJECT, f"object {found.key}", text)
 
 
 def _confirmed(database: Database, spool: Spool, doubts: Sequence[Finding]) -> list[Finding]:

@@ -20,11 +20,13 @@ from typing import Any
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 log = structlog.get_logger()
 
 JUMP = timedelta(minutes=1)  # a clock is corrected by less without anybody setting it
+NIGHT = 3  # o'clock, UTC
 LOOK = 1.0  # seconds from look to look
 
 
@@ -53,6 +55,10 @@ class Clockwork:
     def every(self, seconds: float, act: Callable[[], object], *, at_once: int = 1) -> None:
         """Do something again and again, in so many threads at a time; the others give way."""
         self.add(act, Every(seconds=seconds, timezone=UTC), at_once=at_once)
+
+    def nightly(self, act: Callable[[], object]) -> None:
+        """Do something once in each night."""
+        self.add(act, CronTrigger(hour=NIGHT, timezone=UTC))
 
     def add(self, act: Callable[[], object], trigger: Any, *, at_once: int = 1) -> None:
         """Do something whenever a trigger of APScheduler says so."""

@@ -9,6 +9,7 @@ Fails:   Unavailable when the database is away; Conflict when it never came to r
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from postroom.policy.loader import policy_from_files
 from postroom.store import policies, reads, request_facts
 from postroom.store.apply import activate_policy, apply
 from postroom.store.db import Database
+from postroom.store.objects import StoredObject
 from postroom.store.writing import Applied, MailRow
 
 # Two replies at once settle at the second try; more is a storm on one request.
@@ -41,7 +43,10 @@ ATTEMPTS = 12
 RETRIED = frozenset({Outcome.IGNORED, Outcome.BOUNCE, Outcome.DUPLICATE})
 
 
+PUTTING = 16  # mails on their way into the object store at a time
+
 T = TypeVar("T")
+Raw = bytes | StoredObject | None
 # What a timer of a request decides: its number, the request, and the world.
 Fire = Callable[[int, RequestFact, Facts, Policy, Site, datetime], Decision]
 
@@ -75,6 +80,7 @@ class Desk:
         self.policy = policy
         self.clock = clock
         self._aside = ThreadPoolExecutor(2, thread_name_prefix="desk")
+        self._putting = ThreadPoolExecutor(PUTTING, thread_name_prefix="objects")
 
     def adopt(self, policy: Policy) -> None:
         """Make a policy the active one, here and in the database."""
@@ -130,13 +136,16 @@ class Desk:
         """
         if any(token.role in "hn" for token in arrival.tokens):
             return self._aside.submit(self.settle_mail, arrival, raw)
+        if raw is not None and self.database.objects is not None:
+            return self._putting.submit(self._put_and_settle, arrival, raw)
         return self.database.submit(lambda c: self._settle_here(c, arrival, raw))
 
     def settle_mail(
         self, arrival: Arrival, raw: bytes | None, journal_id: int | None = None
     ) -> Settled:
         """Settle one mail: facts, decision, transaction; again when the facts had changed."""
-        return self._until_settled(lambda: self._settle_mail(arrival, raw, journal_id))
+        kept = self._keep(raw, arrival)
+        return self._until_settled(lambda: self._settle_mail(arrival, kept, journal_id))
 
     def explain(self, arrival: Arrival, policy: Policy | None = None) -> tuple[Decision, Facts]:
         """Decide without acting."""
@@ -158,7 +167,25 @@ class Desk:
             lambda: self.database.write(lambda c: self._quarantine(c, arrival, decision))
         )
 
-    def _settle_here(self, connection: Connection, arrival: Arrival, raw: bytes | None) -> Settled:
+    def _put_and_settle(self, arrival: Arrival, raw: bytes) -> Settled:
+        kept = self._keep(raw, arrival)
+        return self.database.submit(lambda c: self._settle_here(c, arrival, kept)).result()
+
+    def _keep(self, raw: bytes | None, arrival: Arrival | None) -> Raw:
+        """Put a mail into the object store, if there is one, before anything says that it is there.
+
+        A mail of the spool has the same key each time of a day, so that trying again leaves nothing
+        behind; `work.sweep` deletes what no row names after that.
+        """
+        objects = self.database.objects
+        if raw is None or objects is None:
+            return raw
+        name = f"typed-{secrets.token_hex(8)}"
+        if arrival is not None and arrival.spool_name is not None:
+            name = f"{arrival.spool_name}-{arrival.spool_number}"
+        return objects.put(name, raw, self.clock().date())
+
+    def _settle_here(self, connection: Connection, arrival: Arrival, raw: Raw) -> Settled:
         facts = reads.load_mail_facts(connection, arrival, self.site)
         if (settled := _before(facts)) is not None:
             return settled
@@ -166,7 +193,7 @@ class Desk:
         decision = decide_mail(arrival, facts, self.policy, self.site, now)
         return self._applied(connection, decision, _row(arrival, raw, facts), now)
 
-    def _settle_mail(self, arrival: Arrival, raw: bytes | None, journal_id: int | None) -> Settled:
+    def _settle_mail(self, arrival: Arrival, raw: Raw, journal_id: int | None) -> Settled:
         policy, now = self.policy, self.clock()
         with self.database.read() as connection:
             facts = reads.load_mail_facts(connection, arrival, self.site, journal_id)
@@ -196,9 +223,10 @@ class Desk:
 
         `raw` is the mail that a note or an answer was turned into.
         """
-        return self._until_settled(lambda: self._command(command, request_id, actor, raw))
+        kept = self._keep(raw, None)
+        return self._until_settled(lambda: self._command(command, request_id, actor, kept))
 
-    def _command(self, command: Command, request_id: int, actor: str, raw: bytes | None) -> Settled:
+    def _command(self, command: Command, request_id: int, actor: str, raw: Raw) -> Settled:
         policy, now = self.policy, self.clock()
         with self.database.read() as connection:
             facts = reads.load_command_facts(connection, request_id)
@@ -381,7 +409,7 @@ def _before(facts: Facts) -> Settled | None:
     )
 
 
-def _row(arrival: Arrival, raw: bytes | None, facts: Facts) -> MailRow:
+def _row(arrival: Arrival, raw: Raw, facts: Facts) -> MailRow:
     if facts.applied is None:
         if facts.fetched_before is not None:  # its key belongs to the row that was there first
             arrival = replace(arrival, source_key=None)

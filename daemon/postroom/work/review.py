@@ -55,7 +55,7 @@ def _load(desk: Desk, readers: Readers, journal_id: int) -> Arrival:
     Its sender was judged when it came in; by now the evidence may be gone from the DNS.
     """
     with desk.database.read() as connection:
-        stored = journal.stored_mail(connection, journal_id)
+        stored = journal.stored_mail(connection, desk.database.objects, journal_id)
     if stored is None:
         raise NotFound(f"the bytes of journal {journal_id} are not in the database")
     answer = readers.read([stored.raw])[0]

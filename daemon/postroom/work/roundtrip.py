@@ -115,7 +115,7 @@ def refused(sent: Sent) -> Finding | None:
 def arrived(sent: Sent, database: Database) -> Iterator[Finding]:
     """Yield what is known of a mail that is in the journal by now; nothing: not yet."""
     with database.read() as connection:
-        found = journal.journalled_mail(connection, sent.message_id)
+        found = journal.journalled_mail(connection, database.objects, sent.message_id)
     if found is None:
         return
     came = sent.address.lower() in [one.lower() for one in found.recipients]

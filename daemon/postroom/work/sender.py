@@ -316,7 +316,7 @@ class Sender:
 
     def _attachment(self, journal: int, part: str) -> Attachment:
         with self._database.read() as conn:
-            found = file_of(conn, journal, part)
+            found = file_of(conn, self._database.objects, journal, part)
             return found.name, found.type, b"".join(found.octets)
 
     # ---- what came of it
