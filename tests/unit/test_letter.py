@@ -203,7 +203,7 @@ def test_only_the_headers_on_this_list_ever_go_out(kind: str) -> None:
     allowed = {
         *("from", "to", "cc", "reply-to", "subject", "date", "message-id", "in-reply-to"),
         *("references", "thread-index", "thread-topic", "auto-submitted", "x-postroom-loop"),
-        *("x-auto-response-suppress", "mime-version", "content-type"),
+        *("x-auto-response-suppress", "list-id", "mime-version", "content-type"),
         "content-transfer-encoding",
     }
     full = letter(
@@ -569,3 +569,21 @@ def test_a_letter_in_two_forms_has_text_first_and_attachments_last() -> None:
     assert kinds == [
         *("multipart/mixed", "multipart/alternative", "text/plain", "text/html", "text/plain")
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "role", "expected"),
+    [
+        ("notice", "h", ["<support.acme.example.com>"]),
+        ("digest", "n", ["<support.acme.example.com>"]),
+        ("alert", None, ["<support.acme.example.com>"]),
+        ("escalation", "c", []),  # the customer is told of a delay
+        ("auto-reply", "c", []),
+        ("answer", "c", []),
+    ],
+)
+def test_mail_to_the_team_can_be_sorted_by_a_list_id(
+    kind: str, role: str | None, expected: list[str]
+) -> None:
+    headers = letter(kind=kind, reply_role=role).headers
+    assert expected == [value for name, value in headers if name == "List-Id"]

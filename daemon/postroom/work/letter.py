@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from postroom.core.site import Mailbox
-from postroom.mail.compose import MAX_SUBJECT, Letter, one_line
+from postroom.mail.compose import MAX_SUBJECT, Letter, addr_spec, one_line
 from postroom.mail.message import Address
 from postroom.mail.tokens import Signer, Token
 from postroom.store.queue import Recipe
@@ -93,6 +93,10 @@ def letter_for(
     headers: tuple[tuple[str, str], ...] = (("X-Postroom-Loop", signer.instance),)
     if auto_submitted:
         headers += (("X-Auto-Response-Suppress", "All"),)
+    if auto_submitted and recipe.kind != "auto-reply" and recipe.reply_role != "c":
+        # RFC 2919: filters of the team can sort by it, and RFC 3834 §2 keeps out-of-office away.
+        domain = addr_spec(mailbox.address).rpartition("@")[2]
+        headers += (("List-Id", f"<{mailbox.name}.{signer.instance}.{domain}>"),)
     thread_index = _thread_index(recipe.thread_index, recipe.at)
     if thread_index:
         headers += (("Thread-Topic", _topic(rendered.subject, recipe.variables)),)
