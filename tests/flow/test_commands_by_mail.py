@@ -395,6 +395,31 @@ def test_a_customers_words_are_never_commands(house: House) -> None:
 # ---- #undo
 
 
+OLD_COMMANDS = (
+    "-----Original Message-----\nFrom: Ann Berg\n\n#close\n#tag done\n",
+    "> #close\n",
+    "Begin forwarded message:\n\n> From: Ann\n> Subject: x\n>\n> #close\n",
+)
+
+
+@pytest.mark.parametrize("text", OLD_COMMANDS)
+def test_a_mail_without_a_new_word_commands_nothing_and_answers_nobody(
+    house: House, text: str
+) -> None:
+    before = state(house)
+    assert "no words of its own" in write(house, text).reason
+    assert before == state(house)
+    assert [] == rows(house, t.message, direction="out")
+
+
+@pytest.mark.parametrize("text", OLD_COMMANDS)
+def test_a_mail_passed_on_to_the_note_address_is_a_note(house: House, text: str) -> None:
+    entry = write(house, text, role="n")
+    kept = row(house, t.message, journal_id=entry.id)
+    assert ("note", "internal", text.strip()) == (kept.direction, kept.visibility, kept.fresh)
+    assert "open" == row(house, t.request).status
+
+
 def test_taking_back_who_was_removed_shows_the_request_again_and_needs_proof(busy: House) -> None:
     write(busy, "#uncc cem@example.net\n")
     result = told(busy)

@@ -12,12 +12,12 @@ from tests.cutting import cut_out
 
 from postroom.mail.address import canonical, parse_addresses
 from postroom.mail.auth import read_verdict
+from postroom.mail.fresh import split_fresh
 from postroom.mail.html import html_to_text
 from postroom.mail.message import Envelope, Limits, ParsedMail
 from postroom.mail.parse import from_envelope, read_mail, read_part
 from postroom.mail.refs import find_tags, message_ids
 from postroom.mail.sanitize import sanitize_html
-from postroom.mail.text import split_fresh
 
 CORPUS = [
     path.read_bytes() for path in sorted((Path(__file__).parents[1] / "corpus").glob("*.eml"))
@@ -148,7 +148,7 @@ def test_any_text_is_taken_apart(text: str) -> None:
     parse_addresses(text)
     message_ids(text)
     find_tags(text, text)
-    assert split_fresh(text) in {split_fresh(text), text}
+    assert len(split_fresh(text, text).text) <= len(text)
     html_to_text(text).encode()
     sanitize_html(text.encode("utf-8", "replace").decode())
     read_verdict(

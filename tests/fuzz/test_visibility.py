@@ -41,6 +41,7 @@ from postroom.core import answering, appending, handling, intake, letters, notic
 from postroom.core.effects import Reply
 from postroom.core.exposure import exposed
 from postroom.mail import parse
+from postroom.mail.fresh import Fresh
 from postroom.mail.message import Envelope
 from postroom.store import schema as t
 from postroom.work.desk import Settled
@@ -156,7 +157,7 @@ def found_in(histories: int, actions: Sequence[Action] = ACTIONS) -> str:
 
 def test_without_scan_and_splitter_a_leak_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answering, "find_leaks", lambda *_: ())
-    monkeypatch.setattr(parse, "split_fresh", lambda text: text)
+    monkeypatch.setattr(parse, "split_fresh", lambda text, _: Fresh(text, is_all_old=False))
     assert found_in(100)
 
 

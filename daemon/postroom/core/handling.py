@@ -68,7 +68,7 @@ def handle_mail(case: Case) -> Decision:
     for replaced in exposed(case):
         task = task.after(replaced)
     transitions = [transition.name for transition in task.workflow.transitions]
-    typed = read_typed(case.arrival.mail.fresh, transitions)
+    typed = read_typed(case.arrival.mail.own_words, transitions)
     words = words_of(typed, handler)
     if not typed.lines and not case.arrival.mail.attachments and _is_machine(task, words):
         return _repeated(case, task)
@@ -76,6 +76,8 @@ def handle_mail(case: Case) -> Decision:
         check(typed)
         orders = orders_of(task, typed.lines, words, case.arrival.answered_journal)
         is_note = orders.is_note or case.thread.role != "h"
+        # A note may be a mail passed on without a word; an answer needs words of one's own.
+        words = words or (case.arrival.mail.fresh if is_note and not typed.lines else "")
         return _done(case, task, typed, orders, words, is_note=is_note)
     except NotAllowed as mistake:
         return _refused(case, task, typed, mistake)
@@ -114,7 +116,7 @@ def _repeated(case: Case, task: Task) -> Decision:
 def handle_hold(case: Case, hold: HoldFact) -> Decision:
     """Do what a handler says of a held mail: `#accept` or `#refuse`."""
     handler = _handler(case)
-    typed = read_typed(case.arrival.mail.fresh)
+    typed = read_typed(case.arrival.mail.own_words)
     wishes = {line.word for line in typed.lines}
     fault = ""
     if typed.faults:

@@ -1,56 +1,147 @@
-"""The mail that somebody passed on inside another one."""
+"""The mail that somebody passed on inside another one.
+
+Promise: linear in the text. A mail is a forward if its words say so ("Begin forwarded message:"),
+or if its subject does and an older mail stands in it; an answer that quotes a forward is none. Of
+several mails, the first one counts. `from_` is "Name <address>" as far as known, `date` is as
+written there.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from postroom.mail.message import Forward
-from postroom.mail.text import is_forward_separator, is_header_block
-
-_SUBJECT = re.compile(
-    r"\s*(?:fwd?|wg|tr|rv|enc|i|vs|vb|doorst|pd|転送|转发)\s*[:：]", re.IGNORECASE
+from postroom.mail.phrases import FORWARD_PREFIX, REPLY_PREFIX, STARTS, WROTE
+from postroom.mail.quotes import (
+    Boundary,
+    clean,
+    end_of_forward,
+    find_boundary,
+    is_quoted,
+    is_rule,
 )
-_FIELD = re.compile(r"[\s*>]*([^\s:：*][^:：\n]{0,30}?)[\s*]*[:：]\s*(.*)")
-_LABELS = {
-    "from": {"from", "von", "de", "da", "van", "fra", "från", "od", "от", "发件人", "差出人"},
-    "subject": {"subject", "betreff", "objet", "oggetto", "asunto", "assunto", "onderwerp"}
-    | {"emne", "ämne", "temat", "тема", "主题", "件名", "aihe", "předmět"},
-    "date": {"date", "sent", "datum", "gesendet", "envoyé", "data", "inviato", "fecha", "enviado"}
-    | {"enviado el", "verzonden", "dato", "sendt", "skickat", "wysłano", "дата", "отправлено"},
-}
+
 _LINES = 20_000
+_MARK = re.compile(r"\s{0,3}(?:>|&gt;) ?")
+_BRACKETS = re.compile(
+    r"\s*[<(\[]+\s*(?:mailto:)?\s*([^\s<>()\[\]:]+@[^\s<>()\[\]]+?)\s?(?:[<\[](?:mailto:)?[^<>\[\]]*[>\]])?\s*[>)\]]+",
+    re.IGNORECASE,
+)
+_BARE = re.compile(r"(?:mailto:)?([^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+)", re.IGNORECASE)
+_QUOTES = "\"'“”„‟‘’‚«» \t*_,"
+# What a date ends with: the time with its zone, or the year.
+_DATED = re.compile(
+    r"\d{1,2}[:.h]\d\d(?!\d|\.\d)(?::\d\d)?(?:\s?(?i:[ap]\.?\s?m\.?))?"
+    r"(?:\s?\(?(?:[A-Z]{2,5}|(?:UTC|GMT)?[+-]\d{1,2}:?\d{0,2})\b\)?)?"
+    r"|(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?!\d)"
+)
+_STOPS = " ,、，;:*\"'<>"
+_NOTE = re.compile(r"\(\w+: (.*)\)$")  # "(időpont: 2026. máj. 5., K, 10:00)"
 
 
 def is_forward_subject(subject: str) -> bool:
     """Say whether the subject announces a mail that was passed on."""
-    return _SUBJECT.match(subject) is not None
+    return FORWARD_PREFIX.match(subject) is not None
 
 
-def find_forward(subject: str, text: str) -> Forward | None:
-    """Find the mail passed on in the text: below a separator or header block of a "Fwd:" mail."""
-    if not is_forward_subject(subject):
+def find_forward(
+    subject: str, text: str, older: Boundary | None, *, is_answer: bool = False
+) -> Forward | None:
+    """Find the mail passed on in the text.
+
+    `older` is where the first older mail begins there, `is_answer` whether In-Reply-To says that
+    this mail answers another.
+    """
+    is_announced = is_forward_subject(subject)
+    if older is None and not is_announced:
         return None
-    lines = text.split("\n", _LINES)[:_LINES]
-    for position, line in enumerate(lines):
-        if is_header_block(lines, position):
-            return _read(lines, position)
-        if is_forward_separator(line):
-            return _read(lines, position + 1)
+    lines = clean(text.replace("\r", "")).split("\n")
+    found = older or _quoted_header(lines)
+    if found is None or not (
+        is_announced
+        or found.is_forward
+        or (found.header is not None and not is_answer and REPLY_PREFIX.match(subject) is None)
+    ):
+        return None
+    return _read(subject, lines, text.replace("\r", "").split("\n"), found)
+
+
+def _quoted_header(lines: Sequence[str]) -> Boundary | None:
+    """Find the header of a mail that was passed on with quote marks before each line."""
+    for position, line in enumerate(lines[:_LINES]):
+        if is_quoted(line):
+            found = find_boundary(lines, position, is_expected=True)
+            if found is not None:
+                return found
     return None
 
 
-def _read(lines: list[str], position: int) -> Forward | None:
-    found: dict[str, str] = {}
-    while position < len(lines) and not lines[position].strip():
-        position += 1
-    start = position
-    while position < len(lines) and (match := _FIELD.match(lines[position][:1_000])):
-        label = match[1].strip().lower()
-        for name, labels in _LABELS.items():
-            if label in labels:
-                found.setdefault(name, match[2].strip(" *"))
-        position += 1
-    if position == start or "from" not in found:
+def _read(
+    subject: str, lines: Sequence[str], originals: Sequence[str], found: Boundary
+) -> Forward | None:
+    fields = dict(found.header.fields) if found.header is not None else {}
+    if found.introduction:
+        who, when = read_introduction(found.introduction)
+        fields.setdefault("from", who)
+        fields.setdefault("date", when)
+    if not fields:
         return None
-    body = "\n".join(lines[position:]).strip("\n")
-    return Forward(found["from"], found.get("subject", ""), found.get("date", ""), body)
+    end = end_of_forward(lines, found.end) if found.is_forward else len(lines)
+    body = [line.rstrip("\r") for line in originals[found.end : end]]
+    if found.is_quoted or is_quoted(lines[max(found.end - 1, 0)]):
+        body = _unquoted(body)
+    while body and found.is_forward and (not body[-1].strip() or is_rule(body[-1])):
+        body.pop()  # KMail draws a line below
+    title = fields.get("subject") or FORWARD_PREFIX.sub("", subject, count=1).strip()
+    words = "\n".join(body).strip()
+    return Forward(readable_sender(fields.get("from", "")), title, fields.get("date", ""), words)
+
+
+def _unquoted(body: Sequence[str]) -> list[str]:
+    """Take one quote mark away, and what stands below the quoted lines."""
+    last = max((number for number, line in enumerate(body) if is_quoted(line)), default=-1)
+    return [_MARK.sub("", line, count=1) for line in body[: last + 1]]
+
+
+def readable_sender(value: str) -> str:
+    """Write "Name <address>", in whatever form a mail program wrote it."""
+    value = value.strip()
+    found = _BRACKETS.search(value[:1_000])
+    if found is None:
+        bare = _BARE.search(value[:1_000])
+        if bare is None:
+            return value.strip(_QUOTES + "<>[]()")
+        found = bare
+    address = found[1].strip("'\"")
+    name = value[: found.start()].strip(_QUOTES).removesuffix("[").strip(_QUOTES + "<(")
+    if not name or name.lower().removeprefix("mailto:") == address.lower():
+        return address
+    return f"{name} <{address}>"
+
+
+def read_introduction(words: str) -> tuple[str, str]:
+    """Take "On …, Ann <ann@example.com> wrote:" apart: who, and when as written there."""
+    text = words.strip(" :：*>-")
+    address = _BRACKETS.search(text) or _BARE.search(text)
+    start, end = (len(text), len(text)) if address is None else address.span()
+    dates = [each for each in _DATED.finditer(text) if each.end() <= start or each.start() >= end]
+    if not dates:
+        return readable_sender(text[:end]) if address is not None else "", ""
+    last = dates[-1]
+    if last.start() >= end:
+        # The date stands behind the name: Ann <a@b> wrote on 5 May 2026 10:00.
+        return readable_sender(text[:end]), _when(text[end:])
+    return readable_sender(_without_verbs(text[last.end() : end])), _when(text[: last.end()])
+
+
+def _when(text: str) -> str:
+    text = " ".join(_without_verbs(text).split()).strip(_STOPS)
+    if (start := STARTS.match(text.lower())) is not None:
+        text = text[start.end() :]
+    return _NOTE.sub(r"\1", text.strip(_STOPS))
+
+
+def _without_verbs(text: str) -> str:
+    text = WROTE.sub(" ", text) if len(text.lower()) == len(text) else text
+    return text.strip(_STOPS)

@@ -115,7 +115,8 @@ class ParsedMail:
     in_reply_to: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     text: str = ""  # the whole readable text
-    fresh: str = ""  # what the sender newly wrote
+    fresh: str = ""  # what the sender newly wrote; all of the text if that is nothing
+    is_all_old: bool = False  # nothing in it is new: a quote, or a mail passed on without a word
     html: str | None = None  # as sent, unsanitised, within the limits
     attachments: tuple[Attachment, ...] = ()
     attached_text: str = ""  # what can be read in the attachments, for the leak scan
@@ -131,6 +132,11 @@ class ParsedMail:
     content_hash: str = ""  # hex; of From, Date, Subject and body, never of Received
     language: str = ""  # of Content-Language, lower case, or ""
     is_readable: bool = True  # False: made from the envelope, the raw mail attached
+
+    @property
+    def own_words(self) -> str:
+        """What may command or answer: nothing that somebody else wrote before."""
+        return "" if self.is_all_old else self.fresh
 
     def header(self, name: str) -> str:
         """Return the first header of that name, or "" (names compare without case)."""

@@ -27,13 +27,13 @@ from postroom.mail.attachments import (
 from postroom.mail.bodies import choose_bodies
 from postroom.mail.dates import read_date
 from postroom.mail.forward import find_forward, is_forward_subject
+from postroom.mail.fresh import Fresh, split_fresh
 from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits, ParsedMail
 from postroom.mail.origin import judge_origin
 from postroom.mail.refs import message_id_of, message_ids
 from postroom.mail.reports import find_report, octets_of
 from postroom.mail.secured import open_signed
 from postroom.mail.structure import DEFAULTS, Fields, Structure, cut, read_fields
-from postroom.mail.text import split_fresh
 from postroom.mail.transfer import decode_transfer
 from postroom.mail.words import decode_header, decode_words
 
@@ -61,6 +61,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
     attached = read_attached(structure, bodies, limits)
     report = find_report(structure)
     from_ = next(iter(head.addresses("from")), None)
+    fresh = split_fresh(bodies.text, bodies.html)
     origin, evidence, bounce = judge_origin(head.decoded, from_, bodies.text, report, limits)
     return ParsedMail(
         message_id=message_id_of(head.first("message-id")),
@@ -73,7 +74,8 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
         in_reply_to=head.ids("in-reply-to"),
         references=head.ids("references"),
         text=bodies.text,
-        fresh=split_fresh(bodies.text),
+        fresh=fresh.text,
+        is_all_old=fresh.is_all_old,
         html=bodies.html,
         attachments=list_attachments(structure, bodies),
         attached_text=attached.text,
@@ -81,7 +83,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
         origin=origin,
         evidence=evidence,
         bounce=bounce,
-        forward=find_forward(head.subject(), bodies.text) or _attached(structure, head, limits),
+        forward=_find_forward(structure, head, bodies.text, fresh, limits),
         # Last but one: the fields above have added theirs.
         defects=tuple(
             dict.fromkeys([*structure.defects, *bodies.defects, *attached.defects, *head.defects])
@@ -201,6 +203,14 @@ def _charset_hint(structure: Structure) -> str:
         if charset := leaf.parameters.get("charset"):
             return charset
     return ""
+
+
+def _find_forward(
+    structure: Structure, head: _Head, text: str, fresh: Fresh, limits: Limits
+) -> Forward | None:
+    is_answer = bool(head.first("in-reply-to"))
+    inline = find_forward(head.subject(), text, fresh.older, is_answer=is_answer)
+    return inline or _attached(structure, head, limits)
 
 
 def _attached(structure: Structure, head: _Head, limits: Limits) -> Forward | None:

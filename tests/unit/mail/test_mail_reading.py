@@ -12,7 +12,6 @@ from postroom.mail.html import html_to_text
 from postroom.mail.message import Envelope, Limits, Origin
 from postroom.mail.parse import from_envelope, read_mail, read_part
 from postroom.mail.sanitize import sanitize_html
-from postroom.mail.text import split_fresh
 
 HEAD = b"From: Ann <ann@kunde.example>\r\nSubject: x\r\n"
 MIXED = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -187,47 +186,6 @@ def test_persons_stay_persons(header: bytes) -> None:
 
 def test_silent_sender_is_a_machine() -> None:
     assert Origin.AUTOMATIC is read_mail(b"From: no-reply@shop.example\r\n\r\nx").origin
-
-
-INTRODUCTIONS = [
-    "On Thu, Nov 19, 2026 at 9:00 AM Ann <a@b.example> wrote:",
-    "Am Do., 19. Nov. 2026 um 09:00 Uhr schrieb Ann <a@b.example>:",
-    "Le jeu. 19 nov. 2026 à 09:00, Ann <a@b.example> a écrit :",
-    "El jue, 19 nov 2026 a las 9:00, Ann (<a@b.example>) escribió:",
-    "Il giorno gio 19 nov 2026 alle ore 09:00 Ann <a@b.example> ha scritto:",
-    "Em qui., 19 de nov. de 2026 às 09:00, Ann <a@b.example> escreveu:",
-    "Op do 19 nov 2026 om 09:00 schreef Ann <a@b.example>:",
-    "Den tors 19 nov. 2026 kl 09:00 skrev Ann <a@b.example>:",
-    "tor. 19. nov. 2026 kl. 09:00 skrev Ann <a@b.example>:",
-    "czw., 19 lis 2026 o 09:00 Ann <a@b.example> napisał(a):",
-    "чт, 19 нояб. 2026 г. в 09:00, Ann <a@b.example>:",
-    "2026年11月19日(木) 9:00 Ann <a@b.example>:",
-    "在 2026年11月19日，09:00，Ann <a@b.example> 写道：",
-]
-
-
-@pytest.mark.parametrize("introduction", INTRODUCTIONS)
-def test_quotes_of_many_languages(introduction: str) -> None:
-    assert "New words." == split_fresh(f"New words.\n\n{introduction}\n> old\n> words\n")
-
-
-@pytest.mark.parametrize(
-    ("expected", "text"),
-    [
-        ("a\n\nb", "a\n\n> q\n\nb\n"),
-        ("a", "a\n-- \nsig"),
-        ("a", "a\n--\nAnn\nKunde Ltd"),
-        ("x -- y", "x -- y"),
-        ("From: here we go", "From: here we go"),
-        ("On the roof he wrote", "On the roof he wrote"),
-        ("> q", "> q"),
-        ("", ""),
-        ("On Tuesday Bob wrote:\nno.", "On Tuesday Bob wrote:\nno."),
-        ("Note: this", "Note: this\n\n-----Original Message-----\nFrom: x\nSent: y\n\nold"),
-    ],
-)
-def test_fresh_text(expected: str, text: str) -> None:
-    assert expected == split_fresh(text)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,203 @@
+"""Words with which mails end: greetings, lines of telephones, disclaimers, footers; by language.
+
+Used by: mail.signatures. In lower case; "/" stands between phrases of a line.
+"""
+
+from __future__ import annotations
+
+from postroom.mail.phrases import any_of, pattern_of, phrases_of
+
+# "Sent from my iPhone": one of these and one of the devices or programs, in a short line.
+_SENT = """
+en  sent from/sent via/sent with/sent using/sent by/sent on/sent through/sent while/composed on/typed on/written on/sent
+de  gesendet/gesendet von/gesendet mit/gesendet über/von meinem/diese nachricht wurde/verschickt/versendet/geschickt/verfasst
+fr  envoyé/envoyé de/envoyé depuis/envoyé à partir/envoyé avec/envoyée/provenance/expédié
+es  enviado/enviada/enviado desde/mandado
+it  inviato/inviata/spedito
+pt  enviado/enviada/escrito
+nl  verzonden/verstuurd/verzonden vanaf/verstuurd vanaf
+sv  skickat/skickades/skickat från/sänt
+nb  sendt/sendt fra
+is  sent úr
+fi  lähetetty/lähetetty laitteesta/lähettänyt
+et  saadetud
+lv  nosūtīts/sūtīts/nosūtīta
+lt  išsiųsta/siųsta/išsiųstas
+pl  wysłane/wysłano/wysłana/wiadomość wysłana
+cs  odesláno/posláno/odoslané/zasláno
+sk  odoslané/poslané/odoslaná
+sl  poslano
+hr  poslano/poslana
+sr  послато/poslato
+mk  испратено
+hu  küldve/elküldve/küldtem
+ro  trimis/expediat/trimisă
+bg  изпратено/изпратена
+ru  отправлено/послано/отправлена
+uk  надіслано/відправлено
+be  адпраўлена/даслана
+el  στάλθηκε/εστάλη/αποστολή
+tr  gönderildi/gönderilmiştir
+az  göndərilib
+ar  أرسلت/أُرسلت/مرسل/تم الإرسال/أرسل/مُرسل
+fa  ارسال شده/فرستاده شده/ارسال شد
+he  נשלח/נשלחה
+hi  भेजा गया/भेजा
+th  ส่งจาก/ส่งโดย/ส่งด้วย
+vi  đã gửi từ/gửi từ/được gửi từ
+id  dikirim/terkirim
+ms  dihantar
+tl  ipinadala
+af  gestuur
+ca  enviat/enviat des
+gl  enviado
+eu  bidalia/bidali
+sq  dërguar
+ja  から送信/より送信/送信
+zh  发自/發自/发送自/來自/来自/傳送/传送/发送/寄出/寄自
+ko  에서 보냄/에서 전송/보낸/전송됨/보냄/에서 발송
+"""  # noqa: E501
+SENT_FROM = any_of(phrases_of(_SENT))
+DEVICE = pattern_of(r"""
+iphone|ipad|ipod|android|blackberry|smartphone|windows\s?phone
+(?<!\w)(?:mobile|mobil|mobiles?|handy|phone|tablet\w*|samsung|galaxy|huawei|xiaomi|redmi|oneplus|motorola|nokia|lumia|htc|sony|xperia|pixel|lg|oppo|vivo|honor|verizon|at&t|t-mobile|vodafone|orange|telekom|tele2|handheld|wireless|outlook|hotmail|gmail|yahoo\w*|aol|protonmail|proton mail|proton|tutanota|tuta|fastmail|thunderbird|airmail|spark|edison|mailspring|zoho|zimbra|roundcube|k-9|aqua ?mail|bluemail|mailbird|canary|mail for windows|windows mail|windows|courrier|correo para|posta per|hey|superhuman|polymail|newton|boxer|nine|touchdown|gmx\w*|web\.de|mail\.ru|yandex|яндекс\w*|почт\w+|мобильн\w+|мобільн\w+|мобилен|телефон\w*|мобилн\w+|celular|móvil|movil|telemóvel|cellulare|portable|mobilní\w*|mobilne\w*|telefon\w*|telefoon|puhelim\w*|téléphone|τηλέφωνο|κινητό|qq|163|foxmail|naver|iphone\w*|ipadi\w*|mac|macbook|imac|apple ?watch|device|jolla|myself|commodore|email\.cz|seznam\w*|o2|freenet|ionos|mail app|e-mail app|mailapp|the road|cloudmagic)(?!\w)
+手机|手機|邮箱|郵箱|邮件|信箱|携帯|スマート|モバイル|휴대|스마트폰|네이버|모바일|갤럭시|मोबाइल|มือถือ|điện thoại
+""")  # noqa: E501
+GET_OUTLOOK = pattern_of(r"""
+outlook\b.{0,40}\b(?:ios|android|mac)\b|\b(?:ios|android|mac)\b.{0,20}outlook|aka\.ms/
+outlook.{0,12}(?:ios|android)|(?:ios|android).{0,12}outlook
+""")
+
+# "Virus-free", and other words that programs add.
+PROGRAMS_WORDS = pattern_of(r"""
+^\W*virus[- ]?free|^\W*virenfrei|garanti sans virus|l'absence de virus dans ce courrier|^\W*libre de virus|^\W*livre de vírus
+^\W*privo di virus|^\W*virusvrij|^\W*без вирусов|^\W*bez wirusów|www\.avast\.com|avast\.com/(?:sig|antivirus)|www\.avg\.com
+(?:checked|scanned|verified|protected) by (?:avg|avast|eset|norton|mcafee|kaspersky|mailscanner)
+(?:e-?mail|message|nachricht|mensaje|mail) (?:has been|was|wurde|ha sido) (?:checked|scanned|geprüft|auf viren|von avast|comprobado)
+no virus found in this|this e?-?mail is free from viruses|проверено на вирусы|sprawdzone pod kątem wirusów
+consider the environment before|think before (?:you )?print|save a tree|environnement.{0,80}imprim|imprim.{0,80}environnement
+(?:medio ?ambiente|meio ambiente|ambiente).{0,80}(?:imprim|stampare)|(?:imprim|stampare).{0,80}ambiente
+umwelt.{0,80}(?:ausdruck|drucken)|(?:ausdruck|drucken).{0,80}umwelt|denk aan het milieu|tænk på miljøet|tänk på miljön
+tenk på miljøet|экологи.{0,60}печат|zanim wydrukujesz|myśl o środowisku
+""")  # noqa: E501
+# A paragraph without any of these is no footer: a quick look before the long ones.
+FOOTER_STEMS = tuple(
+    phrases_of(
+        """
+any  virus/viren/virů/вирус/avast/avg./scanned/geprüft/print/druck/imprim/stampare/milieu/tree
+any  miljø/miljö/печат/эколог/wydruk/środowisk/intended/confiden/privileg/addressee
+any  received this/unauthor/views/opinion/any attach/any file/registered/company/all rights
+any  disclaimer/vertraul/rechtlich/empfänger/adressat/irrtüm/unbefugt/ausschließ/amtsgericht
+any  register/geschäfts/ust/destin/reçu/exclusive/recibid/aviso/riserv/ricevut/d.lgs/avviso
+any  engano/vertrouw/uitsluit/geadres/onrechte/konfiden/avsedd/fortrolig/kun /luottamu/poufn
+any  wyłącznie/przeznacz/důvěr/určen/dôver/bizalmas/kizáról/конфиден/предназнач/не являетесь
+any  конфіден/поверител/gizli/yasal/εμπιστ/سري/חסוי/機密/保密/机密/기밀
+any  mailing/subscri/info/groups/list
+any  abmeld/abbestell/abonner/inscrire/diffusion/baja/suscrip/lista/iscri/afmeld/avregistr/отпис
+any  рассыл/wypisać/odhlás/view/reply to this/退订/订阅/配信/수신거부/mailman/sicher
+"""
+    )
+)
+DISCLAIMER = pattern_of(r"""
+intended (?:recipient|only for|solely for|for the (?:use|sole|named|exclusive|person|addressee))
+confidentiality (?:notice|note)
+(?:is|are|be|contains?|may contain|strictly) (?:\w+ )?(?:confidential|privileged)
+legally privileged|privileged and confidential|confidential (?:and|information|material)
+addressee only
+received this (?:e-?mail|message|communication|transmission) (?:in|by) (?:error|mistake)
+not the (?:intended|named) (?:recipient|addressee)
+unauthori[sz]ed (?:use|disclosure|copying|review)
+views (?:or|and) opinions? (?:expressed|presented)
+this (?:e-?mail|message) and any (?:attachments?|files)|registered (?:in england|office)
+company (?:number|no\.?|registration)|all rights reserved|disclaimer:
+vertrauliche? (?:und|information|inhalt)|nur für den (?:adressat|empfänger)
+nicht der (?:richtige|beabsichtigte|vorgesehene) |rechtlich geschützte
+irrtümlich (?:erhalten|zugesandt)|unbefugte weitergabe|ausschließlich für den|amtsgericht
+registergericht|geschäftsführer\w*:|handelsregister|ust-?id|informations? confidentiel
+strictement confidentiel|destiné\w* exclusivement|destiné\w* à l'usage
+reçu ce (?:message|courriel|mail) par erreur|confidentialité|l'intention exclusive
+información confidencial|confidencial y|destinatario (?:indicado|autorizado|previsto)
+recibido (?:este|el presente) (?:mensaje|correo).{0,40}error|aviso legal
+informazioni (?:riservate|confidenziali)|esclusivamente (?:al|per il) destinatario
+ricevuto questo messaggio per errore|d\.lgs|avviso di riservatezza
+informaç(?:ão|ões) confidencia|destinatário (?:pretendido|indicado)
+recebeu est[ae] (?:mensagem|e-?mail) por engano|vertrouwelijke (?:informatie|gegevens)
+uitsluitend bestemd voor|niet de (?:geadresseerde|beoogde ontvanger)|ten onrechte ontvang
+konfidentiell|avsedd (?:endast )?för|fortrolig\w* (?:opplysninger|oplysninger|informa)
+kun (?:ment|beregnet) for|luottamuksellis|informacje poufne|poufn[aey]
+wyłącznie (?:dla|do) adresat|jest przeznaczona wyłącznie|důvěrn[éáý]
+určen[ao]? (?:pouze|výhradně)|dôvern|bizalmas információ|kizárólag a címzett
+informații confidențiale|confidențial|конфиденциальн\w+ информаци
+предназначен\w* (?:только|исключительно)|не являетесь (?:адресатом|получателем)|конфіденційн
+поверителн|gizli(?:dir)? bilgi|yasal uyarı|εμπιστευτικ|سرية|سري |חסוי|機密|保密|机密|기밀
+""")
+# How disclaimers begin, in which one phrase of them is proof enough.
+DISCLAIMER_START = pattern_of(r"""
+\W*(?:confidential|disclaimer|legal notice|important notice|privileged|this (?:e-?mail|message|communication|transmission|electronic)
+the (?:information|contents?)(?: contained| transmitted)? (?:in|of) this|diese[rs]? (?:e-?mail|nachricht|mail)|(?:der )?inhalt dieser|wichtiger hinweis
+ce (?:message|courriel|mail|courrier)|cet e-?mail|les informations|este (?:mensaje|correo|e-?mail)|la información|esta (?:mensagem|comunicación)
+quest[oa] (?:messaggio|e-?mail|comunicazione)|le informazioni|il contenuto|as informações|dit (?:bericht|e-?mail)|deze e-?mail|de informatie
+detta (?:meddelande|e-?post)|dette|denne|denna|innehållet|tämä|tento|táto|tato|ta wiadomość|niniejsz|treść tej|az e-mail|ez az|acest|informațiile
+данное|настоящее|это (?:сообщение|письмо|электронное)|це повідомлення|bu e-?posta|το παρόν|הודעה זו|本邮件|本郵件|このメール|본 메일|이 메일)
+""")  # noqa: E501
+LIST_START = pattern_of(r"""
+\W*(?:to (?:unsubscribe|subscribe|post)|you(?:'re| are)? receiv|you (?:have )?received this|unsubscribe(?:\W|$)|_{5,}|um sich .{0,40}abzumelden|pour (?:vous|se) dés
+para (?:darse de baja|cancelar)|per (?:cancellarti|disiscriverti)|om je af te melden|чтобы отписаться|aby wypisać|pro odhlášení|reply to this email directly
+if you (?:no longer )?w(?:ant|ish|ould like) to (?:unsubscribe|stop)|вы получили это|sie erhalten diese|vous recevez ce)
+""")  # noqa: E501
+LIST_FOOTER = pattern_of(r"""
+mailing list|unsubscribe|subscribed to (?:the|this)|list ?info|groups\.google\.com
+list-?archive|to post to this group|stop receiving emails
+manage (?:your )?(?:subscription|preferences)|mailman|abmelden|abbestellen|mailingliste
+désabonner|désinscrire|liste de diffusion|darse de baja|cancelar (?:la|a|tu) suscripci
+lista de correo|disiscri|cancella(?:re)? l'iscrizione|afmelden|avregistrer|отписаться|рассылк
+wypisać się|lista dyskusyjna|odhlásit|yahoo! groups
+view this (?:message|discussion|topic) (?:on|in|at)|reply to this email directly or
+view it on github|退订|取消订阅|配信停止|수신거부
+""")
+
+# How people close; the name below is theirs, too, and stays with their words.
+_VALEDICTIONS = """
+en  regards/best regards/kind regards/warm regards/warmest regards/many thanks/thanks/thank you/cheers/best/sincerely/yours sincerely/yours truly/yours faithfully/best wishes/all the best/cordially/respectfully/with best regards/with kind regards/thanks and regards/thanks & regards/thx/kindest regards/rgds/br/kr/thanks in advance/thank you in advance/with regards/very truly yours/thanks again/take care/sincerely yours/with thanks/kindly/warmly/love
+de  mit freundlichen grüßen/mit freundlichen grüssen/freundliche grüße/viele grüße/beste grüße/liebe grüße/herzliche grüße/mfg/gruß/lg/vg/schöne grüße/freundliche grüsse/viele grüsse/beste grüsse/liebe grüsse/hochachtungsvoll/mit freundlichem gruß/mit besten grüßen/vielen dank/danke/mit freundlichen gruessen/viele gruesse/grüße/gruss/besten gruß/lieben gruß/mit herzlichen grüßen/vielen dank im voraus/schönen gruß
+fr  cordialement/bien cordialement/bien à vous/salutations/merci/meilleures salutations/cdlt/sincères salutations/amicalement/respectueusement/cdt/très cordialement/sincèrement/merci d'avance/bonne journée/bien à toi/avec mes meilleures salutations/à bientôt
+es  saludos/un saludo/saludos cordiales/atentamente/cordialmente/gracias/muchas gracias/un cordial saludo/reciba un cordial saludo/saludos atentos/un abrazo/atte/gracias y saludos/muchos saludos/quedo atento/quedo atenta
+it  cordiali saluti/distinti saluti/saluti/grazie/un saluto/cordialmente/buona giornata/grazie mille/un cordiale saluto/grazie e saluti/a presto/ciao
+pt  atenciosamente/cumprimentos/com os melhores cumprimentos/obrigado/obrigada/abraços/melhores cumprimentos/cordialmente/att/atte/saudações/grato/grata/abraço/muito obrigado/muito obrigada
+nl  met vriendelijke groet/met vriendelijke groeten/vriendelijke groet/groeten/mvg/groet/hartelijke groet/bedankt/alvast bedankt/met hartelijke groet/vriendelijke groeten/hoogachtend
+sv  med vänliga hälsningar/vänliga hälsningar/mvh/hälsningar/vänligen/med vänlig hälsning/vänlig hälsning/tack/bästa hälsningar/tack på förhand
+nb  med vennlig hilsen/vennlig hilsen/mvh/hilsen/beste hilsen/takk/med vennleg helsing/venleg helsing/på forhånd takk
+da  med venlig hilsen/venlig hilsen/mvh/hilsen/de bedste hilsner/bedste hilsner/tak/på forhånd tak/vh/kh/kærlig hilsen
+is  kveðja/með kveðju/bestu kveðjur/kær kveðja/takk
+fi  ystävällisin terveisin/terveisin/yst. terv./parhain terveisin/t./kiitos/kiitos etukäteen/yt
+et  lugupidamisega/parimate soovidega/tervitades/heade soovidega/tänan/aitäh
+lv  ar cieņu/ar laba vēlējumiem/paldies/ar sveicieniem
+lt  pagarbiai/su pagarba/geriausi linkėjimai/ačiū/dėkoju
+pl  pozdrawiam/z poważaniem/pozdrowienia/dziękuję/z wyrazami szacunku/serdecznie pozdrawiam/dzięki/z góry dziękuję/pozdr
+cs  s pozdravem/děkuji/s přátelským pozdravem/díky/s úctou/hezký den/děkuji a přeji hezký den/předem děkuji
+sk  s pozdravom/ďakujem/s úctou/pekný deň/vopred ďakujem
+sl  lep pozdrav/lp/s spoštovanjem/hvala/lepo pozdravljeni/hvala in lep pozdrav
+hr  lijep pozdrav/srdačan pozdrav/s poštovanjem/pozdrav/hvala/lp
+sr  поздрав/срдачан поздрав/с поштовањем/хвала/srdačan pozdrav/sa poštovanjem
+hu  üdvözlettel/tisztelettel/köszönöm/üdv/köszönettel/szívélyes üdvözlettel
+ro  cu stimă/cu respect/mulțumesc/toate cele bune/o zi bună/cu stima/multumesc
+bg  поздрави/с уважение/благодаря/с поздрав/поздрави и хубав ден
+ru  с уважением/с наилучшими пожеланиями/спасибо/благодарю/всего доброго/с уваж./заранее спасибо/всего хорошего
+uk  з повагою/дякую/з найкращими побажаннями/щиро/наперед дякую
+el  με εκτίμηση/φιλικά/ευχαριστώ/χαιρετισμούς/με φιλικούς χαιρετισμούς/ευχαριστώ πολύ
+tr  saygılarımla/teşekkürler/iyi çalışmalar/saygılarımızla/selamlar/sevgiler/iyi günler/teşekkür ederim
+ar  مع التحية/تحياتي/شكرا/وشكرا/مع خالص التحية/مع فائق الاحترام/شكراً
+fa  با احترام/با تشکر/ممنون/با سپاس
+he  בברכה/תודה/בכבוד רב/תודה מראש/תודה רבה
+hi  धन्यवाद/सादर
+th  ขอบคุณ/ด้วยความเคารพ/ขอแสดงความนับถือ
+vi  trân trọng/cảm ơn/thân mến/xin cảm ơn/thân
+id  salam/hormat kami/terima kasih/hormat saya
+ca  salutacions/cordialment/gràcies/atentament/una salutació
+gl  saúdos/un saúdo/grazas
+eu  agur bero bat/eskerrik asko/ondo izan
+ja  よろしくお願いします/よろしくお願いいたします/宜しくお願い致します/敬具/以上/よろしくお願い致します/以上、よろしくお願いいたします
+zh  祝好/谢谢/謝謝/此致/敬礼/顺祝商祺/敬上/敬禮/順頌商祺/商祺/祝您工作愉快
+ko  감사합니다/드림/안녕히 계세요/올림/고맙습니다
+"""  # noqa: E501
+VALEDICTIONS = frozenset(phrases_of(_VALEDICTIONS))

@@ -1,0 +1,166 @@
+"""What a person newly wrote, inside the text of a mail.
+
+Promise: time linear in text and markup. Nothing is deleted from the text itself; this only says
+which lines of it are new. Left out are quoted lines and what introduces them, older mails below a
+header block or separator, signatures, and what telephones and programs add. Answers between and
+below quoted lines stay. If nothing seems new, all of the text is shown (pain 63), and `is_all_old`
+says so: such a mail, a quote or a bare forward, commands nothing and answers nobody.
+Used by: mail.parse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from postroom.mail.markup import Marks, find_marks, line_of
+from postroom.mail.quotes import (
+    Boundary,
+    clean,
+    end_of_forward,
+    find_boundary,
+    is_quoted,
+    may_be_boundary,
+)
+from postroom.mail.signatures import own_lines
+
+# A line without colon that begins so may be quoted, a rule or a separator.
+_STARTS = frozenset(">|&-‐‑‒–—―─━_=*~ \t")
+_START = re.compile(r"[ \t]{0,10}(?:[>|]|&gt;|[-‐‑‒–—―─━_=*~]{2})")
+_GAP = re.compile(r"\n{3,}+")
+_WORD = re.compile(r"\w")
+_LONG = 60  # characters of a quoted line whose end may have slipped into the next one
+_SLIPPED = 40  # characters of such an end
+_MOST_LOOKS = 3_000  # at lines that may introduce an older mail; those below are kept
+_PROMPT = re.compile(r"\s{0,3}>>> \S")
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """`text` is what is new; all of the mail if nothing is (`is_all_old`).
+
+    `older` is where the first older mail begins, unless quoted lines without a word about them
+    stand above it.
+    """
+
+    text: str
+    is_all_old: bool
+    older: Boundary | None = None
+
+
+def split_fresh(text: str, markup: str | None = None) -> Fresh:
+    """Tell what is new in a text; `markup` is the same mail in HTML, if it has such a part."""
+    text = text.replace("\r", "") if "\r" in text else text
+    walk = _Walk(text, find_marks(markup) if markup else Marks())
+    walk.run()
+    originals = text.split("\n")
+    kept = "\n".join([line.rstrip() for part in walk.parts for line in originals[part]])
+    fresh = _GAP.sub("\n\n", kept).strip("\n")
+    if _WORD.search(fresh) is None:
+        return Fresh(text.strip("\n"), _WORD.search(text) is not None, walk.older)
+    return Fresh(fresh, is_all_old=False, older=walk.older)
+
+
+class _Walk:
+    """State of the pass over the lines: what is kept, in parts between quotes."""
+
+    def __init__(self, text: str, marks: Marks) -> None:
+        cleaned = clean(text)
+        self.lines = lines = cleaned.split("\n")
+        self.parts: list[slice] = []
+        self.start = 0  # of the part that is being read
+        self.older: Boundary | None = None
+        self.has_quote = False
+        self.looks = 0
+        self.old = line_of(lines, marks.old)  # where the markup says that an older mail begins
+        top = lines if self.old < 0 else lines[: self.old]
+        self.signature = line_of(top, marks.signature, is_last=True)
+        self.is_code = ">>> " in cleaned and _is_code(lines)
+        # All other lines are the sender's own, and nobody looks at them again.
+        self.clues = [number for number, line in enumerate(lines) if _is_clue(line)]
+
+    def run(self) -> None:
+        position = 0
+        end = len(self.lines)
+        for number in [*self.clues, end]:
+            if position <= self.old < min(number + 1, end):
+                position = self._at_mark(self.old)
+            if position <= number < end:
+                position = self._at_clue(number)
+        self._close(end)
+
+    def _at_clue(self, number: int) -> int:
+        """Look at a line that may not be the sender's own; return where the next part begins."""
+        if is_quoted(self.lines[number]) and not self.is_code:
+            self._close(number)
+            self.has_quote = True
+            self.start = self._below_quote(number)
+            return self.start
+        found = None
+        if self.looks < _MOST_LOOKS and may_be_boundary(self.lines[number]):
+            self.looks += 1
+            found = find_boundary(self.lines, number)
+        return number + 1 if found is None else self._pass(found)
+
+    def _at_mark(self, position: int) -> int:
+        """Leave out what the markup calls an older mail, also in a language unknown here."""
+        for number in range(position, min(position + 5, len(self.lines))):
+            found = find_boundary(self.lines, number, is_expected=True)
+            if found is not None:
+                return self._pass(found)
+        self._close(position)
+        near = range(position, min(position + 6, len(self.lines)))
+        self.start = next((n for n in near if is_quoted(self.lines[n])), len(self.lines))
+        return self.start
+
+    def _pass(self, found: Boundary) -> int:
+        """Leave a boundary out; below it all is old, or all that carries a quote mark."""
+        self._close(found.start)
+        if self.older is None and not self.has_quote:
+            self.older = found
+        self.has_quote = True
+        if found.is_quoted:
+            self.start = found.end
+        elif found.is_forward:
+            self.start = min(end_of_forward(self.lines, found.end) + 1, len(self.lines))
+        else:
+            self.start = len(self.lines)
+        return self.start
+
+    def _below_quote(self, position: int) -> int:
+        """Pass over quoted lines, and over ends of them that slipped into a line of their own."""
+        while position < len(self.lines) and self._is_old(position):
+            position += 1
+        return position
+
+    def _is_old(self, position: int) -> bool:
+        line = self.lines[position]
+        if is_quoted(line):
+            return True
+        if not 0 < len(line.strip()) <= _SLIPPED or len(self.lines[position - 1]) < _LONG:
+            return False
+        following = self.lines[position + 1] if position + 1 < len(self.lines) else ""
+        return is_quoted(following) and line.lstrip()[:1].islower()
+
+    def _close(self, end: int) -> None:
+        """End a part: what follows is older, or nothing."""
+        start, self.start = self.start, end
+        if start <= self.signature < end:
+            end = self.signature
+        if start < end:
+            count = own_lines(self.lines[start:end])
+            self.parts.append(slice(start, start + count))
+
+
+def _is_clue(line: str) -> bool:
+    """Say whether a line may introduce or quote an older mail; quick, for most lines do not."""
+    if ":" in line or "：" in line or " ---" in line:
+        return True
+    return line[:1] in _STARTS and _START.match(line) is not None
+
+
+def _is_code(lines: Sequence[str]) -> bool:
+    """Say whether the quote marks are prompts of Python, pasted into the mail."""
+    marked = [line for line in lines if is_quoted(line)]
+    return bool(marked) and all(_PROMPT.match(line) is not None for line in marked)

@@ -1,0 +1,153 @@
+"""What the HTML of a mail says about where older mails and signatures begin.
+
+Promise: linear in the markup. Only names that mail programs give to these elements count, so it
+works in every language. What is found is the beginning of the words there, to be looked up in the
+text.
+Used by: mail.fresh.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from postroom.mail.html import html_to_text
+
+# Program: what its element around an older mail, or above one, is called.
+_OLD = (
+    "divRplyFwdMsg",  # Outlook on the web
+    "appendonsend",
+    "mail-editor-reference-message-container",  # Outlook for phones and Mac
+    "ms-outlook-mobile-reference-message",
+    "OLK_SRC_BODY_SECTION",
+    "border-top:solid #E1E1E1 1.0pt",  # Outlook for Windows
+    "border-top:solid #B5C4DF 1.0pt",
+    "border-top:solid #b5c4df 1.0pt",
+    "border-top:solid #e1e1e1 1.0pt",
+    "OutlookMessageHeader",
+    "stopSpelling",  # Hotmail
+    "gmail_attr",
+    "gmail_quote",
+    "moz-cite-prefix",  # Thunderbird
+    "moz-forward-container",
+    "moz-email-headers-table",
+    "yahoo_quoted",
+    "qtdSeparateBR",
+    "protonmail_quote",
+    "tutanota_quote",
+    "zmail_extra",  # Zoho
+    "__QUOTED_TEXT__",  # Zimbra
+    "messageReplySection",  # Spark
+    "isReplyContent",
+    "isForwardContent",
+    'name="quote"',  # GMX, web.de
+    "mail-quote-collapse",  # mail.ru
+    'type="cite"',  # Apple Mail, Thunderbird
+    "type='cite'",
+    "type=cite",
+)
+_SIGNATURE = (
+    "gmail_signature",
+    "moz-signature",
+    "ms-outlook-mobile-signature",
+    "AppleMailSignature",
+    "lineBreakAtBeginningOfSignature",
+    "messageSignatureSection",
+    "protonmail_signature_block",
+    'id="Signature"',
+    "id=Signature",
+    "id='Signature'",
+)
+_BEFORE = 2_000  # characters before a name within which its tag begins
+_SHOWN = 6_000  # characters of the markup that are turned into words to be looked up
+_KEY = 20  # letters and digits of them that are compared
+_SHORTEST = 3
+_MOST_PLACES = 20  # where these letters are looked for
+_TAG = re.compile(r"<(/?)(div|span|p|table|pre|td|signature|section)\b", re.IGNORECASE)
+_MOST_TAGS = 400  # inside a signature
+_SQUEEZE = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """First letters of the older mail and of the signature, without anything between; or ""."""
+
+    old: str = ""
+    signature: str = ""
+
+
+def find_marks(markup: str) -> Marks:
+    """Find the first mark of each kind."""
+    old = _first(markup, _OLD, 0, len(markup))
+    end = len(markup) if old is None else old
+    signature = _first(markup, _SIGNATURE, 0, end)
+    return Marks(
+        "" if old is None else _words(markup[old : old + _SHOWN]),
+        "" if signature is None else _signature_words(markup, signature, end),
+    )
+
+
+def _first(markup: str, names: Sequence[str], start: int, end: int) -> int | None:
+    """Return where the first tag begins that has one of these names."""
+    found: int | None = None
+    for name in names:
+        at = markup.find(name, start, end)
+        # "x_divRplyFwdMsg" is inside an older mail already; in a style sheet nothing begins.
+        while at >= 0 and markup[at - 1] in "_.#":
+            at = markup.find(name, at + 1, end)
+        if at < 0:
+            continue
+        tag = markup.rfind("<", max(at - _BEFORE, 0), at)
+        if tag >= 0:
+            found = end = tag if found is None else min(found, tag)
+    return found
+
+
+def _words(markup: str) -> str:
+    return _SQUEEZE.sub("", html_to_text(markup)).lower()[:_KEY]
+
+
+def _signature_words(markup: str, start: int, end: int) -> str:
+    """Return the beginning of a signature; "" if words that are no quote follow it."""
+    close = _end_of_element(markup, start, end)
+    if close is None or _words(markup[close : min(close + _SHOWN, end)]):
+        return ""
+    return _words(markup[start : min(close, start + _SHOWN)])
+
+
+def _end_of_element(markup: str, start: int, end: int) -> int | None:
+    depth, name = 0, ""
+    for count, tag in enumerate(_TAG.finditer(markup, start, end)):
+        if count > _MOST_TAGS:
+            break
+        name = name or tag[2].lower()
+        if tag[2].lower() == name:
+            depth += -1 if tag[1] else 1
+            if depth <= 0:
+                return tag.start()
+    return None
+
+
+def line_of(lines: Sequence[str], key: str, *, is_last: bool = False) -> int:
+    """Return the line that begins with these letters, whatever stands between them; -1 if none.
+
+    The first such line, or the last one.
+    """
+    if len(key) < _SHORTEST:
+        return -1
+    offsets: dict[int, int] = {}
+    squeezed: list[str] = []
+    offset = 0
+    for number, line in enumerate(lines):
+        if letters := _SQUEEZE.sub("", line).lower():
+            offsets[offset] = number
+            squeezed.append(letters)
+            offset += len(letters)
+    whole = "".join(squeezed)
+    at = whole.rfind(key) if is_last else whole.find(key)
+    for _ in range(_MOST_PLACES):
+        if at < 0 or at in offsets:
+            break
+        at = whole.rfind(key, 0, at + len(key) - 1) if is_last else whole.find(key, at + 1)
+    return offsets.get(at, -1)

@@ -1,0 +1,233 @@
+"""Where a person's words end, and signature, telephone and disclaimers begin.
+
+Promise: linear in the lines. A greeting and a name are the person's own words; they go only as part
+of a block with ways to reach him. In doubt a line stays.
+Used by: mail.fresh.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from postroom.mail.closings import (
+    DEVICE,
+    DISCLAIMER,
+    DISCLAIMER_START,
+    FOOTER_STEMS,
+    GET_OUTLOOK,
+    LIST_FOOTER,
+    LIST_START,
+    PROGRAMS_WORDS,
+    SENT_FROM,
+    VALEDICTIONS,
+)
+
+_LOOK = 600  # characters of a line that are compared
+_TAIL = 80  # lines at the end of a text that are looked at, paragraph by paragraph
+_MOST_DELIMITERS = 3  # at the end of a text, that are looked at
+_FOOTER = 25  # characters that no footer is shorter than
+_SHORT = 10  # lines below a bare "--" that may still be a signature
+_BLOCK = 14  # lines of a block with ways to reach the sender
+_NARROW = 80  # characters of a line in such a block
+_DELIMITER = re.compile(r"\s?(?:--|__|_{3,8}|—|––|——|–|-{3,5}|- -|={3,8}|\*{3,8}|~{2,8})\s*$")
+_DELIMITERS = "-_—–=*~ "
+_RULE = re.compile(r"[\s\-‐‑‒–—―─━_=*~#+.]{3,}$")
+_LINK = re.compile(
+    r"[<(\[]?(?:https?://|mailto:|cid:)[^\s<>\[\]]*+[>)\]]?|\[(?:image|cid)[^\]]{0,200}\]|\[image\]",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"\w")
+_WORDS = re.compile(r"\w+")
+# "-Ann", "— Ann Berg"
+_DASHED_NAME = re.compile(
+    r"\s?(?:[-–—~]|--) ?[^\W\d_][\w.'’]{0,20}(?: [^\W\d_][\w.'’]{0,20}){0,2}\s*$"
+)
+_REACH = re.compile(
+    r"(?:^|[\s|•·,;/(])(?:(?:tele)?ph?on[eo]?|tel|tlf|telef\w*|mob(?:ile?|il)?|cell?|fax|t|m|p|f|d|e|w|direct|office|main|handy"
+    r"|puh|gsm|тел\w*|моб\w*|факс|τηλ|電話|电话|手机|전화|e-?mail|mail|web|www|skype|whatsapp)"
+    r"[.:：)|\s]{1,4}(?:\+|\(|0|\d|[\w.-]+@|www|http)"
+    r"|(?<![\w/.])\+?\(?\d{1,4}\)?[\s./-]?\(?\d{2,4}\)?(?:[\s./-]?\d{2,4}){1,4}(?!\w)"
+    r"|\S@\w+\S*\.\w\w|(?<!\w)www\.\w|https?://|linkedin|facebook\.com",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\d\d[\d\s./()-]{3}")
+_SPOKEN = re.compile(
+    r"[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)", re.IGNORECASE
+)
+
+
+def own_lines(lines: Sequence[str]) -> int:
+    """Count the lines from the top that a person wrote; below them the signature begins."""
+    count = _above_delimiter(lines)
+    while True:
+        shorter = _without_last_paragraph(lines, count)
+        if shorter == count:
+            break
+        count = shorter
+    shorter = _above_block(lines, count)
+    return shorter if any(_WORD.search(line) for line in lines[:shorter]) else count
+
+
+def _above_delimiter(lines: Sequence[str]) -> int:
+    """Cut at "-- ", or at what people type for it."""
+    strict = [lines.index(mark) for mark in ("-- ", "--\t") if mark in lines]
+    if strict:
+        return min(strict)
+    typed = [
+        number
+        for number in range(max(1, len(lines) - _TAIL), len(lines))
+        if lines[number][:1] in _DELIMITERS and _DELIMITER.match(lines[number]) is not None
+    ]
+    for number in typed[-_MOST_DELIMITERS:]:
+        if _is_signature(lines, number):
+            return number
+    return len(lines)
+
+
+def _is_signature(lines: Sequence[str], mark: int) -> bool:
+    """Say whether the lines below a bare "--" are few and short enough for a signature."""
+    below = [line for line in lines[mark + 1 : mark + _TAIL + 1] if line.strip()]
+    if not below or len(lines) - mark > _TAIL:
+        return False
+    low = [line[:_LOOK].lower() for line in below]
+    own = sum(not _is_programs(line) for line in low)
+    if own > _SHORT or any(len(line) > 160 and not DISCLAIMER.search(line) for line in low):
+        return False
+    if lines[mark].strip() in {"--", "__", "___", "—"}:
+        return sum(len(line) > _NARROW for line in below) <= 3
+    return any(_REACH.search(line) is not None or _is_programs(line) for line in low)
+
+
+def _is_programs(low: str) -> bool:
+    return (
+        LIST_FOOTER.search(low) is not None
+        or PROGRAMS_WORDS.search(low) is not None
+        or DISCLAIMER.search(low) is not None
+    )
+
+
+def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
+    """Take the last paragraph away if a program wrote it."""
+    end = count
+    while end and not _WORD.search(lines[end - 1]):
+        end -= 1
+    start = end
+    while start and end - start < _TAIL and not _is_blank(lines[start - 1]):
+        start -= 1
+    if start == end:
+        return count
+    if (own := _above_device(lines, start, end)) < end:
+        return own
+    if sum(map(len, lines[start:end])) < _FOOTER:
+        return _without_name(lines, start, end, count)
+    text = " ".join(line[:_LOOK] for line in lines[start : min(end, start + 40)]).lower()
+    if not any(stem in text for stem in FOOTER_STEMS):
+        return count
+    if PROGRAMS_WORDS.search(text) is not None and len(text) < 600:
+        return start
+    if _is_disclaimer(text) or _is_list_footer(text, is_ruled=_above_rule(lines, start) < start):
+        return _above_rule(lines, start)
+    return count
+
+
+def _without_name(lines: Sequence[str], start: int, end: int, count: int) -> int:
+    """Take "-Ann" away, if it is the last paragraph."""
+    is_name = start and end - start == 1 and _DASHED_NAME.match(lines[start]) is not None
+    return start if is_name else count
+
+
+def _is_blank(line: str) -> bool:
+    return not line.strip() or _RULE.match(line) is not None
+
+
+def _is_disclaimer(text: str) -> bool:
+    """Say whether a paragraph is one: by two of its phrases, or by its beginning and one."""
+    if len(text) < 60 or (len(text) < 200 and "?" in text):
+        return False
+    found = len({each[0] for each in DISCLAIMER.finditer(text)})
+    return found >= 2 or (found == 1 and DISCLAIMER_START.match(text) is not None)
+
+
+def _is_list_footer(text: str, *, is_ruled: bool) -> bool:
+    if len(text) > 900 or not ("http" in text or "@" in text):
+        return False
+    found = len({each[0] for each in LIST_FOOTER.finditer(text)})
+    return found >= 2 or (found == 1 and (is_ruled or LIST_START.match(text) is not None))
+
+
+def _above_rule(lines: Sequence[str], start: int) -> int:
+    """Return the first of the rules above a line, else the line."""
+    above = start
+    while above and _is_blank(lines[above - 1]):
+        above -= 1
+    return above if any(line.strip() for line in lines[above:start]) else start
+
+
+def _above_device(lines: Sequence[str], start: int, end: int) -> int:
+    """Cut at "Sent from my iPhone" and "Get Outlook for iOS" in the last lines of a paragraph."""
+    for number in range(max(start, end - 4), end):
+        if is_device_line(lines[number]) and sum(map(len, lines[number:end])) < 400:
+            return number
+    return end
+
+
+def is_device_line(line: str) -> bool:
+    """Say whether a program or telephone speaks of itself in this line."""
+    low = line[:_LOOK].lower()
+    if "://" in low or "[" in low:
+        low = _LINK.sub(" ", low)
+    low = low.strip(" *_-—<>[]()|")
+    if not low or len(low) > 110 or "?" in low:
+        return False
+    words = len(_WORDS.findall(low))
+    if words > 14:
+        return False
+    if words <= 9 and GET_OUTLOOK.search(line[:_LOOK].lower()) is not None:
+        return True
+    found = SENT_FROM.search(low)
+    if found is None or DEVICE.search(low) is None:
+        return False
+    # "I sent from Outlook …" is a person's: programs begin or end with the word.
+    return found.start() <= 2 or found.end() >= len(low) - 3 or words <= 7
+
+
+def _above_block(lines: Sequence[str], count: int) -> int:
+    """Cut above a greeting that is followed by name, post and ways to reach the sender."""
+    end = count
+    while end and not lines[end - 1].strip():
+        end -= 1
+    if not end or len(lines[end - 1]) > 2 * _NARROW:
+        return count
+    tail = "\n".join(lines[max(end - 6, 0) : end])[-_LOOK:]
+    if not ("@" in tail or "www" in tail or "http" in tail or _NUMBER.search(tail)):
+        return count
+    first = max(end - 2 * _BLOCK, 0)
+    for number in range(end - 1, first - 1, -1):
+        line = lines[number]
+        if len(line) > 2 * _NARROW:
+            return count
+        if is_valediction(line):
+            below = [each for each in lines[number + 1 : end] if each.strip()]
+            return number if _is_block(below) else count
+    return count
+
+
+def is_valediction(line: str) -> bool:
+    """Say whether a line is a greeting at the end of a letter, with or without a name in it."""
+    if len(line) > 70:
+        return False
+    low = line.lower().strip(" \t,.!;:*_-–")
+    if low in VALEDICTIONS:
+        return True
+    head, _, name = low.partition(",")
+    return bool(name) and len(name) <= 30 and head.strip() in VALEDICTIONS
+
+
+def _is_block(below: Sequence[str]) -> bool:
+    if not 2 <= len(below) <= _BLOCK:
+        return False
+    if any(len(_LINK.sub("", line)) > _NARROW for line in below):
+        return False
+    spoken = sum(_SPOKEN.search(line) is not None and not _REACH.search(line) for line in below)
+    return spoken <= len(below) // 4 and any(_REACH.search(line) is not None for line in below)

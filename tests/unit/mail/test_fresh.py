@@ -1,0 +1,114 @@
+"""What is newly written, in the ways in which mail programs of the world quote what is not."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from tests.unit.mail.quoting import read_table
+
+from postroom.mail.fresh import split_fresh
+
+NEW = "Yes, please send it.\n\nSecond paragraph: with a colon."
+OLD = "Hello Bob,\n\ndo you want it?\n\nAnn"
+QUOTED = "> Hello Bob,\n>\n> do you want it?\n>\n> Ann"
+
+INTRODUCTIONS = read_table("introductions")
+HEADERS = read_table("headers")
+SEPARATORS = read_table("separators")
+OWN_WORDS = read_table("own-words")
+
+
+@pytest.mark.parametrize("introduction", INTRODUCTIONS)
+def test_an_introduction_is_left_out_wherever_the_answer_stands(introduction: str) -> None:
+    for text in (
+        f"{NEW}\n\n{introduction}\n\n{QUOTED}\n",
+        f"{introduction}\n{QUOTED}\n\n{NEW}\n",
+        f"Yes, please send it.\n\n{introduction}\n{QUOTED}\n\nSecond paragraph: with a colon.",
+    ):
+        assert NEW == split_fresh(text).text
+
+
+@pytest.mark.parametrize(
+    "introduction", [each for each in INTRODUCTIONS if "@" in each and each[0] != ">"]
+)
+def test_what_an_introduction_with_an_address_introduces_needs_no_marks(introduction: str) -> None:
+    assert NEW == split_fresh(f"{NEW}\n\n{introduction}\n\n{OLD}\n").text
+
+
+LAYOUTS = {
+    "as it is": "\n".join,
+    "below a rule": lambda lines: "\n".join(["_" * 32, *lines]),
+    "below a separator": lambda lines: "\n".join(["-----Original Message-----", *lines]),
+    "with gaps": "\n\n".join,
+    "without To": lambda lines: "\n".join([*lines[:2], *lines[3:]]),
+    "in another order": lambda lines: "\n".join([lines[3], lines[1], lines[0], lines[2]]),
+    "broken": lambda lines: "\n".join(each.replace(": ", ":\n", 1) for each in lines),
+}
+
+
+@pytest.mark.parametrize(("header", "layout"), list(product(HEADERS, LAYOUTS)))
+def test_below_a_header_block_all_is_old(header: str, layout: str) -> None:
+    block = LAYOUTS[layout](header.split("\n"))
+    assert NEW == split_fresh(f"{NEW}\n\n{block}\n\n{OLD}").text
+
+
+@pytest.mark.parametrize("separator", SEPARATORS)
+def test_below_a_separator_all_is_old_but_what_stands_below_quote_marks(separator: str) -> None:
+    assert NEW == split_fresh(f"{NEW}\n\n{separator}\n\n{OLD}").text
+    assert NEW == split_fresh(f"{separator}\n\n{QUOTED}\n\n{NEW}").text
+
+
+@pytest.mark.parametrize("text", OWN_WORDS)
+def test_a_persons_own_words_stay(text: str) -> None:
+    assert text == split_fresh(text).text
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        ("a\n\nb", "a\n\n> q\n\nb\n"),
+        ("a", "a\n-- \nsig"),
+        ("a", "a\n--\nAnn\nKunde Ltd"),
+        ("x -- y", "x -- y"),
+        ("From: here we go", "From: here we go"),
+        ("On the roof he wrote", "On the roof he wrote"),
+        ("On Tuesday Bob wrote:\nno.", "On Tuesday Bob wrote:\nno."),
+        ("Note: this", "Note: this\n\n-----Original Message-----\nFrom: x\nSent: y\n\nold"),
+        ("Below.", "-- \nAnn\n\nOn 5 May 2026 at 10:00, Ann wrote:\n> q\n\nBelow."),
+        ("a\nb", "a\n> " + "x" * 70 + "\nand so\n> on\nb"),
+        ("a\nand so\nb", "a\n> short\nand so\n> on\nb"),
+        ("a", "a\n\n&gt; q\n"),
+    ],
+)
+def test_quotes_and_signatures(expected: str, text: str) -> None:
+    fresh = split_fresh(text)
+    assert (expected, False) == (fresh.text, fresh.is_all_old)
+
+
+@pytest.mark.parametrize(
+    "text", ["> q", "-- \nAnn", f"On 5 May 2026 at 10:00, Ann wrote:\n{QUOTED}"]
+)
+def test_where_nothing_is_new_all_is_shown(text: str) -> None:
+    fresh = split_fresh(text)
+    assert (text, True) == (fresh.text, fresh.is_all_old)
+
+
+def test_an_empty_mail_is_not_old() -> None:
+    assert not split_fresh("").is_all_old
+
+
+HOSTILE = [
+    *("> x\n", "> x\ny\n", "x", ":", "a:\n", "From: a@b\n", "From: a\n\n", "a@b,\n", "wrote:\n"),
+    *("-", "_", "-----\n", "---- abc ----\n", "--\n", "a\n-- \nb\n> q\n", "a@", "<", "(", "wrote "),
+    *(" ", "\t", "1 ", "x\nOn 5 May 2026 10:00 a@b wrote:\n> q\n", "Original Message:\n", "\u200f"),
+    *("---- Forwarded message ----\nx\n", ">>> a 1 >>>\n", "confidential ", "Sent: x To: y "),
+    *("sent from my iphone\n\n", "Regards,\nx\n1234567\n\n", "a: " + "b" * 390 + "\n"),
+    "From: a\nTo: b\n" + "x\n" * 14,
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_hostile_text_comes_to_an_end(unit: str) -> None:
+    text = unit * (200_000 // len(unit))
+    assert len(split_fresh(text, f"<div class=gmail_quote>{text}").text) <= len(text)
