@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -26,7 +26,7 @@ from postroom.core.model import Policy
 from postroom.core.routing import match_rule
 from postroom.core.site import Site
 from postroom.errors import Busy, ConfigError, Problem
-from postroom.mail.signing import sign
+from postroom.mail.signing import Seal
 from postroom.mail.tokens import Signer
 from postroom.ownership import belong_to_folder
 from postroom.policy.examples import run_examples
@@ -44,10 +44,11 @@ from postroom.work.hooks import Hook, HookRunner
 from postroom.work.readers import Readers
 from postroom.work.relay import FINAL_TIMEOUT
 from postroom.work.restore import check_whole
-from postroom.work.sender import Sender, Sign
+from postroom.work.sender import Sender
 from postroom.work.stationery import Stationery
 
 DOORS, WORK = "doors", "work"
+MAILDIR_THREADS = 3  # one is composing, one writes, one records
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,35 +136,34 @@ def open_sender(
     house: House,
     give_way: Callable[[], None] = lambda: None,
     pulses: Pulses | None = None,
+    readers: Readers | None = None,
 ) -> Sender:
-    """Make the sender for the configured relay or Maildir."""
+    """Make the sender for the configured relay or Maildir; mails are composed in `readers`."""
+    stationery = Stationery(house.database)
+    is_maildir = house.config.maildir is not None
     return Sender(
         house.database,
         house.site,
         house.desk.signer,
-        Stationery(house.database).render,
+        stationery.render,
         open_transport(house.config),
         clock=clock.now,
         random=random.random,
         node=house.spool.numbers().name,
         sign=open_signer(house.config),
-        threads=1 if house.config.maildir is not None else house.config.outgoing.connections,
+        threads=MAILDIR_THREADS if is_maildir else house.config.outgoing.connections,
+        away=partial(stationery.write_away, readers) if readers is not None else None,
         give_way=give_way,
         pulses=pulses,
     )
 
 
-def open_signer(config: Config) -> Sign:
+def open_signer(config: Config) -> Seal | None:
     """Make what signs outgoing mail; without [dkim] it is left as it is."""
     key = load_signing_key(config)
     if key is None or config.dkim is None:
-        return lambda raw, _domain, _at: raw
-    domains = frozenset(domain.lower() for domain in config.dkim.domains)
-
-    def sign_ours(raw: bytes, domain: str, at: datetime) -> bytes:
-        return sign(raw, domain, key, at) if not domains or domain.lower() in domains else raw
-
-    return sign_ours
+        return None
+    return Seal(key, frozenset(domain.lower() for domain in config.dkim.domains))
 
 
 def open_hooks(

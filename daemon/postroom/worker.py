@@ -128,7 +128,9 @@ class Worker:
         self._readers = open_readers(config)
         self._stack.callback(self._readers.close)
         self._precedence = Precedence()
-        self._sender = open_sender(self.house, self._precedence.give_way, vitals.pulses)
+        self._sender = open_sender(
+            self.house, self._precedence.give_way, vitals.pulses, self._readers
+        )
         voucher = _open_voucher(config)
         self._stack.callback(voucher.close)
         self._pipeline = Pipeline(

@@ -44,6 +44,7 @@ class Words:
     subject: str
     text: str
     html: str | None = None
+    warning: str | None = None
 
 
 def render(

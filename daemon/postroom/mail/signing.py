@@ -2,7 +2,7 @@
 
 Promise: the same mail, key and moment give the same signature, so that a retry sends the same
 bytes. Pure: the key is an argument, and the moment is the mail's own Date.
-Used by: work.sender, work.inspection; config (the key is checked at the start).
+Used by: work.composing (through house), work.inspection; config (the key is checked at the start).
 Fails:   ValueError when a key cannot be used; its text says why.
 
 dkimpy's own `sign` writes the moment of the call, and canonicalises a body in quadratic time.
@@ -118,6 +118,19 @@ def sign(raw: bytes, domain: str, key: SigningKey, at: datetime) -> bytes:
     policy = CanonicalizationPolicy.from_c_value(_RELAXED)
     signature: bytes = signer.gen_header(fields, names, policy, _HEADER, key.key)
     return b"%s: %s%s" % (_HEADER, signature, raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What signs the mail of our domains, in whatever process; no domains: of all."""
+
+    key: SigningKey
+    domains: frozenset[str]
+
+    def __call__(self, raw: bytes, domain: str, at: datetime) -> bytes:
+        """Return the mail, signed if it is from one of the domains."""
+        is_ours = not self.domains or domain.lower() in self.domains
+        return sign(raw, domain, self.key, at) if is_ours else raw
 
 
 def _names(headers: list[tuple[bytes, bytes]]) -> Iterator[bytes]:

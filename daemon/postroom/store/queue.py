@@ -22,7 +22,7 @@ is null in the one more attempt after a doubt. A claim is known by its attempt n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,6 +41,7 @@ from sqlalchemy import (
 )
 
 from postroom.errors import NotAllowed, NotFound
+from postroom.store.recipe import Recipe
 from postroom.store.schema import (
     BigId,
     PlainText,
@@ -69,33 +70,6 @@ class ClaimedDelivery:
     outbox_id: int
     recipient: str
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """An outbox row: all that is needed to compose the same bytes again."""
-
-    id: int
-    request_id: int | None
-    kind: str
-    mailbox: str
-    message_id: str
-    at: datetime
-    template: str
-    language: str
-    layout: str | None
-    variables: Mapping[str, Any]
-    from_name: str
-    reply_role: str | None
-    reply_object: int | None  # None: the request
-    reply_participant: int | None
-    to_addresses: Sequence[Sequence[str]] | None  # [name, address] as shown; None: the recipient
-    cc_addresses: Sequence[Sequence[str]] | None
-    thread_index: str | None
-    in_reply_to: str | None
-    references: Sequence[str]
-    attachments: Sequence[Mapping[str, Any]]  # {"journal": id, "part": "2"}
-    policy_version: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Promise: a pure function of the row, the words and the mailbox: every attempt makes the same letter.
 Its headers are made here and copied from nobody: nothing of a handler's own mail goes out, and no
 address with one of our tokens is shown in To or Cc.
-Used by: work.sender.
+Used by: work.composing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from postroom.core.site import Mailbox
 from postroom.mail.compose import MAX_SUBJECT, Letter, addr_spec, one_line
 from postroom.mail.message import Address
 from postroom.mail.tokens import Signer, Token
-from postroom.store.queue import Recipe
+from postroom.store.recipe import Recipe
 
 Attachment = tuple[str, str, bytes]  # name, type, octets
 
@@ -73,6 +73,11 @@ class Rendered(Protocol):
     @property
     def html(self) -> str | None:
         """The same as HTML."""
+        ...
+
+    @property
+    def warning(self) -> str | None:
+        """Which template failed and was replaced."""
         ...
 
 

@@ -99,7 +99,7 @@ class Readers:
         self._lock = threading.Lock()
         self._is_closed = False
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["postroom.mail.parse"])
+        self._context.set_forkserver_preload(["postroom.mail.parse", "postroom.work.composing"])
         # Only this process holds the writing end, so the reading end tells when it has died.
         self._life, self._own_life = self._context.Pipe(duplex=False)
         self._pool = self._start()

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -27,16 +26,17 @@ from postroom import failpoints
 from postroom.core.retry import next_attempt
 from postroom.core.site import Site
 from postroom.errors import Conflict, Unavailable
-from postroom.mail.compose import Letter, addr_spec, compose, is_address
+from postroom.mail.compose import addr_spec, is_address
 from postroom.mail.tokens import Signer, Token
 from postroom.pulse import IDLE, WITHIN, Pulse, Pulses
 from postroom.store import queue
 from postroom.store.db import Database
 from postroom.store.pause import pause_of
-from postroom.store.queue import ClaimedDelivery, Recipe
-from postroom.store.raw import file_of
-from postroom.work.letter import Attachment, Rendered, addresses_in, letter_for
+from postroom.store.queue import ClaimedDelivery
+from postroom.store.recipe import Recipe
+from postroom.work.composing import Render, Sign
 from postroom.work.reply import Reply
+from postroom.work.scribe import Answer, Away, Scribe, Unwritten
 from postroom.work.transport import Transport
 
 # Longer than the slowest relay may take over one mail (RFC 5321 4.5.3.2).
@@ -45,12 +45,9 @@ POISON_ATTEMPTS = 3
 LONGEST_WAIT = 1.0  # seconds; a clock that is set, or a wake-up that was missed
 SHORTEST_WAIT = 0.05
 RECORDED_WITHIN = 300.0  # seconds
+COMPOSED_WITHIN = 600.0  # a portion of which each mail hangs until its reader is killed, and more
 
 log = structlog.get_logger()
-
-
-# policy version, template, language, layout, variables
-Render = Callable[[str, str, str, str | None, Mapping[str, Any]], Rendered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +60,6 @@ class _Word:
     response: str = ""
     subject: str = ""
     at: datetime | None = None  # when to try again
-
-
-# mail, domain of its From, its Date → the mail, signed
-Sign = Callable[[bytes, str, datetime], bytes]
 
 
 class Sender:
@@ -83,21 +76,21 @@ class Sender:
         clock: Callable[[], datetime],
         random: Callable[[], float],
         node: str = "",
-        sign: Sign = lambda raw, _domain, _at: raw,
+        sign: Sign | None = None,
         batch: int = 50,
         threads: int = 1,
+        away: Away | None = None,
         give_way: Callable[[], None] = lambda: None,
         pulses: Pulses | None = None,
     ) -> None:
         self._database = database
         self._site = site
         self._signer = signer
-        self._render = render
+        self._scribe = Scribe(database, site, signer, render, sign=sign, away=away)
         self._transport = transport
         self._clock = clock
         self._random = random
         self._node = node  # whose claims these are
-        self._sign = sign
         self._batch = batch
         self._threads = threads
         self._give_way = give_way  # waits while others have precedence
@@ -215,14 +208,23 @@ class Sender:
         with self._database.read() as conn:
             recipes = queue.recipes(conn, {one.outbox_id for one in claimed})
         waiting = deque(claimed)
+        written: deque[Answer] = deque()  # for the first of those who wait
         words: list[_Word] = []
         recording: list[tuple[list[_Word], Future[None]]] = []
         try:
             while waiting and not stop.is_set():
+                if not written:
+                    self._beat("composed", COMPOSED_WITHIN)
+                    written.extend(
+                        self._scribe.write(
+                            (recipes[one.outbox_id], one.recipient) for one in waiting
+                        )
+                    )
+                    failpoints.hit("sender.composed")
                 # Not begun until it is off the list: an error leaves it to its lease.
                 one = waiting.popleft()
                 try:
-                    word = self._deliver(one, recipes[one.outbox_id])
+                    word = self._deliver(one, recipes[one.outbox_id], written.popleft())
                 except Unavailable:
                     waiting.appendleft(one)  # raised before DATA only: nothing was sent
                     raise
@@ -253,8 +255,8 @@ class Sender:
 
     # ---- one delivery
 
-    def _deliver(self, claimed: ClaimedDelivery, recipe: Recipe) -> _Word | None:
-        """Compose and hand over; None when the claim has gone to somebody else.
+    def _deliver(self, claimed: ClaimedDelivery, recipe: Recipe, mail: Answer) -> _Word | None:
+        """Hand over what was composed; None when the claim has gone to somebody else.
 
         Unavailable comes from the database, before DATA.
         """
@@ -263,29 +265,21 @@ class Sender:
             return self._word(claimed, recipe, reply)
         if not is_address(claimed.recipient):
             return self._word(claimed, recipe, Reply("failed", "501 5.1.3 not an address"))
-        self._beat("composed")
-        try:
-            letter = self._letter(claimed, recipe)
-            domain = addr_spec(letter.from_.address).rpartition("@")[2]
-            raw = self._sign(compose(letter), domain, letter.date)
-        except Unavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this mail's own
-            return self._poisoned(claimed, recipe, error)
-        failpoints.hit("sender.composed")
+        if isinstance(mail, Unwritten):
+            return self._poisoned(claimed, recipe, mail)
         template = self._site.mailboxes[recipe.mailbox].reply_address
         sender = self._signer.reply_address(template, Token("b", claimed.id, 0))
         recipient = addr_spec(claimed.recipient)
         handed = partial(self._handed, claimed)
         self._beat("relayed", LEASE.total_seconds())  # the relay may be slow, or away
         try:
-            reply = self._transport.send(claimed.id, sender, recipient, raw, handed)
+            reply = self._transport.send(claimed.id, sender, recipient, mail.raw, handed)
         except Conflict:
             log.warning("outbox.claim_lost", delivery=claimed.id, attempt=claimed.attempts)
             return None
         if reply.state == "sent":
             failpoints.hit("sender.accepted")
-        return self._word(claimed, recipe, reply, letter.subject)
+        return self._word(claimed, recipe, reply, mail.subject)
 
     def _handed(self, claimed: ClaimedDelivery) -> None:
         """Make durable that DATA is about to begin."""
@@ -298,26 +292,6 @@ class Sender:
         if not is_ours:
             raise Conflict(f"delivery {claimed.id}: the lease was over")
         failpoints.hit("sender.handed")
-
-    def _letter(self, claimed: ClaimedDelivery, recipe: Recipe) -> Letter:
-        mailbox = self._site.mailboxes.get(recipe.mailbox)
-        if mailbox is None:
-            raise LookupError(f"there is no mailbox {recipe.mailbox!r} any more")
-        rendered = self._render(
-            recipe.policy_version,
-            recipe.template,
-            recipe.language,
-            recipe.layout,
-            {**recipe.variables, "reply": addresses_in(recipe, mailbox, self._signer)},
-        )
-        attachments = tuple(self._attachment(**item) for item in recipe.attachments)
-        to, signer = claimed.recipient, self._signer
-        return letter_for(recipe, to, rendered, mailbox, signer, attachments=attachments)
-
-    def _attachment(self, journal: int, part: str) -> Attachment:
-        with self._database.read() as conn:
-            found = file_of(conn, self._database.objects, journal, part)
-            return found.name, found.type, b"".join(found.octets)
 
     # ---- what came of it
 
@@ -333,11 +307,10 @@ class Sender:
             return replace(word, state="failed", response=f"given up: {reply.response}")
         return replace(word, at=due_at or now)
 
-    def _poisoned(self, claimed: ClaimedDelivery, recipe: Recipe, error: Exception) -> _Word:
+    def _poisoned(self, claimed: ClaimedDelivery, recipe: Recipe, mail: Unwritten) -> _Word:
         state = "failed" if claimed.attempts >= POISON_ATTEMPTS else "deferred"
-        log.error("outbox.not_composed", delivery=claimed.id, exc_info=error)
-        why = f"cannot be composed: {type(error).__name__}: {error}"
-        return self._word(claimed, recipe, Reply(state, why))
+        log.error("outbox.not_composed", delivery=claimed.id, why=mail.why)
+        return self._word(claimed, recipe, Reply(state, f"cannot be composed: {mail.why}"))
 
     def _submit(self, words: list[_Word]) -> Future[None]:
         return self._database.submit(partial(_record, words=words, now=self._clock()))

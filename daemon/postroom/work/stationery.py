@@ -1,33 +1,39 @@
 """Templates by policy version: a mail is worded as its decision's policy would have it.
 
 Promise: the same recipe gives the same words, whatever was reloaded since (the texts of every
-policy are in the database). Used by: work.sender, through app.
+policy are in the database), and whether it is written here or in a reader.
+Used by: work.scribe, through house. Safe to share among sender threads.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import structlog
-
-from postroom.render import Rendered, Renderer
+from postroom.render import FOLDER, Rendered
 from postroom.store import policies
 from postroom.store.db import Database
+from postroom.work.composing import (
+    KEPT_RENDERERS,
+    Order,
+    Papers,
+    Written,
+    renderer_of,
+    write_by_papers,
+)
+from postroom.work.readers import Readers, ReadFailure
 
-log = structlog.get_logger()
-
-_KEPT = 4  # renderers; retries of old mail are rare
+MAIL_OCTETS = 4_096  # about what a recipe takes, beside its files
 
 
 class Stationery:
-    """Renders recipes. Safe to share among sender threads."""
+    """The templates of every policy, and whom to give them to."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._renderers: OrderedDict[str, Renderer] = OrderedDict()
+        self._papers: OrderedDict[str, Papers] = OrderedDict()
         self._lock = threading.Lock()
 
     def render(
@@ -39,21 +45,27 @@ class Stationery:
         variables: Mapping[str, Any],
     ) -> Rendered:
         """Return the words of one mail."""
-        rendered = self._renderer(policy_version).render(
-            template, language, variables, layout=layout
-        )
-        if rendered.warning is not None:
-            log.warning("template.failed", template=template, why=rendered.warning)
-        return rendered
+        renderer = renderer_of(self._papers_of(policy_version))
+        return renderer.render(template, language, variables, layout=layout)
 
-    def _renderer(self, version: str) -> Renderer:
+    def write_away(self, readers: Readers, orders: Sequence[Order]) -> list[Written | ReadFailure]:
+        """Write mails in the readers: this process's interpreter is free meanwhile."""
+        wanted = [(self._papers_of(order.recipe.policy_version), order) for order in orders]
+        return readers.call(write_by_papers, wanted, _size)
+
+    def _papers_of(self, version: str) -> Papers:
         with self._lock:
-            renderer = self._renderers.get(version)
-            if renderer is None:
+            papers = self._papers.get(version)
+            if papers is None:
                 with self._database.read() as connection:
-                    renderer = Renderer(policies.policy_files(connection, version))
-                self._renderers[version] = renderer
-                while len(self._renderers) > _KEPT:
-                    self._renderers.popitem(last=False)
-            self._renderers.move_to_end(version)
-            return renderer
+                    files = policies.policy_files(connection, version)
+                own = {path: text for path, text in files.items() if path.startswith(FOLDER)}
+                papers = self._papers[version] = Papers(version, own)
+                while len(self._papers) > KEPT_RENDERERS:
+                    self._papers.popitem(last=False)
+            self._papers.move_to_end(version)
+            return papers
+
+
+def _size(wanted: tuple[Papers, Order]) -> int:
+    return MAIL_OCTETS + wanted[1].octets
