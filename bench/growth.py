@@ -357,7 +357,10 @@ def main() -> None:
         cluster = stack.enter_context(opened_cluster(options.database))
         progress = stack.enter_context(Progress(console=Console(stderr=True)))
         sites = Sites(folder, cluster)
-        points = list(measure(sites, plan, progress))
+        points = []
+        for point in measure(sites, plan, progress):
+            points.append(point)
+            print(f"\n{table([point])}\n", file=sys.stderr, flush=True)  # the next may take long
     print(f"\n{options.database}; in brackets the empty site, in turns\n\n{table(points)}")
 
 

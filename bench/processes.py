@@ -31,7 +31,7 @@ from postroom import parent
 from postroom.shipped import shipped_folder
 
 HOST = "127.0.0.1"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 POLL = 0.01
 PARTS = ("work", "readers", "doors")
