@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,16 +23,19 @@ from tests.houses import (
     work_again,
 )
 from tests.objects import keys_in, objects_of, storage
+from tests.postgres import new_database
 
 from postroom import failpoints
-from postroom.errors import Unavailable
+from postroom.errors import ConfigError, Unavailable
 from postroom.house import House
 from postroom.store import schema as t
+from postroom.store.db import Database
 from postroom.store.journal import stored_mail
-from postroom.store.objects import StoredObject
+from postroom.store.objects import Objects, StoredObject
 from postroom.store.raw import raw_of
 from postroom.work import audit as auditing
 from postroom.work.audit import audit
+from postroom.work.moving import move
 from postroom.work.sweep import sweep
 
 TODAY = NOON.date()
@@ -194,6 +198,26 @@ def test_more_objects_than_one_answer_lists_are_compared(house: House) -> None:
     assert sorted(keys) == keys_in(house)
     assert 1_005 == sweep(house.database, LONG_AFTER)
     assert [] == keys_in(house)
+
+
+def test_a_site_moves_to_postgresql_and_its_objects_stay(house: House) -> None:
+    raw = mail("Broken")
+    accept(house, raw)
+    work(house)
+    with new_database(is_empty=True) as server:
+        report = move(house.database, house.spool, server, lambda _: lambda *_: None, anyway=False)
+        assert report.after.ok
+        with closing(Database(server)) as moved, moved.read() as connection:
+            assert raw == raw_of(connection, house.database.objects, 1)
+
+
+def test_without_the_library_the_config_is_wrong(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert house.config.bucket is not None
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    with pytest.raises(ConfigError, match=r"storage.raw: needs .*postroom\[s3\]"):
+        Objects(house.config.bucket)
 
 
 def test_a_missing_bucket_is_unavailable(house: House, tmp_path: Path) -> None:

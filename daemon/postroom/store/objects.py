@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Config
 
 from postroom.core.buckets import Bucket
-from postroom.errors import Unavailable
+from postroom.errors import ConfigError, Problem, Unavailable
 
 RETRIES = 2  # by the library, within moments; whoever called tries again later
 LISTED = 1_000  # objects of one answer
@@ -42,7 +42,11 @@ class Objects:
     """One prefix of one bucket."""
 
     def __init__(self, bucket: Bucket) -> None:
-        from obstore.store import S3Store  # noqa: PLC0415 - only who wants it need have it
+        try:
+            from obstore.store import S3Store  # noqa: PLC0415 - only who wants it need have it
+        except ImportError as error:
+            missing = "needs a library: pip install 'postroom[s3]'"
+            raise ConfigError([Problem("config.toml", "storage.raw", missing)]) from error
 
         config: S3Config = {
             "region": bucket.region,

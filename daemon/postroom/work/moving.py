@@ -50,6 +50,7 @@ def move(
             "--anyway copies it as it is"
         )
     with closing(open_database(to)) as target:
+        target.objects = source.objects  # they stay where they are
         with source.read() as view:
             moved = copying.count(view)
             told = begin(moved)
