@@ -51,6 +51,12 @@ def record_of(file: str, mail: ParsedMail) -> dict[str, Any]:
     }
 
 
+def failure_of(file: str, words: str) -> dict[str, Any]:
+    """Return the keys of a mail for a file that could not be opened; `error` says why."""
+    nothing = ParsedMail(None, None, "", None, defects=(f"file not read: {words}",))
+    return record_of(file, nothing) | {"error": words}
+
+
 def read_files(files: Sequence[Path], *, as_json: bool) -> bool:
     """Read files one after the other; False if one could not be opened."""
     with open_reader(None) as readers:
@@ -67,7 +73,7 @@ def _read_each(readers: Readers, files: Sequence[Path], *, as_json: bool) -> boo
             words = error.strerror or str(error)
             print(f"postroom: {file}: {words}", file=sys.stderr)
             if as_json:
-                print_json_line({"file": str(file), "error": words})
+                print_json_line(failure_of(str(file), words))
             continue
         [mail] = _read(readers, [raw])
         if as_json:
@@ -97,7 +103,7 @@ def _answer(readers: Readers, paths: Sequence[str]) -> None:
     mails = iter(_read(readers, raws))
     for number, path in enumerate(paths):
         if number in errors:
-            print_json_line({"file": path, "error": errors[number]})
+            print_json_line(failure_of(path, errors[number]))
         else:
             print_json_line(record_of(path, next(mails)))
 
@@ -156,7 +162,7 @@ def _print_mail(file: str, mail: ParsedMail) -> None:
             ("forwarded", mail.forward.subject if mail.forward else ""),
             ("defects", mail.defects),
             *(
-                ("attachment", f"{item.name} ({item.type}, {item.size} octets)")
+                ("attachment", f"{item.name} ({_type(item)}, {item.size} octets)")
                 for item in mail.attachments
             ),
         ]
@@ -164,6 +170,11 @@ def _print_mail(file: str, mail: ParsedMail) -> None:
     print(f"\n{clean(mail.text).rstrip()}")
     if mail.fresh.strip() != mail.text.strip():
         print(f"\n--- newly written:\n{clean(mail.fresh).rstrip()}")
+
+
+def _type(item: Attachment) -> str:
+    is_odd = item.looks_like not in {"", item.type}
+    return f"{item.type}, looks like {item.looks_like}" if is_odd else item.type
 
 
 def _named(address: Address | None) -> str:

@@ -11,7 +11,7 @@ from postroom.mail.charset import decode_bytes, scrub
 from postroom.mail.cutting import place_of
 from postroom.mail.embedded import File
 from postroom.mail.html import html_to_text
-from postroom.mail.magic import sniff
+from postroom.mail.magic import PROGRAMS, sniff
 from postroom.mail.message import Attachment, Limits
 from postroom.mail.structure import Fields, Node, Structure, cut, read_fields
 from postroom.mail.transfer import PLAIN, base64_size, decode_transfer
@@ -22,6 +22,7 @@ _UNSAFE = re.compile(
 )
 _CONTENT_ID = re.compile(r"<?\s*([^<>\s]{1,250})")
 _REFERENCE = re.compile(r"cid:([^\s\"'<>)]{1,250})", re.IGNORECASE)
+_HARMLESS = ("image/", "text/", "audio/", "video/", "application/pdf", "application/vnd.")
 _MAGIC_BYTES = 2_000  # of a leaf, as encoded
 _LONGEST_NAME = 120  # characters; file systems allow 255 octets
 _EXTENSIONS = {
@@ -94,6 +95,11 @@ def list_attachments(structure: Structure, bodies: Bodies) -> tuple[Attachment, 
                 )
             )
     return tuple(found)
+
+
+def is_disguised(attachment: Attachment) -> bool:
+    """Say whether a program calls itself something else."""
+    return attachment.looks_like in PROGRAMS and attachment.type.startswith(_HARMLESS)
 
 
 def type_of(file: File) -> str:

@@ -36,6 +36,10 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (b"\x4c\0\0\0\x01\x14\x02\0", "application/x-ms-shortcut"),
     (b"ITSF", "application/vnd.ms-htmlhelp"),
 )
+PROGRAMS = frozenset(
+    {"application/vnd.microsoft.portable-executable", "application/x-executable"}
+    | {"application/x-ms-shortcut"}
+)
 _INSIDE = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 _BRANDS = {
     b"heic": "image/heic",

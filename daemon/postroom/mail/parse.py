@@ -18,6 +18,7 @@ from datetime import datetime
 
 from postroom.mail.address import canonical, parse_addresses
 from postroom.mail.attachments import (
+    is_disguised,
     list_attachments,
     name_of,
     read_attached,
@@ -60,6 +61,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
     bodies = choose_bodies(structure, limits)
     attached = read_attached(structure, bodies, limits)
     report = find_report(structure)
+    attachments = list_attachments(structure, bodies)
     from_ = next(iter(head.addresses("from")), None)
     fresh = split_fresh(bodies.text, bodies.html)
     origin, evidence, bounce = judge_origin(head.decoded, from_, bodies.text, report, limits)
@@ -77,7 +79,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
         fresh=fresh.text,
         is_all_old=fresh.is_all_old,
         html=bodies.html,
-        attachments=list_attachments(structure, bodies),
+        attachments=attachments,
         attached_text=attached.text,
         attached_text_is_whole=attached.is_whole,
         origin=origin,
@@ -86,7 +88,15 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
         forward=_find_forward(structure, head, bodies.text, fresh, limits),
         # Last but one: the fields above have added theirs.
         defects=tuple(
-            dict.fromkeys([*structure.defects, *bodies.defects, *attached.defects, *head.defects])
+            dict.fromkeys(
+                [
+                    *structure.defects,
+                    *bodies.defects,
+                    *attached.defects,
+                    *(f"{each.name} is a program" for each in attachments if is_disguised(each)),
+                    *head.defects,
+                ]
+            )
         )[:_MOST_DEFECTS],
         headers=head.decoded,
         hops=sum(name.lower() == "received" for name, _ in head.fields),
