@@ -18,7 +18,6 @@ import structlog
 from postroom import activation, parent, systemd
 from postroom.config import Config
 from postroom.errors import PostroomError
-from postroom.house import DOORS
 from postroom.supervision import LONGEST_REPORT, Vitals, hear
 
 log = structlog.get_logger()
@@ -29,14 +28,13 @@ REPORT = "POSTROOM_REPORT_FD"
 
 
 class Doors:
-    """The process that runs the doors: `postroom run --only doors`, ended with this one."""
+    """The process that runs the doors (doorway), ended with this one."""
 
     def __init__(self, config: Config, vitals: Vitals) -> None:
         self._vitals = vitals
         self._hearing: asyncio.Task[None] | None = None
         self._command = [
-            *(sys.executable, "-m", "postroom", "run", "--only", DOORS),
-            *("--config", str(config.path)),
+            *(sys.executable, "-m", "postroom.doorway", str(config.path)),
         ]
         self._process: asyncio.subprocess.Process | None = None
         self._vitals.are_doors_open = False

@@ -1,23 +1,19 @@
 """What the daemon and the commands work with: config, database, spool and desk, built once.
 
 Promise: database, data folder and Maildir are made when absent; nothing is started that would not
-end with the block. One daemon for each part on a data folder.
+end with the block.
 Used by: app (run), cli.
-Fails:   ConfigError (78), Busy and StaleSchema (1), Unavailable (75).
+Fails:   ConfigError (78), StaleSchema (1), Unavailable (75).
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import IO
 
 from postroom import clock
 from postroom.config import Config, load_hook_secrets, load_secrets, load_signing_key
@@ -25,10 +21,10 @@ from postroom.core.consistency import CONFIG, check_hooks, check_mailboxes
 from postroom.core.model import Policy
 from postroom.core.routing import match_rule
 from postroom.core.site import Site
-from postroom.errors import Busy, ConfigError, Problem
+from postroom.errors import ConfigError, Problem
+from postroom.holding import WORK, holder
 from postroom.mail.signing import Seal
 from postroom.mail.tokens import Signer
-from postroom.ownership import belong_to_folder
 from postroom.policy.examples import run_examples
 from postroom.policy.hooks import FOLDER, find_hooks
 from postroom.policy.loader import RULES, policy_from_files, read_policy, where_it_lies
@@ -43,11 +39,9 @@ from postroom.work.desk import Desk
 from postroom.work.hooks import Hook, HookRunner
 from postroom.work.readers import Readers
 from postroom.work.relay import FINAL_TIMEOUT
-from postroom.work.restore import check_whole
 from postroom.work.sender import Sender
 from postroom.work.stationery import Stationery
 
-DOORS, WORK = "doors", "work"
 MAILDIR_THREADS = 3  # one is composing, one writes, one records
 
 
@@ -78,7 +72,7 @@ def open_house(
         spool = stack.enter_context(Spool(config.data, config.node))
         site = config.site()
         signer = Signer(config.instance, load_secrets(config))
-        if policy is None and holder(config, WORK) is not None:
+        if policy is None and holder(config.data, WORK) is not None:
             policy = _active(database)
         policy = policy or load_checked_policy(config)
         desk = Desk(database, site, signer, policy, clock.now)
@@ -206,55 +200,3 @@ def open_transport(config: Config, longest: float | None = None) -> transport.Tr
         config.resolve(outgoing.ca_file) if outgoing.ca_file is not None else None,
         longest or FINAL_TIMEOUT,
     )
-
-
-@contextmanager
-def hold_folder(config: Config, parts: tuple[str, ...]) -> Iterator[None]:
-    """Be the only daemon with these parts on a data folder, or raise Busy with who is."""
-    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    check_whole(config.data)
-    with ExitStack() as stack:
-        for part in parts:
-            stack.enter_context(_flock(config.data / f"{part}.lock"))
-        yield
-
-
-@contextmanager
-def _flock(path: Path) -> Iterator[None]:
-    # Root may be the first to come here: the file is the daemon's, and a link leads nowhere.
-    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-    with os.fdopen(handle, "a+", encoding="ascii") as file:
-        belong_to_folder(path)
-        _take(file, path)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def _take(file: IO[str], path: Path) -> None:
-    for patience in (0.1, 0.2, 0.3, 0.0):  # somebody may just be looking who holds it
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if not patience:
-                file.seek(0)
-                who = file.read().strip() or "unknown"
-                raise Busy(f"{path.parent} is in use by process {who}") from error
-            time.sleep(patience)
-        else:
-            return
-
-
-def holder(config: Config, part: str) -> str | None:
-    """Return the process that runs a part on this data folder, if one does."""
-    path = config.data / f"{part}.lock"
-    try:
-        with path.open("r", encoding="ascii") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return file.read().strip() or "unknown"
-            return None
-    except OSError:
-        return None

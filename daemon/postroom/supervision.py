@@ -1,30 +1,28 @@
-"""Whether this daemon lives, said to whom it concerns: systemd, monitoring, the log.
+"""Whether this daemon lives, said to whom it concerns: systemd, the log, the other process.
 
 Promise: the watchdog is fed as long as every stage is heard of in time, whatever it waits for by
 name; a stage that hangs is named in the log, and feeding ends. The doors' process says by a pipe
 that it lives and what it has counted.
-Used by: app, doors, worker.
+Used by: app, doorway, doors, pages, worker.
 """
 
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
-from postroom import systemd
-from postroom.core.alarms import Figures
-from postroom.core.units import write_duration
-from postroom.exposition import CONTENT_TYPE, Scene, expose
-from postroom.monitor import Page, Pages
+from postroom import logs, parent, systemd
+from postroom.config import Config
 from postroom.pulse import Beat, Pulse, Pulses
-from postroom.shipped import shipped_version
 from postroom.tally import Snapshot, Tally, merged
 
 log = structlog.get_logger()
@@ -142,69 +140,36 @@ async def feed(vitals: Vitals, status: Callable[[], str]) -> None:
         await asyncio.sleep(seconds)
 
 
-def status_of(figures: Figures | None) -> str:
-    """Say in a line how things stand, for `systemctl status`."""
-    if figures is None:
-        return "working"
-    if figures.database_away:
-        return f"the database is away; {figures.spool_waiting or 0} mails in the spool"
-    words = [f"{figures.spool_waiting} in the spool", f"{figures.outbox_waiting} to be sent"]
-    if figures.outbox_oldest and figures.outbox_waiting:
-        words[-1] += f" (oldest {write_duration(int(figures.outbox_oldest))})"
-    if figures.is_paused:
-        words[-1] += ", paused"
-    words += [f"{figures.holds} held", f"{figures.quarantined} in quarantine"]
-    if figures.timers_late and figures.timers_late >= 60:
-        words.append(f"timers late by {write_duration(int(figures.timers_late))}")
-    return ", ".join(words)
+# ---- from the first line of the log to the last
 
 
-# ---- what monitoring is told
+def begin(config: Config) -> Vitals:
+    """Set up the log of this process, which ends with the one that started it."""
+    vitals = Vitals()
+    logs.configure(config.logs.format, config.logs.level, tally=vitals.tally)
+    with suppress(OSError, ValueError):  # a stream that is no file
+        faulthandler.enable()  # the watchdog's SIGABRT tells where each thread stood
+    if (started_by := os.environ.get(parent.VARIABLE)) is not None:
+        parent.die_with(int(started_by))
+    for warning in config.warnings:
+        log.warning("config.doubtful", why=warning)
+    return vitals
 
 
-def pages(vitals: Vitals, look: Callable[[], Figures] | None = None) -> Pages:
-    """Return the pages. `look` finds out how things stand, and may take its time; None: doors."""
-
-    async def figures() -> Figures | None:
-        return await asyncio.to_thread(look) if look is not None else None
-
-    async def healthz() -> Page:
-        hung = [(beat.stage, beat.state) for beat in vitals.hung()]
-        hung += [(one.stage, one.state) for one in vitals.stages_of_doors if one.is_hung]
-        words = "".join(f"{stage} hangs: {state}\n" for stage, state in hung)
-        return Page(503 if hung else 200, words.encode() or b"ok\n")
-
-    async def readyz() -> Page:
-        found = await figures()
-        missing = []
-        if vitals.are_doors_open is False:
-            missing.append("the doors are closed\n")
-        if found is not None and found.database_away:
-            missing.append("the database is away\n")
-        if found is not None and found.spool_waiting is None:
-            missing.append("the spool cannot be read\n")
-        return Page(503 if missing else 200, "".join(missing).encode() or b"ok\n")
-
-    async def metrics() -> Page:
-        scene = Scene(
-            version=shipped_version(),
-            tally=merged([vitals.tally.snapshot(), vitals.doors_before, vitals.doors]),
-            **_stages(vitals),
-            are_doors_open=vitals.are_doors_open,
-            figures=await figures(),
-        )
-        return Page(200, expose(scene), CONTENT_TYPE)
-
-    return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
+def stop_on_signals() -> asyncio.Event:
+    """Return what is set by SIGTERM and by SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
-def _stages(vitals: Vitals) -> dict[str, Any]:
-    """Return the threads of this process and of the doors' process."""
-    beats, distant = vitals.pulses.beats(), vitals.stages_of_doors
-    hung = [beat.stage for beat in vitals.hung()] + [one.stage for one in distant if one.is_hung]
-    ages = {beat.stage: vitals.pulses.age(beat) for beat in beats}
-    return {
-        "beats": (*beats, *(Beat(one.stage, one.state, 0.0, 0.0) for one in distant)),
-        "ages": ages | {one.stage: one.age for one in distant},
-        "hung": frozenset(hung),
-    }
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do something without end while the block lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

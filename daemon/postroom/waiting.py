@@ -18,8 +18,9 @@ from postroom.config import Config
 from postroom.core.alarms import Figures
 from postroom.core.place import SQLITE
 from postroom.errors import Unavailable
+from postroom.pages import status_of
 from postroom.spool import Spool
-from postroom.supervision import Vitals, status_of
+from postroom.supervision import Vitals
 from postroom.worker import Worker
 
 log = structlog.get_logger()

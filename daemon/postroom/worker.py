@@ -21,10 +21,9 @@ from postroom.certificates import expiry_of
 from postroom.config import Config
 from postroom.dns import Resolver
 from postroom.errors import ConfigError, Unavailable
+from postroom.holding import DOORS, holder
 from postroom.house import (
-    DOORS,
     House,
-    holder,
     load_checked_policy,
     open_hooks,
     open_house,
@@ -90,7 +89,7 @@ def _open_leases(config: Config, house: House) -> Leases | None:
         sources,
         config.node,
         clock.now,
-        are_doors_open=lambda: holder(config, DOORS) is not None,
+        are_doors_open=lambda: holder(config.data, DOORS) is not None,
     )
     leases.register()
     return leases

@@ -37,9 +37,10 @@ from postroom.errors import Unavailable
 from postroom.house import House
 from postroom.intake.imap_login import token_path
 from postroom.intake.oauth import Tokens, keep_tokens
+from postroom.pages import pages, status_of
 from postroom.pulse import Pulses
 from postroom.store.db import Database
-from postroom.supervision import Vitals, feed, hear, pages, report, status_of
+from postroom.supervision import Vitals, feed, hear, report
 from postroom.work.watch import Watch
 from postroom.worker import Worker, _endings
 

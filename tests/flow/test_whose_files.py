@@ -13,7 +13,7 @@ import pytest
 from tests.flow.cli_runs import SECONDS, Shop, argv, clean_env, command, make_shop
 from tests.houses import mail
 
-from postroom.house import DOORS, WORK, hold_folder
+from postroom.holding import DOORS, WORK, hold_folder
 from postroom.ownership import belong_to
 
 STRANGER = 54_321
@@ -253,7 +253,7 @@ def test_no_file_is_opened_as_a_standard_stream(tmp_path: Path) -> None:
 
 
 def test_where_standard_error_is_no_file_the_daemon_says_its_own_error(shop: Shop) -> None:
-    with hold_folder(shop.config, (WORK, DOORS)):
+    with hold_folder(shop.config.data, (WORK, DOORS)):
         said = shop.run("run")
     assert 1 == said.code
     assert f"is in use by process {os.getpid()}" in said.err

@@ -61,7 +61,7 @@ def copy(
     other database gets everything or nothing. Nothing is changed in the one that you have: keep its
     file until you trust the new one.
     """
-    from postroom.house import WORK, hold_folder
+    from postroom.holding import WORK, hold_folder
     from postroom.work.moving import move
 
     quiet_logs()
@@ -72,7 +72,7 @@ def copy(
     if password_file is not None:
         password = password_file.read_text(encoding="utf-8").partition("\n")[0]
     with (
-        hold_folder(settings, (WORK,)),
+        hold_folder(settings.data, (WORK,)),
         open_store(settings) as database,
         open_spool(settings) as spool,
         _watched() as begin,

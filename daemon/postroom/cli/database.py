@@ -79,14 +79,14 @@ def upgrade(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     There is no way back but a backup: `postroom backup DIR` before. Mail is accepted meanwhile if
     `postroom run --only doors` runs.
     """
-    from postroom.house import WORK, hold_folder
+    from postroom.holding import WORK, hold_folder
     from postroom.store.db import Database
     from postroom.store.migrate import HEAD, make_file
     from postroom.store.migrate import upgrade as bring
 
     quiet_logs()
     settings = read_config(config)
-    with hold_folder(settings, (WORK,)):
+    with hold_folder(settings.data, (WORK,)):
         place = settings.database_place
         if isinstance(place, Path):
             make_file(place)

@@ -26,10 +26,10 @@ Name = Annotated[
 
 
 def _records(config: Config) -> Iterator[dict[str, Any]]:
-    from postroom.house import DOORS, holder
+    from postroom.holding import DOORS, holder
     from postroom.intake.imap_status import read_status
 
-    is_running = holder(config, DOORS) is not None
+    is_running = holder(config.data, DOORS) is not None
     for table in config.imap:
         for folder in table.all_folders:
             status = read_status(config.data, table.source(folder))

@@ -80,7 +80,7 @@ def restore(
     made. Look at it, cancel what was, then `postroom outbox resume`.
     """
     from postroom import clock
-    from postroom.house import DOORS, WORK, hold_folder
+    from postroom.holding import DOORS, WORK, hold_folder
     from postroom.work.manifest import read_manifest
     from postroom.work.restore import restore_data, restore_house
 
@@ -94,7 +94,7 @@ def restore(
             done = restore_house(folder, manifest, to, clock.now(), progress)
         else:
             settings = read_config(config)
-            with hold_folder(settings, (WORK, DOORS)):
+            with hold_folder(settings.data, (WORK, DOORS)):
                 progress = begin(2 * manifest.size)
                 done = restore_data(folder, manifest, settings, clock.now(), progress)
     if as_json:

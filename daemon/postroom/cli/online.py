@@ -14,7 +14,8 @@ from postroom.cli.tables import clean, print_json
 from postroom.config import Config, load_secrets
 from postroom.core.imap import ImapTable
 from postroom.errors import ConfigError, PostroomError
-from postroom.house import WORK, holder, open_transport
+from postroom.holding import WORK, holder
+from postroom.house import open_transport
 from postroom.intake.imap_login import keeper_of, open_session
 from postroom.mail.tokens import Signer
 from postroom.work import inspection, roundtrip
@@ -101,7 +102,7 @@ def _roundtrip(config: Config, transport: Transport, seconds: float) -> Iterator
     if isinstance(transport, Maildir):
         yield Finding(what, State.WARNING, "not looked at: mail goes into a folder", "")
         return
-    if holder(config, WORK) is None:
+    if holder(config.data, WORK) is None:
         mend = f"postroom run --config {config.path}, then this again"
         yield Finding(what, State.WARNING, "not looked at: no daemon runs to take a mail", mend)
         return

@@ -25,7 +25,8 @@ from postroom.core.site import Mailbox
 from postroom.core.tasks import handler_named
 from postroom.core.units import nearest
 from postroom.errors import NotAllowed, NotFound
-from postroom.house import WORK, House, holder
+from postroom.holding import WORK, holder
+from postroom.house import House
 from postroom.mail.compose import Letter, compose
 from postroom.mail.message import Address, Envelope
 from postroom.mail.parse import read_mail
@@ -187,5 +188,5 @@ def _print_changes(
     owner = f"owner {request.owner}" if request.owner else "no owner"
     state = f"{request.status} ({request.phase})"
     print(f"now {state}, {request.priority}, {request.category}, {owner}")
-    if has_mail and holder(house.config, WORK) is None:
+    if has_mail and holder(house.config.data, WORK) is None:
         print("the mail goes out when `postroom run` runs", file=sys.stderr)

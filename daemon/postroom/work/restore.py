@@ -3,11 +3,11 @@
 Promise: nothing is begun before every file is proved to be as it was made; nothing that is there
 is overwritten. The outbox stands still until somebody says `outbox resume`; numbers of mails go on
 in a new series; mails that the journal has are not worked on again.
-Used by: cli, which sees to it that no daemon runs; house (check_whole).
+Used by: cli, which sees to it that no daemon runs.
 Fails:   NotAllowed with what is in the way, StaleSchema for a backup of a newer Postroom.
 
 In a new folder all is made under another name first. Into a data folder the files are put one by
-one, the database last: while `.restoring` lies there, nothing starts (house.hold_folder).
+one, the database last: while `.restoring` lies there, nothing starts (holding.hold_folder).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sqlalchemy import Connection
 from postroom.config import Config, load_config, load_secrets
 from postroom.core.files import named_files
 from postroom.errors import NotAllowed, StaleSchema, is_newer
+from postroom.holding import RESTORING, check_whole
 from postroom.ownership import belong_to_all
 from postroom.snapshot import Progress, sync
 from postroom.spool import renewal
@@ -41,8 +42,6 @@ from postroom.work.manifest import (
     made,
     verify,
 )
-
-RESTORING = ".restoring"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +103,6 @@ def restore_data(
         _check_none(half, data)
     _put(half, data)
     return _restored(config.path, data, manifest, done)
-
-
-def check_whole(data: Path) -> None:
-    """Refuse a data folder into which a restore was cut short."""
-    if (data / RESTORING).exists():
-        words = f"a restore into {data} was cut short: remove everything in that folder, and"
-        raise NotAllowed(f"{words} restore again")
 
 
 def _check_free(config: Config) -> None:
