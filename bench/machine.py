@@ -90,3 +90,11 @@ def _file_system(folder: Path) -> str:
         if folder.resolve().is_relative_to(mount) and len(mount) >= len(best):
             best, kind = mount, type_
     return kind
+
+
+def let_through(folder: Path) -> None:
+    """Let a server that is not root's reach a folder inside one of our own."""
+    for above in folder.parents:
+        mode = above.stat().st_mode
+        if above.stat().st_uid == os.geteuid() and not mode & 0o001:
+            above.chmod(mode | 0o001)

@@ -1,7 +1,8 @@
 """The processes of the bench: a daemon with what it costs, and the load generator beside it.
 
 Costs are read from /proc: processor time of the daemon and all its descendants since it was ready,
-and the largest resident size that each of them ever had (memory they share counts for each).
+the largest resident size that each of them ever had (memory they share counts for each), and what
+they have at the moment when what is shared is shared out (PSS).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 POLL = 0.01
 PARTS = ("work", "readers", "doors")
-COUNTERS = ("spool_flushes", "database_commits")
+COUNTERS = ("spool_flushes", "database_commits", "maildir_flushes")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 CONFIG = """\
@@ -72,10 +73,14 @@ format = "json"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a daemon and its descendants took; octets are the sum of all their peaks."""
+    """What a daemon and its descendants took; octets are the sum of all their peaks.
+
+    `shared_out`: their octets just now, of which those of several processes count once.
+    """
 
     seconds: Mapping[str, float]  # by part: work, doors, readers
     octets: int
+    shared_out: int
     processes: int
 
     @property
@@ -210,11 +215,12 @@ class Daemon:
                 yield json.loads(line)
 
     def _used(self) -> Cost:
-        tree = _tree(self._process.pid)
+        tree = tree_of(self._process.pid)
         seconds = dict.fromkeys(PARTS, 0.0)
         for process in tree:
-            seconds[_part(process)] += _cpu_seconds(process)
-        return Cost(seconds, sum(map(_peak_octets, tree)), len(tree))
+            seconds[_part(process)] += cpu_seconds(process)
+        shared_out = sum(map(_octets_shared_out, tree))
+        return Cost(seconds, sum(map(_peak_octets, tree)), shared_out, len(tree))
 
 
 def _part(process: int) -> str:
@@ -223,12 +229,12 @@ def _part(process: int) -> str:
         command = Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:
         return "work"
-    if b"--only\0doors" in command:
+    if b"--only\0doors" in command or b"postroom.doorway" in command:
         return "doors"
     return "readers" if b"forkserver" in command else "work"
 
 
-def _tree(root: int) -> list[int]:
+def tree_of(root: int) -> list[int]:
     """Return a process and all its descendants."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -250,18 +256,27 @@ def _stat(process: int) -> list[str]:
     return text.rpartition(")")[2].split()
 
 
-def _cpu_seconds(process: int) -> float:
+def cpu_seconds(process: int) -> float:
+    """Return its processor time, with that of children that it has seen end."""
     fields = _stat(process)
     # utime, stime, and those of children that have ended: fields 14 to 17.
     return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
 
 
 def _peak_octets(process: int) -> int:
+    return _octets(Path(f"/proc/{process}/status"), "VmHWM:")
+
+
+def _octets_shared_out(process: int) -> int:
+    return _octets(Path(f"/proc/{process}/smaps_rollup"), "Pss:")
+
+
+def _octets(file: Path, key: str) -> int:
     try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        lines = file.read_text().splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(key)), 0)
 
 
 # The load generator: one process for the whole bench, which makes its mails before the clock runs

@@ -72,6 +72,11 @@ class Cluster:
     def _data(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def process(self) -> int:
+        """The process above all of the server's."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def server(self, name: str, port: int | None = None) -> Server:
         """Return where a database of it is, for Postroom; `port`: of loopback."""
         host = f"?host={self.folder}&port={self.port}"
@@ -100,8 +105,7 @@ class Cluster:
 
     def kill(self) -> None:
         """End it as the kernel does when it is out of memory."""
-        pid = int((self._data / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, signal.SIGKILL)
+        os.kill(self.process, signal.SIGKILL)
 
     def close(self) -> None:
         """End it and remove all that it wrote."""

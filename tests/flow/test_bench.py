@@ -32,7 +32,7 @@ def run_bench(folder: Path, *arguments: str) -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT / "daemon")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
@@ -66,7 +66,7 @@ def test_a_small_crowd_of_timers_is_measured(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT / "daemon")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
@@ -103,7 +103,7 @@ def test_the_sender_empties_its_outbox_under_tls() -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT / "daemon")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

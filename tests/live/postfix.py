@@ -65,6 +65,7 @@ error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
 local unix - n n - - local
+virtual unix - n n - - virtual
 lmtp unix - - n - - lmtp
 postroom unix - - n - - lmtp
 anvil unix - - n - 1 anvil
@@ -109,10 +110,13 @@ class Postfix:
 
 @contextmanager
 def running_postfix(
-    main: Mapping[str, str], auth: Path | None = None, pair: Pair | None = None
+    main: Mapping[str, str],
+    auth: Path | None = None,
+    pair: Pair | None = None,
+    within: Path | None = None,
 ) -> Iterator[Postfix]:
     """Start a Postfix with these settings; with `auth`, a socket of Dovecot's, submission."""
-    folder = Path(tempfile.mkdtemp(prefix="postfix-"))
+    folder = Path(tempfile.mkdtemp(prefix="postfix-", dir=within))
     folder.chmod(0o755)  # its daemons are nobody special
     server = Postfix(folder, free_port(), free_port())
     try:
