@@ -21,6 +21,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from postroom.core.settings import TlsPolicy
+from postroom.work.flushing import flush, is_local
 from postroom.work.relay import FINAL_TIMEOUT, SmtpRelay
 from postroom.work.reply import Reply
 
@@ -85,7 +86,7 @@ class _Written(threading.local):
 class Maildir:
     """A Maildir. The envelope stands in Return-Path and Delivered-To.
 
-    Files are flushed together: waiting for each one alone costs nearly twice as much (measured).
+    Files are flushed together, then shown together: two flushes for a batch (work.flushing).
     """
 
     needs_handed = False
@@ -99,6 +100,7 @@ class Maildir:
         self._read_names: dict[str, str] = {}  # without flags → with flags
         for folder in (self._tmp, self._new, self._cur):
             Path(folder).mkdir(parents=True, exist_ok=True)
+        self._is_local = is_local(Path(self._tmp))
 
     def send(
         self,
@@ -131,10 +133,7 @@ class Maildir:
         files, self._written.files = self._written.files, {}
         is_found, self._written.is_found = self._written.is_found, False
         try:
-            for file in files.values():  # start all before waiting for each
-                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-            for file in files.values():
-                os.fsync(file)
+            flush(list(files.values()), self._is_local)
             for name in files:
                 # Nobody else writes this name while the claim is ours: nothing is replaced.
                 os.rename(f"{self._tmp}/{name}", f"{self._new}/{name}")  # noqa: PTH104 - hot
