@@ -59,7 +59,7 @@ ko  에서 보냄/에서 전송/보낸/전송됨/보냄/에서 발송
 """  # noqa: E501
 SENT_FROM = any_of(phrases_of(_SENT))
 DEVICE = pattern_of(r"""
-iphone|ipad|ipod|android|blackberry|smartphone|windows\s?phone
+iphon|ipad|ipod|android|blackberry|smartphone|windows\s?phone
 (?<!\w)(?:mobile|mobil|mobiles?|handy|phone|tablet\w*|samsung|galaxy|huawei|xiaomi|redmi|oneplus|motorola|nokia|lumia|htc|sony|xperia|pixel|lg|oppo|vivo|honor|verizon|at&t|t-mobile|vodafone|orange|telekom|tele2|handheld|wireless|outlook|hotmail|gmail|yahoo\w*|aol|protonmail|proton mail|proton|tutanota|tuta|fastmail|thunderbird|airmail|spark|edison|mailspring|zoho|zimbra|roundcube|k-9|aqua ?mail|bluemail|mailbird|canary|mail for windows|windows mail|windows|courrier|correo para|posta per|hey|superhuman|polymail|newton|boxer|nine|touchdown|gmx\w*|web\.de|mail\.ru|yandex|яндекс\w*|почт\w+|мобильн\w+|мобільн\w+|мобилен|телефон\w*|мобилн\w+|celular|móvil|movil|telemóvel|cellulare|portable|mobilní\w*|mobilne\w*|telefon\w*|telefoon|puhelim\w*|téléphone|τηλέφωνο|κινητό|qq|163|foxmail|naver|iphone\w*|ipadi\w*|mac|macbook|imac|apple ?watch|device|jolla|myself|commodore|email\.cz|seznam\w*|o2|freenet|ionos|mail app|e-mail app|mailapp|the road|cloudmagic)(?!\w)
 手机|手機|邮箱|郵箱|邮件|信箱|携帯|スマート|モバイル|휴대|스마트폰|네이버|모바일|갤럭시|मोबाइल|มือถือ|điện thoại
 """)  # noqa: E501

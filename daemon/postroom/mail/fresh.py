@@ -17,22 +17,26 @@ from dataclasses import dataclass
 from postroom.mail.markup import Marks, find_marks, line_of
 from postroom.mail.quotes import (
     Boundary,
+    below_other_marks,
+    broken_introduction,
     clean,
     end_of_forward,
     find_boundary,
+    is_bare_introduction,
     is_quoted,
     may_be_boundary,
 )
 from postroom.mail.signatures import own_lines
 
 # A line without colon that begins so may be quoted, a rule or a separator.
-_STARTS = frozenset(">|&-‐‑‒–—―─━_=*~ \t")
-_START = re.compile(r"[ \t]{0,10}(?:[>|]|&gt;|[-‐‑‒–—―─━_=*~]{2})")
+_STARTS = frozenset(">|&#-‐‑‒–—―─━_=*~ \t")
+_START = re.compile(r"[ \t]{0,10}(?:[>|]|&gt;|[-#‐‑‒–—―─━_=*~]{2})")
 _GAP = re.compile(r"\n{3,}+")
 _WORD = re.compile(r"\w")
 _LONG = 60  # characters of a quoted line whose end may have slipped into the next one
 _SLIPPED = 40  # characters of such an end
 _MOST_LOOKS = 3_000  # at lines that may introduce an older mail; those below are kept
+_MOST_PARTS = 1_000  # between quotes, that are searched for signatures
 _PROMPT = re.compile(r"\s{0,3}>>> \S")
 
 
@@ -93,7 +97,9 @@ class _Walk:
     def _at_clue(self, number: int) -> int:
         """Look at a line that may not be the sender's own; return where the next part begins."""
         if is_quoted(self.lines[number]) and not self.is_code:
-            self._close(number)
+            if (broken := broken_introduction(self.lines, number)) is not None:
+                return self._pass(broken)
+            self._close(self._above_bare_introduction(number))
             self.has_quote = True
             self.start = self._below_quote(number)
             return self.start
@@ -121,12 +127,17 @@ class _Walk:
             self.older = found
         self.has_quote = True
         if found.is_quoted:
-            self.start = found.end
+            self.start = below_other_marks(self.lines, found.end)
         elif found.is_forward:
             self.start = min(end_of_forward(self.lines, found.end) + 1, len(self.lines))
         else:
             self.start = len(self.lines)
         return self.start
+
+    def _above_bare_introduction(self, number: int) -> int:
+        above = number - 1 if number and self.lines[number - 1].strip() else number - 2
+        is_introduced = above >= self.start and is_bare_introduction(self.lines[above])
+        return above if is_introduced else number
 
     def _below_quote(self, position: int) -> int:
         """Pass over quoted lines, and over ends of them that slipped into a line of their own."""
@@ -149,13 +160,14 @@ class _Walk:
         if start <= self.signature < end:
             end = self.signature
         if start < end:
-            count = own_lines(self.lines[start:end])
-            self.parts.append(slice(start, start + count))
+            if len(self.parts) < _MOST_PARTS:
+                end = start + own_lines(self.lines[start:end])
+            self.parts.append(slice(start, end))
 
 
 def _is_clue(line: str) -> bool:
     """Say whether a line may introduce or quote an older mail; quick, for most lines do not."""
-    if ":" in line or "：" in line or " ---" in line:
+    if ":" in line or "：" in line or "---" in line:
         return True
     return line[:1] in _STARTS and _START.match(line) is not None
 

@@ -31,6 +31,8 @@ _UNSEEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069
 _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u3000]")
 _ODD = re.compile("[\u00a0\u00ad\u061c\u180e\u2000-\u200f\u202a-\u202f\u2060-\u2069\u3000\ufeff]")
 _QUOTED = re.compile(r"\s{0,3}(?:>(?!>> .{0,200}>>>?\s*$)|&gt;)")
+# What stands for ">" below an introduction: a bar, or the initials of who is quoted.
+_OTHER_MARK = re.compile(r"\s{0,3}(?:\|(?!.*\|\s*$)|[A-Z][A-Za-z]{0,3}>+ )")
 _DASHES = "-‐‑‒–—―─━=_*+~#<> \t"
 _RULE = re.compile(r"\s*(?:[-‐‑‒–—―─━_=*~]\s?){5,}\s*$")
 # A line of this shape may be the last one of an introduction.
@@ -42,7 +44,7 @@ _DATE = re.compile(
     r"|[0-3]?\d\.? ?[^\W\d_]{3,10}\.? \d\d\b"
 )
 _TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時点시时]\s?\d\d(?!\d)|\d\s?[ap]\.?m\b")
-_NOTES = re.compile(r"\S.{1,80} ---\d{1,4}[./-]\d{1,2}[./-]\d{2,4} \d.{4,20}---")
+_NOTES = re.compile(r"\S.{1,80}---\d{1,4}[./-]\d{1,2}[./-]\d{2,4} \d.{4,20}---")
 _GROUPWISE = re.compile(r"\s{0,3}>{2,3} \S.{0,200}\d.{0,200}>{2,3}\s*$")
 _ZOHO = re.compile(r"\s{0,3}-{3,}\s?\S.{0,500}-{3,}\s*$")
 _SENTENCE_END = (".", "!", "?", ":", "。", "؟")
@@ -82,7 +84,7 @@ def may_be_boundary(line: str) -> bool:
     bare = line[:_LOOK].strip()
     if bare[:2].strip(_DASHES) == "":
         return bare.strip(_DASHES) != ""
-    return bare[-1:] in ":：*>-–—" or " ---" in bare or label_of(line) is not None
+    return bare[-1:] in ":：*>-–—" or "---" in bare or label_of(line) is not None
 
 
 def find_boundary(
@@ -160,7 +162,40 @@ def _introduction_below(lines: Sequence[str], position: int) -> tuple[int, str] 
 def is_quote_next(lines: Sequence[str], position: int) -> bool:
     """Say whether the next line that is not empty carries a quote mark."""
     following = next((line for line in lines[position : position + 5] if line.strip()), "")
-    return is_quoted(following)
+    return is_quoted(following) or _OTHER_MARK.match(following) is not None
+
+
+def below_other_marks(lines: Sequence[str], position: int) -> int:
+    """Pass over lines that are quoted by other marks than ">"."""
+    end = position
+    for number in range(position, len(lines)):
+        if _OTHER_MARK.match(lines[number]) is not None:
+            end = number + 1
+        elif lines[number].strip():
+            break
+    return end
+
+
+def broken_introduction(lines: Sequence[str], position: int) -> Boundary | None:
+    """Find the introduction whose last line only looks quoted, as in "Ann <" "a@b" "> wrote:"."""
+    bare = lines[position].strip()
+    above = lines[position - 1] if position else ""
+    if len(bare) > 60 or not bare.endswith((":", "：")) or "@" not in above or is_quoted(above):
+        return None
+    found = find_introduction(lines, position)
+    if found is None or found[0] == position:
+        return None
+    is_marked = is_quote_next(lines, position + 1)
+    return Boundary(found[0], position + 1, found[1], None, is_forward=False, is_quoted=is_marked)
+
+
+def is_bare_introduction(line: str) -> bool:
+    """Say whether a line just above a quote introduces it without a colon."""
+    bare = line.strip()
+    if not 10 < len(bare) <= 200 or not _begins(bare.lower()):
+        return False
+    is_closed = bare.endswith((">", ")")) or WROTE.search(bare.lower()[-12:]) is not None
+    return is_closed and is_introduction(f"{bare}:", is_marked=True)
 
 
 def end_of_forward(lines: Sequence[str], position: int) -> int:

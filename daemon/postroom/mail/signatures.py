@@ -30,9 +30,9 @@ _FOOTER = 25  # characters that no footer is shorter than
 _SHORT = 10  # lines below a bare "--" that may still be a signature
 _BLOCK = 14  # lines of a block with ways to reach the sender
 _NARROW = 80  # characters of a line in such a block
-_DELIMITER = re.compile(r"\s?(?:--|__|_{3,8}|—|––|——|–|-{3,5}|- -|={3,8}|\*{3,8}|~{2,8})\s*$")
+_DELIMITER = re.compile(r"\s?(?:--|__|_{3,80}|—|––|——|–|-{3,80}|- -|={3,80}|\*{3,80}|~{2,80})\s*$")
 _DELIMITERS = "-_—–=*~ "
-_RULE = re.compile(r"[\s\-‐‑‒–—―─━_=*~#+.]{3,}$")
+_RULE = re.compile(r"[\s\-‐‑‒–—―─━_=*~#+.]{2,}$")
 _LINK = re.compile(
     r"[<(\[]?(?:https?://|mailto:|cid:)[^\s<>\[\]]*+[>)\]]?|\[(?:image|cid)[^\]]{0,200}\]|\[image\]",
     re.IGNORECASE,
@@ -47,7 +47,7 @@ _REACH = re.compile(
     r"(?:^|[\s|•·,;/(])(?:(?:tele)?ph?on[eo]?|tel|tlf|telef\w*|mob(?:ile?|il)?|cell?|fax|t|m|p|f|d|e|w|direct|office|main|handy"
     r"|puh|gsm|тел\w*|моб\w*|факс|τηλ|電話|电话|手机|전화|e-?mail|mail|web|www|skype|whatsapp)"
     r"[.:：)|\s]{1,4}(?:\+|\(|0|\d|[\w.-]+@|www|http)"
-    r"|(?<![\w/.])\+?\(?\d{1,4}\)?[\s./-]?\(?\d{2,4}\)?(?:[\s./-]?\d{2,4}){1,4}(?!\w)"
+    r"|\+\d{1,3}[\s./(-]{0,2}\d|^\W{0,3}\(?\d{2,5}\)?[\s./-]{1,3}\d[\d\s./-]{4,20}$"
     r"|\S@\w+\S*\.\w\w|(?<!\w)www\.\w|https?://|linkedin|facebook\.com",
     re.IGNORECASE,
 )
@@ -65,6 +65,7 @@ def own_lines(lines: Sequence[str]) -> int:
         if shorter == count:
             break
         count = shorter
+    count = _above_rules(lines, count)
     shorter = _above_block(lines, count)
     return shorter if any(_WORD.search(line) for line in lines[:shorter]) else count
 
@@ -96,6 +97,8 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
         return False
     if lines[mark].strip() in {"--", "__", "___", "—"}:
         return sum(len(line) > _NARROW for line in below) <= 3
+    if any(len(line) > _NARROW and not _is_programs(line) for line in low):
+        return False
     return any(_REACH.search(line) is not None or _is_programs(line) for line in low)
 
 
@@ -135,6 +138,14 @@ def _without_name(lines: Sequence[str], start: int, end: int, count: int) -> int
     """Take "-Ann" away, if it is the last paragraph."""
     is_name = start and end - start == 1 and _DASHED_NAME.match(lines[start]) is not None
     return start if is_name else count
+
+
+def _above_rules(lines: Sequence[str], count: int) -> int:
+    """Leave out rules at the end: they belong to what stood below them."""
+    end = count
+    while end and _is_blank(lines[end - 1]):
+        end -= 1
+    return end if any(line.strip() for line in lines[end:count]) else count
 
 
 def _is_blank(line: str) -> bool:
@@ -229,5 +240,10 @@ def _is_block(below: Sequence[str]) -> bool:
         return False
     if any(len(_LINK.sub("", line)) > _NARROW for line in below):
         return False
-    spoken = sum(_SPOKEN.search(line) is not None and not _REACH.search(line) for line in below)
-    return spoken <= len(below) // 4 and any(_REACH.search(line) is not None for line in below)
+    spoken = sum(
+        _SPOKEN.search(line[:_LOOK]) is not None and not _REACH.search(line[:_LOOK])
+        for line in below
+    )
+    return spoken <= len(below) // 4 and any(
+        _REACH.search(line[:_LOOK]) is not None for line in below
+    )

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.mail.quoting import read_table
 
 from postroom.mail.fresh import split_fresh
+from postroom.mail.html import html_to_text
 
 NEW = "Yes, please send it.\n\nSecond paragraph: with a colon."
 OLD = "Hello Bob,\n\ndo you want it?\n\nAnn"
@@ -17,6 +18,8 @@ INTRODUCTIONS = read_table("introductions")
 HEADERS = read_table("headers")
 SEPARATORS = read_table("separators")
 OWN_WORDS = read_table("own-words")
+ENDINGS = read_table("endings")  # "✂" stands where the person's words end
+MARKUP = read_table("markup")
 
 
 @pytest.mark.parametrize("introduction", INTRODUCTIONS)
@@ -62,6 +65,21 @@ def test_below_a_separator_all_is_old_but_what_stands_below_quote_marks(separato
 @pytest.mark.parametrize("text", OWN_WORDS)
 def test_a_persons_own_words_stay(text: str) -> None:
     assert text == split_fresh(text).text
+
+
+@pytest.mark.parametrize("text", ENDINGS)
+def test_what_programs_and_telephones_add_is_left_out(text: str) -> None:
+    expected, _, added = text.partition("✂")
+    assert expected == split_fresh(expected + added).text
+
+
+@pytest.mark.parametrize("case", MARKUP)
+def test_markup_says_where_an_older_mail_and_a_signature_begin(case: str) -> None:
+    expected, _, markup = case.partition("✂")
+    assert expected == split_fresh(html_to_text(markup), markup).text
+    # The plain form of the same mail, with other line breaks and marks.
+    text = html_to_text(markup).replace("Ann", "*Ann*")
+    assert expected == split_fresh(text, markup).text
 
 
 @pytest.mark.parametrize(
