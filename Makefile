@@ -4,6 +4,7 @@
 #   make test     install what the tests need (Debian packages by apt), run them all
 #   make check    ruff, mypy, import contracts
 #   make soak     live through 10,000 random histories of mail: does anybody read what is not for him?
+#   make fuzz     look for mails that break reading, for FUZZ_SECONDS (an hour), guided by coverage
 #   make bench    measure, print a table
 #   make lock     choose new versions of the libraries (uv.lock)
 #   make wheel    build dist/*.whl
@@ -24,7 +25,7 @@ NO_CLUSTER = [ -e $(CLUSTERS) ] || { $(APT) install -y --no-install-recommends p
 	$(SUDO) sed -i 's/^\#*create_main_cluster.*/create_main_cluster = false/' $(CLUSTERS); }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak bench lock wheel deb packages clean
+.PHONY: help demo test check soak fuzz bench lock wheel deb packages clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -46,10 +47,19 @@ soak: $(READY)
 	POSTROOM_HISTORIES=$${POSTROOM_HISTORIES:-10000} POSTROOM_SEED=$${POSTROOM_SEED:-$$(date +%s)} \
 		$(BIN)/pytest tests/fuzz/test_visibility.py -n 2 -v -rP -k nobody $(ARGS)
 
+FUZZ_SECONDS ?= 3600
+fuzz: $(READY)
+	$(BIN)/uv export --quiet --frozen --only-group fuzz --output-file $(VENV)/fuzz.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/fuzz.txt
+	mkdir -p build/fuzz/seeds
+	PYTHONPATH=daemon:. $(BIN)/python tests/fuzz/atheris_read_mail.py build/fuzz/seeds tests/corpus \
+		-max_len=16384 -timeout=10 -rss_limit_mb=2048 -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/fuzz/
+
 bench: $(READY)
 	$(BIN)/python -m bench.run $(ARGS)
 	$(BIN)/python -m bench.timers
 	$(BIN)/python -m bench.sending
+	$(BIN)/python -m bench.reading
 
 # The lock names versions and hashes, not where they come from: that is this machine's own choice
 # (pip's configuration). `uv export` turns it into requirements that pip installs and checks.

@@ -17,7 +17,7 @@ _BEGIN = re.compile(
     rb"^(?:begin ([0-7]{3,4}) ([^\r\n]{1,250})|=ybegin ([^\r\n]{1,500}))\r?$", re.MULTILINE
 )
 _UU_END = re.compile(rb"^end[ \t]*\r?$", re.MULTILINE)
-_Y_END = re.compile(rb"^=yend [^\r\n]*$", re.MULTILINE)
+_Y_END = re.compile(rb"^=yend [^\r\n]*\r?$", re.MULTILINE)
 _Y_NAME = re.compile(rb"\bname=([^\r\n]{1,250})")
 _UNWANTED = re.compile(rb"\r?\n")
 _Y_SHIFT = bytes((octet - 42) % 256 for octet in range(256))

@@ -47,6 +47,7 @@ _VERBATIM = frozenset(
     | {"auto-submitted", "list-id", "content-type", "x-postroom-loop", "x-failed-recipients"}
 )
 _VALUE_BYTES = 1_048_576  # of one long list (recipients, references) looked at
+_LISTS = frozenset({"to", "cc", "bcc", "reply-to", "references"})  # read by themselves, whole
 _BLANKS = re.compile(r"[ \t\n\r\f\v]+")
 _HASH_STEP = 1 << 20
 _MOST_DEFECTS = 50
@@ -168,7 +169,7 @@ class _Head:
 
     def _decode(self, name: str, value: bytes) -> str:
         most = self.limits.header_bytes
-        if len(value) > most:
+        if len(value) > most and name.lower() not in _LISTS:
             self.defects[f"header {name} longer than {most} octets"] = None
         text = decode_header(value[:most], self.charset)
         if name.lower() not in _VERBATIM:

@@ -98,7 +98,7 @@ def cut(raw: bytes, limits: Limits) -> Structure:
     if not is_verbatim:
         raw = raw.replace(b"\r", b"\n")  # old Macintosh line ends; offsets stay the same
     structure = _Cutter(raw, limits).run()
-    structure.is_verbatim = is_verbatim
+    structure.is_verbatim = is_verbatim and structure.raw is raw
     return structure
 
 
