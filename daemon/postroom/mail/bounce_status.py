@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from postroom.mail.bounce_causes import CAUSES, Cause
 from postroom.mail.bounce_text import codes_in, replies_in
-from postroom.mail.bounce_words import CAUSES, DELAYED, DELIVERED, GIVEN_UP, REPLIES, Cause
+from postroom.mail.bounce_words import DELAYED, DELIVERED, GIVEN_UP, REPLIES
 
 _WORDS = 2_000  # characters looked at
 _ACTIONS = ("failed", "delayed", "delivered", "relayed", "expanded")

@@ -49,8 +49,9 @@ _SEPARATOR = re.compile(
     r"|oryginalna wiadomość|oryginalne nagłówki(?: wiadomości)?|исходное (?:сообщение|письмо)"
     r"|исходные заголовки(?: сообщения)?|元のメッセージ.{0,10}|オリジナル.{0,12}|原始邮件.{0,8}"
     r"|原始郵件.{0,8}"
-    r"|原邮件.{0,6}|oprindelige? meddelelse.{0,12}|ursprungligt meddelande"
-    r").{0,60}"
+    r"|原邮件(?:内容|如下|正文|附上).{0,6}|oprindelige? meddelelse.{0,12}|ursprungligt meddelande"
+    r")(?:,? (?:is |are )?(?:follows?|following|below|attached|included"
+    r"|including .{1,30}))*[-=_* #:.<>|]{0,80}"
 )
 _ENDS = ("-", "=", "_", "*", ":", ".", "#", "：")
 _HEADER = re.compile(

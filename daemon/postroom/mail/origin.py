@@ -9,76 +9,25 @@ in core, which knows them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from postroom.mail import origin_words as words
 from postroom.mail.bounce_text import addresses_in
 from postroom.mail.bounces import read_bounce, read_feedback, read_receipt
 from postroom.mail.message import Address, Bounce, Limits, Origin
-from postroom.mail.refs import message_ids
+from postroom.mail.origin_head import Head, Headers, read_head
 from postroom.mail.reports import Report, report_in_text
 from postroom.mail.structure import DEFAULTS
 
-Headers = Sequence[tuple[str, str]]
 Judgement = tuple[Origin, tuple[str, ...], Bounce | None]
 
-_COMMENT = re.compile(r"\([^()]*+\)")
 _WENT_WELL = frozenset({"delivered", "relayed", "expanded"})
 _ENOUGH = 2  # weak signs that together make a mail automatic
 _SERVER_ENOUGH = 3
 _OPENING = 2_500  # characters of a text that machines say what they are in
-_SUBJECT = 300
 _MOST_EVIDENCE = 20
 _OFF = frozenset({"", "no", "false", "0", "none", "off"})
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The header fields that matter here."""
-
-    fields: Mapping[str, str]  # the first of each name, in lower case
-    subject: str
-    writer: str  # address of the author, as it stands
-    name: str
-
-    @property
-    def local(self) -> str:
-        """Return the local part of the author's address, or all that stands there."""
-        return self.writer.rpartition("@")[0] or self.writer
-
-    @property
-    def domain(self) -> str:
-        """Return the domain of the author's address."""
-        return self.writer.rpartition("@")[2].lower()
-
-    def says(self, name: str) -> str:
-        """Return a value in lower case, without comments and parameters."""
-        return _COMMENT.sub("", self.fields.get(name, "")).partition(";")[0].strip().lower()
-
-    @property
-    def parents(self) -> tuple[str, ...]:
-        """Return the mails that this one answers."""
-        value = self.fields.get("in-reply-to", "") or self.fields.get("references", "")
-        return message_ids(value) if value else ()
-
-    @property
-    def is_answer(self) -> bool:
-        """It answers a mail, and not one of its own writer's."""
-        return any(
-            not self.domain or not _is_within(each.rpartition("@")[2], self.domain)
-            for each in self.parents
-        )
-
-    @property
-    def is_by_hand(self) -> bool:
-        """It was written with a program that people write with."""
-        program = self.fields.get("x-mailer", "") or self.fields.get("user-agent", "")
-        return (
-            bool(program)
-            and words.MAIL_PROGRAMS.search(program[:200]) is not None
-            and words.SCRIPTS.search(program[:200]) is None
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +56,6 @@ def judge_origin(
         return found
     origin, evidence = _judge_machine(head, text)
     return origin, evidence, None
-
-
-def read_head(headers: Headers, from_: Address | None) -> Head:
-    """Take out of a header what speaks for an origin."""
-    fields: dict[str, str] = {}
-    for key, value in headers:
-        name = key.lower()
-        if name not in fields:
-            fields[name] = value
-        elif name == "x-failed-recipients":
-            fields[name] = f"{fields[name]},{value}"
-    writer = from_.address if from_ is not None else fields.get("from", "").strip(" <>\"'")[:320]
-    subject = fields.get("subject", "")[:_SUBJECT].strip()
-    return Head(fields, subject, writer, from_.name if from_ is not None else "")
 
 
 # ---- reports
@@ -182,6 +117,8 @@ def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judg
     has_news = any(sign.origin is Origin.BOUNCE for sign in telling)
     is_server = any(sign.origin is Origin.AUTOMATIC or sign.weight > 2 for sign in telling)
     # Customers write of failed deliveries, too.
+    if not is_server and words.IN_PERSON.search(text[:_OPENING].lower()):
+        return None
     if not has_news or _weight(signs) < _SERVER_ENOUGH + (not is_server):
         return None
     evidence = [sign.evidence for sign in telling]
@@ -201,7 +138,7 @@ def _server_signs(head: Head) -> Iterator[Sign]:
         yield Sign(Origin.BOUNCE, "X-MS-Exchange-Message-Is-Ndr", 4)
     if words.SERVERS.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 3)
-    elif words.SERVER_LOCALS.fullmatch(head.local):
+    elif words.SERVER_LOCALS.fullmatch(head.local) or words.SILENT.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 1)
     if head.name and words.SERVER_NAMES.search(head.name[:200]):
         yield Sign(Origin.AUTOMATIC, f"From: {head.name[:100]}", 1)
@@ -268,7 +205,7 @@ def _decisive(head: Head) -> Iterator[Sign]:
     answer = Origin.AUTO_REPLY if head.is_answer else Origin.AUTOMATIC
     if (origin := _submitted(head.says("auto-submitted"), answer)) is not None:
         yield Sign(origin, f"Auto-Submitted: {fields['auto-submitted'][:100]}")
-    for name in ("precedence", "x-precedence"):
+    for name in ("precedence", "x-precedence", "preference"):
         if name in fields and (origin := _precedence(head, head.says(name), answer)) is not None:
             yield Sign(origin, f"{name.title()}: {fields[name][:100]}")
     if head.local and words.SILENT.fullmatch(head.local):
@@ -332,6 +269,9 @@ def _vendor(name: str, value: str) -> Origin | None:
         return None if value in _OFF and name != "x-vacation" else Origin.AUTO_REPLY
     if name in words.MACHINE_FIELDS:
         return None if value in ("no", "false") else Origin.AUTOMATIC
+    if (found := words.NAMED_FIELD.search(name)) is not None and name not in words.READ_BY_VALUE:
+        is_reply = "repl" in found[0] or "respond" in found[0] or "vacation" in found[0]
+        return None if value in _OFF else Origin.AUTO_REPLY if is_reply else Origin.AUTOMATIC
     if name == "x-ms-exchange-generated-message-source":
         return Origin.AUTO_REPLY if "rules agent" in value else Origin.AUTOMATIC
     if name == "x-autogenerated":  # CommuniGate: others are people's mail, passed on
@@ -348,6 +288,9 @@ def _list_signs(head: Head) -> Iterator[Sign]:
     is_bulk = "list-unsubscribe-post" in fields or "feedback-id" in fields
     if "list-id" in fields and not is_bulk:
         named.append("list-id")
+    sender = next((each for each, _, _ in addresses_in(fields.get("sender", "")[:500])), "")
+    if not named and sender.lower().startswith("owner-"):
+        named.append("sender")
     if named:
         for name in named:
             yield Sign(Origin.LIST, f"{name.title()}: {fields[name][:100]}")
@@ -404,8 +347,3 @@ def _in_text(head: Head, text: str) -> Iterator[Sign]:
         yield Sign(Origin.AUTOMATIC, f"text: {found[0][:100]}", 1)
     elif any(mark in text[:_OPENING] for mark in "?？؟"):
         yield Sign(Origin.PERSON, "text: a question", -1)
-
-
-def _is_within(domain: str, of: str) -> bool:
-    """Say whether two domains belong together, as far as their last two labels tell."""
-    return domain.lower().split(".")[-2:] == of.split(".")[-2:]

@@ -46,6 +46,7 @@ _FIELDS = frozenset(
     | {"source-ip", "incidents", "authentication-results", "reported-domain", "reported-uri"}
     | {"removal-recipient", "message-date", "from", "to"}
 )
+_INDENTED = frozenset({"original-recipient", "final-recipient", "action", "status"})
 _RECIPIENTS = ("original-recipient", "final-recipient")
 _REPEATED = frozenset({"diagnostic-code", "original-rcpt-to"})  # kept all, a line each
 _COMMENT = re.compile(r"\([^()]*+\)")
@@ -137,8 +138,8 @@ def _groups(text: str) -> Iterator[Fields]:
                 yield group
             group, name = {}, ""
             continue
-        match = _FIELD.match(line.strip() if line[:1].isspace() and not name else line)
-        if match is None or not _is_field(match[1].lower()):
+        match = _FIELD.match(line.strip())
+        if match is None or not _is_field(match[1].lower(), is_indented=line[0].isspace()):
             if name:
                 group[name] = f"{group[name]} {line.strip()}"[:_VALUE_CHARS]
             continue
@@ -154,8 +155,9 @@ def _groups(text: str) -> Iterator[Fields]:
         yield group
 
 
-def _is_field(name: str) -> bool:
-    return name in _FIELDS or name.startswith("x-")
+def _is_field(name: str, *, is_indented: bool) -> bool:
+    """Say whether a line begins a field; an indented one mostly goes on with the one before."""
+    return name in _INDENTED if is_indented else name in _FIELDS or name.startswith("x-")
 
 
 def typed(value: str) -> tuple[str, str]:

@@ -1,0 +1,83 @@
+"""The header of a mail as its origin is judged by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from postroom.mail import origin_words as words
+from postroom.mail.message import Address
+from postroom.mail.refs import message_ids
+
+Headers = Sequence[tuple[str, str]]
+
+_COMMENT = re.compile(r"\([^()]*+\)")
+_SUBJECT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The header fields that matter here."""
+
+    fields: Mapping[str, str]  # the first of each name, in lower case
+    subject: str
+    writer: str  # address of the author, as it stands
+    name: str
+
+    @property
+    def local(self) -> str:
+        """Return the local part of the author's address, or all that stands there."""
+        return self.writer.rpartition("@")[0] or self.writer
+
+    @property
+    def domain(self) -> str:
+        """Return the domain of the author's address."""
+        return self.writer.rpartition("@")[2].lower()
+
+    def says(self, name: str) -> str:
+        """Return a value in lower case, without comments and parameters."""
+        return _COMMENT.sub("", self.fields.get(name, "")).partition(";")[0].strip().lower()
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Return the mails that this one answers."""
+        value = self.fields.get("in-reply-to", "") or self.fields.get("references", "")
+        return message_ids(value) if value else ()
+
+    @property
+    def is_answer(self) -> bool:
+        """It answers a mail, and not one of its own writer's."""
+        return any(
+            not self.domain or not _is_within(each.rpartition("@")[2], self.domain)
+            for each in self.parents
+        )
+
+    @property
+    def is_by_hand(self) -> bool:
+        """It was written with a program that people write with."""
+        program = self.fields.get("x-mailer", "") or self.fields.get("user-agent", "")
+        return (
+            bool(program)
+            and words.MAIL_PROGRAMS.search(program[:200]) is not None
+            and words.SCRIPTS.search(program[:200]) is None
+        )
+
+
+def read_head(headers: Headers, from_: Address | None) -> Head:
+    """Take out of a header what speaks for an origin."""
+    fields: dict[str, str] = {}
+    for key, value in headers:
+        name = key.lower()
+        if name not in fields:
+            fields[name] = value
+        elif name == "x-failed-recipients":
+            fields[name] = f"{fields[name]},{value}"
+    writer = from_.address if from_ is not None else fields.get("from", "").strip(" <>\"'")[:320]
+    subject = fields.get("subject", "")[:_SUBJECT].strip()
+    return Head(fields, subject, writer, from_.name if from_ is not None else "")
+
+
+def _is_within(domain: str, of: str) -> bool:
+    """Say whether two domains belong together, as far as their last two labels tell."""
+    return domain.lower().split(".")[-2:] == of.split(".")[-2:]
