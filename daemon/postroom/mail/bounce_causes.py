@@ -188,10 +188,11 @@ CAUSES: tuple[Cause, ...] = (
         r"|introuvable|invalide|inexistant)",
         r"(?:usuario|destinatario|direcci[oó]n|buz[oó]n|cuenta).{0,60}(?:desconocid|no existe"
         r"|inexistente|no encontrad|no v[aá]lid|inv[aá]lid)|no se (?:ha podido encontrar|encontr)",
-        r"(?:utente|destinatario|indirizzo|casella).{0,60}(?:sconosciut|non esiste|inesistente"
-        r"|non trovat|non valid)",
+        r"(?:utente|destinatario|indirizzo|casella|posta elettronica).{0,60}(?:sconosciut"
+        r"|non esiste|inesistente"
+        r"|non (?:è stat[oa] )?trovat|non valid)",
         r"(?:usu[aá]rio|destinat[aá]rio|endere[cç]o|conta).{0,60}(?:desconhecid|n[aã]o existe"
-        r"|inexistente|n[aã]o encontrad|inv[aá]lid)",
+        r"|inexistente|n[aã]o (?:foi )?encontrad|inv[aá]lid)",
         r"(?:gebruiker|ontvanger|geadresseerde|e-?mailadres|adres).{0,60}(?:onbekend|bestaat niet"
         r"|niet gevonden|ongeldig)",
         r"(?:użytkownik|odbiorc|adres|konto|skrzynk).{0,60}(?:nieznan|nie istnieje|nie znaleziono"
@@ -207,7 +208,7 @@ CAUSES: tuple[Cause, ...] = (
         r"(?:ユーザ|宛先|受信者|アドレス|メールアドレス|あて先).{0,30}(?:存在し|見つかり|見つから"
         r"|不明|間違|誤)|(?:用户|收件人|邮箱|帐号|账号|地址"
         r"|信箱|使用者).{0,15}(?:不存在|未找到|找不到|无效|無效|错误)|無此用戶"
-        r"|找不到.{0,10}(?:收件人|用户)",
+        r"|找不到.{0,14}(?:收件人|用户|地址|邮箱)",
         r"(?:사용자|수신자|계정|주소).{0,20}(?:없|찾을 수|존재하지)|لم يتم العثور",
     ),
     _cause(

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from postroom.mail.bounce_causes import CAUSES, Cause
 from postroom.mail.bounce_text import codes_in, replies_in
-from postroom.mail.bounce_words import DELAYED, DELIVERED, GIVEN_UP, REPLIES
+from postroom.mail.bounce_words import DELAYED, DELIVERED, GIVEN_UP, REPLIES, STILL_TRYING
 
 _WORDS = 2_000  # characters looked at
 _ACTIONS = ("failed", "delayed", "delivered", "relayed", "expanded")
@@ -48,6 +48,8 @@ def action_of(said: str, status: str, words: str) -> str:
     if status.startswith("5"):
         return "failed"
     lowered = words[:_WORDS].lower()
+    if STILL_TRYING.search(lowered):
+        return "delayed"
     if DELAYED.search(lowered) and not GIVEN_UP.search(lowered):
         return "delayed"
     if not status and DELIVERED.search(lowered) and not GIVEN_UP.search(lowered):

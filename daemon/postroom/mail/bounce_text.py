@@ -101,6 +101,7 @@ _HELP = re.compile(
 _HELPERS = frozenset({"postmaster", "mailer-daemon", "abuse", "hostmaster", "mailerdaemon"})
 _REPLY = re.compile(r"(?<![\d.:])([45]\d\d)(?=[ \t#:,)\]-]|$)(?!-\d\d-)")
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
+_LINK = re.compile(r"<?\bmailto:[^\s<>]{1,320}>?", re.IGNORECASE)
 _TRIM = " \t<>\"'*:;,()[]-=|•·»>«"
 
 
@@ -323,7 +324,8 @@ def _below(lines: list[str], name: Named, stops: _Stops) -> str:
     """Join the rest of the recipient's line with those below it, up to an empty line."""
     line = lines[name.line]
     position = line.lower().find(name.address.lower())
-    rest = line[position + len(name.address) :].strip(_TRIM) if position >= 0 else ""
+    rest = line[position + len(name.address) :] if position >= 0 else ""
+    rest = _LINK.sub("", rest).strip(_TRIM)
     return " ".join(each for each in [rest, *_following(lines, name.line + 1, stops)] if each)
 
 

@@ -33,7 +33,11 @@ REPLIES = {
     "556": "5.1.10",
 }
 
-# The server has not given up.
+# The server has not given up: whatever else it says, or unless it says that it has.
+STILL_TRYING = re.compile(
+    r"warning (?:message )?only|need to (?:resend|retry)|will be retried (?:until|for)"
+    r"|delivery attempts will continue|will keep trying|has not yet been delivered"
+)
 DELAYED = re.compile(
     r"\bdelayed\b|warning message only|do(?:n't| not) need to (?:resend|retry|send)"
     r"|not (?:yet )?been delivered"
@@ -53,7 +57,8 @@ GIVEN_UP = re.compile(
     r"permanent(?:ly)?|giv(?:en|ing) up|gave up|no further (?:attempt|deliver|tr)"
     r"|not (?:going to |be )?(?:try|retr)(?:y|ied) again|(?:won't|will not) be (?:re)?(?:tried"
     r"|deliver)"
-    r"|fatal error|too long|undeliverable|delivery has failed|delivery failed|failed delivery"
+    r"|(?<!non-)fatal error|too long|undeliverable|delivery has failed|delivery failed"
+    r"|failed delivery"
     r"|delivery failure|could not be delivered|couldn't be delivered|cannot be delivered"
     r"|message expired|not be able to deliver"
     r"|endgültig|unzustellbar|définitive|échec|impossible de remettre|definitiv"

@@ -40,8 +40,10 @@ WORDS = [
     ("5.1.2", "550 Domain x.example does not exist"),
     (
         "5.1.2",
-        "Host or domain name not found. Name service error for name=x.example "
-        "type=AAAA: Host not found",
+        (
+            "Host or domain name not found. Name service error for name=x.example "
+            "type=AAAA: Host not found"
+        ),
     ),
     ("5.1.2", "Unknown host x.example"),
     ("5.1.2", "Domain name not found"),
@@ -56,16 +58,20 @@ WORDS = [
     ("5.7.1", "554 Blocked by http://www.spamhaus.org/query"),
     (
         "5.7.1",
-        "554 Your access to this mail system has been rejected due to the sending "
-        "MTA's poor reputation.",
+        (
+            "554 Your access to this mail system has been rejected due to the sending "
+            "MTA's poor reputation."
+        ),
     ),
     ("5.7.25", "550 Client host rejected: cannot find your reverse hostname"),
     ("4.7.25", "450 Client host rejected: cannot find your hostname, [192.0.2.1]"),
     ("5.7.26", "550 SPF check failed"),
     (
         "5.7.26",
-        "550 5.7.26 Unauthenticated email from x.example is not accepted due to "
-        "domain's DMARC policy",
+        (
+            "550 5.7.26 Unauthenticated email from x.example is not accepted due to "
+            "domain's DMARC policy"
+        ),
     ),
     ("4.3.2", "421 Too many connections"),
     ("4.7.1", "451 Greylisted, please try again in 180 seconds"),
@@ -84,8 +90,10 @@ WORDS = [
     ("5.2.1", "550 5.2.1 The email account that you tried to reach is disabled"),
     (
         "5.2.1",
-        "554 delivery error: dd Sorry, your message cannot be delivered. This account "
-        "has been disabled or discontinued",
+        (
+            "554 delivery error: dd Sorry, your message cannot be delivered. This account "
+            "has been disabled or discontinued"
+        ),
     ),
     ("5.2.1", "550 This account is inactive"),
     ("5.2.1", "550 Mailbox suspended"),
@@ -146,8 +154,10 @@ WORDS = [
     ("5.4.4", "Sorry, I couldn't find a mail exchanger or IP address. (#5.4.4)"),
     (
         "5.4.6",
-        "Sorry. Although I'm listed as a best-preference MX or A for that host, it "
-        "isn't in my control/locals file, so I don't treat it as local. (#5.4.6)",
+        (
+            "Sorry. Although I'm listed as a best-preference MX or A for that host, it "
+            "isn't in my control/locals file, so I don't treat it as local. (#5.4.6)"
+        ),
     ),
     ("5.5.2", "SMTP protocol violation"),
     ("5.7.28", "550 Too many recipients"),
