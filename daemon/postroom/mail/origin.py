@@ -37,6 +37,7 @@ class Sign:
     origin: Origin
     evidence: str
     weight: int = 0
+    is_vague: bool = False  # a name that is some people's title
 
 
 def judge_origin(
@@ -115,11 +116,16 @@ def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judg
         signs.append(Sign(Origin.BOUNCE, "a recipient and a reason", 1))
     telling = [sign for sign in signs if sign.weight > 0]
     has_news = any(sign.origin is Origin.BOUNCE for sign in telling)
-    is_server = any(sign.origin is Origin.AUTOMATIC or sign.weight > 2 for sign in telling)
-    # Customers write of failed deliveries, too.
-    if not is_server and words.IN_PERSON.search(text[:_OPENING].lower()):
+    # Customers write of failed deliveries, too, and some are called administrator: without a
+    # better sign of a server there has to be everything else.
+    is_sure = any(
+        sign.weight > 2 or (sign.origin is Origin.AUTOMATIC and not sign.is_vague)
+        for sign in telling
+    )
+    if not is_sure and words.IN_PERSON.search(text[:_OPENING].lower()):
         return None
-    if not has_news or _weight(signs) < _SERVER_ENOUGH + (not is_server):
+    vague = sum(sign.weight for sign in telling if sign.is_vague)
+    if not has_news or _weight(signs) < (_SERVER_ENOUGH if is_sure else _SERVER_ENOUGH + 1 + vague):
         return None
     evidence = [sign.evidence for sign in telling]
     return _judge_delivery(bounce, *evidence[:10])
@@ -141,7 +147,7 @@ def _server_signs(head: Head) -> Iterator[Sign]:
     elif words.SERVER_LOCALS.fullmatch(head.local) or words.SILENT.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 1)
     if head.name and words.SERVER_NAMES.search(head.name[:200]):
-        yield Sign(Origin.AUTOMATIC, f"From: {head.name[:100]}", 1)
+        yield Sign(Origin.AUTOMATIC, f"From: {head.name[:100]}", 1, is_vague=True)
     if "".join(fields.get("return-path", "").split()) == "<>":
         yield Sign(Origin.AUTOMATIC, "Return-Path: <>", 1)
     if head.says("auto-submitted") not in ("", "no"):
@@ -266,7 +272,7 @@ def _vendor(name: str, value: str) -> Origin | None:
         return None
     value = value.strip().lower()
     if name in words.REPLY_FIELDS:
-        return None if value in _OFF and name != "x-vacation" else Origin.AUTO_REPLY
+        return None if value in _OFF else Origin.AUTO_REPLY
     if name in words.MACHINE_FIELDS:
         return None if value in ("no", "false") else Origin.AUTOMATIC
     if (found := words.NAMED_FIELD.search(name)) is not None and name not in words.READ_BY_VALUE:
@@ -286,7 +292,7 @@ def _list_signs(head: Head) -> Iterator[Sign]:
     fields = head.fields
     named = [name for name in fields if name in words.LIST_FIELDS and fields[name]]
     is_bulk = "list-unsubscribe-post" in fields or "feedback-id" in fields
-    if "list-id" in fields and not is_bulk:
+    if fields.get("list-id") and not is_bulk:
         named.append("list-id")
     sender = next((each for each, _, _ in addresses_in(fields.get("sender", "")[:500])), "")
     if not named and sender.lower().startswith("owner-"):
@@ -294,7 +300,7 @@ def _list_signs(head: Head) -> Iterator[Sign]:
     if named:
         for name in named:
             yield Sign(Origin.LIST, f"{name.title()}: {fields[name][:100]}")
-    elif "list-unsubscribe" in fields or "list-id" in fields:
+    elif fields.get("list-unsubscribe") or fields.get("list-id"):
         yield Sign(Origin.AUTOMATIC, "List-Unsubscribe without a list")
 
 

@@ -97,31 +97,31 @@ PERSONAL_FEEDBACK = ("fastmail", "zohomail", "zoho", "proton", "tutanota")
 # ---- addresses
 
 SILENT = re.compile(
-    r"(?:[a-z0-9._+-]{0,60}[._+-])?(?:no|do-?not|dont|donot|do_not|never|not|ne-?pas|nicht|non"
+    r"(?:[a-z0-9._+-]{0,60}[._+-])?(?:no|do-?not|dont|donot|do_not|never|not|ne[._-]?pas|nicht|non"
     r"|nie)[._-]?"
     r"(?:reply|replies|replay|respond|answer|repondre|antworten|rispondere|responder|odpowiadaj"
     r"|responda|svar)"
     r"(?:[._+=-].*|\d*)?|(?:nao|no)[._-]?(?:responda|responder|conteste|contestar)\b.*"
-    r"|ei-?vastausta|svar-?ikke|ikke-?svar|keine?-?antwort\b.*",
+    r"|ei-?vastausta|svara?[._-]?(?:ikke|inte)|niet[._-]?beantwoorden|ikke-?svar"
+    r"|keine?-?antwort\b.*",
     re.IGNORECASE,
 )
 # Nobody writes from these by hand.
 ROBOTS = re.compile(
     r"(?:(?:[a-z0-9]{1,20}[._-])?(?:notifications?|notify|notifier|alerts?|alarms?"
-    r"|newsletters?)(?:[_+=-].*)?"
-    r"|listserv|majordomo|mailman|sympa|listproc|ecartis|lyris|(?:auto|order|orders|ship|shipment"
-    r"|shipping|delivery|account|accounts|payments?|store|security|billing|service|password"
-    r"|digest|status|system|server|website|booking|invoice)[-_.](?:confirm|confirmations?"
-    r"|updates?|tracking|messages?|news|notices?|info|alerts?|mailer|team-noreply)|cron"
-    r"|cron-?daemon|anacron|root|daemon|www-data|apache|httpd|nginx|wwwrun|nobody|wordpress"
+    r"|newsletters?)(?:[_+=-].*)?|listserv|majordomo|mailman|sympa|listproc|ecartis|lyris|(?:auto"
+    r"|order|orders|ship|shipment|shipping|delivery|account|accounts|payments?|store|security"
+    r"|billing|service|password|digest|status|system|server|website|booking|invoice)[-_.](?:confirm"
+    r"|confirmations?|updates?|tracking|messages?|news|notices?|alerts?|mailer|team-noreply)"
+    r"|cron|cron-?daemon|anacron|root|daemon|www-data|apache|httpd|nginx|wwwrun|nobody|wordpress"
     r"|joomla|drupal|munin|nagios|icinga2?|zabbix|monit|prometheus|grafana|logwatch|logcheck"
-    r"|smartd|fail2ban|rkhunter|backup|backups|bacula|amanda|jenkins|hudson|bamboo|teamcity"
-    r"|buildbot|travis|jira|confluence|gitlab|bugzilla|bugs|redmine|trac|mantis|sonarqube|nessus"
-    r"|vmware|esxi?|ups|idrac|scanner|scan|mailer|automailer|auto-?mailer|robot|mail-?bot|bot"
-    r"|auto|automatic|system|autoreply|auto-?reply|auto-?responder|autoresponse|auto-?confirm"
-    r"|auto-?notify|autoinfo|unattended|mailgun|mailings?|campaigns?|e-?news|digest"
-    r"|calendar-notification|drive-shares-.*|comments-.*|dmarc.*|abuse_?report.*"
-    r"|bounces?(?:[_+=-].*)?|.*-bounces?|.*-notifications?|.*-alerts?)",
+    r"|smartd|fail2ban|rkhunter|backup|backups|bacula|bamboo|teamcity|buildbot|jira|confluence"
+    r"|gitlab|bugzilla|redmine|trac|mantis|sonarqube|nessus|vmware|esxi?|idrac|scanner|scan"
+    r"|mailer|automailer|auto-?mailer|robot|mail-?bot|bot|automatic|autoreply|auto-?reply"
+    r"|auto-?responder|autoresponse|auto-?confirm|auto-?notify|autoinfo|unattended|mailgun"
+    r"|mailings?|campaigns?|e-?news|digest|calendar-notification|drive-shares-.*|dmarc(?:[-_+].*"
+    r"|-?reports?|-?rua)?|abuse_?report.*|bounces?(?:[_+=-].*)?|.*-bounces?|.*-notifications?"
+    r"|.*-alerts?)",
     re.IGNORECASE,
 )
 SERVERS = re.compile(

@@ -80,7 +80,7 @@ def test_marks_of_machines(field: str) -> None:
             "noreply2",
         ),
         *("info-noreply", "nicht-antworten", "ne-pas-repondre", "noresponder", "keine-antwort"),
-        *("notifications", "alerts", "nagios", "zabbix", "root", "cron", "www-data", "jenkins"),
+        *("notifications", "alerts", "nagios", "zabbix", "root", "cron", "www-data", "gitlab"),
         *("newsletter", "auto-confirm", "shipment-tracking", "bounces", "listserv", "wordpress"),
     ],
 )
@@ -102,7 +102,22 @@ def test_addresses_that_nobody_writes_from(local: str) -> None:
             "service",
             "admin",
         ),
-        *("rooter", "alertson", "newsom", "bots", "autumn", "postmaster", "cronin", "notify.ann"),
+        *(
+            "rooter",
+            "dmarcus",
+            "jenkins",
+            "travis",
+            "hudson",
+            "auto",
+            "alertson",
+            "newsom",
+            "bots",
+            "autumn",
+            "postmaster",
+            "cronin",
+            "notify.ann",
+            "amanda",
+        ),
     ],
 )
 def test_addresses_that_people_write_from(local: str) -> None:
@@ -187,6 +202,31 @@ def test_words_that_programs_put_before_a_subject(subject: str) -> None:
     assert Origin.PERSON is judge(f"Subject: Re: {subject}")
     by_hand = [f"Subject: {subject}", "X-Mailer: Microsoft Outlook 16.0"]
     assert Origin.PERSON is judge(*by_hand)
+
+
+@pytest.mark.parametrize(
+    ("from_", "subject", "text"),
+    [
+        ("ann@kunde.example", "Abwesend am Montag", "Am Montag bin ich abwesend."),
+        ("ann@kunde.example", "Vacation", "I am on vacation until Monday, please wait."),
+        ("ann@kunde.example", "Out of office message?", "How do I set one?"),
+        ("ann@kunde.example", "CRITICAL: invoices are down", "We cannot work. Please help."),
+        ("ann@kunde.example", "Auto kaputt", "Mein Auto ist kaputt."),
+        (
+            "ann@kunde.example",
+            "Undeliverable: my parcel",
+            "It could not be delivered to 12 High St.",
+        ),
+        ("ann@kunde.example", "Returned to sender", "Could not be delivered, says the post."),
+        ("ann@kunde.example", "Delivery has failed again", "Dear Sirs, it has failed again."),
+        ("ann@kunde.example", "Mail error", "I get: <x@y.example> 550 user unknown. Why?"),
+        ("it@kunde.example", "Mail delivery failed", "Hallo, Mails wurden nicht zugestellt."),
+        ("postmaster@kunde.example", "Question", "Hi, could you fix your reverse DNS?"),
+    ],
+)
+def test_people_write_of_failures_and_absences(from_: str, subject: str, text: str) -> None:
+    for name in ("", "Systemadministrator"):
+        assert Origin.PERSON is judge(f"Subject: {subject}", text=text, from_=Address(name, from_))
 
 
 def test_a_machine_in_its_own_thread_does_not_answer() -> None:
