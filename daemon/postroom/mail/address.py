@@ -77,13 +77,14 @@ def parse_addresses(value: str, most: int = 1_000) -> tuple[Address, ...]:
 
 
 def parse_local(value: str) -> Address | None:
-    """Read an address without a domain, as mail servers of one house write their own."""
+    """Read a sender without a domain, as the servers of one house write, or without an address."""
     for entry in _entries(value):
         bare = (entry.angle if entry.angle is not None else entry.phrase).strip()
         if bare and "@" not in bare and len(bare) <= _LONGEST_ADDRESS:
+            if " " in bare:  # only a name
+                return Address(_name(bare), "")
             is_named = entry.angle is not None and entry.phrase
-            name = _name(entry.phrase if is_named else entry.comment)
-            return Address(name, _name(bare) if " " not in bare else "") if bare else None
+            return Address(_name(entry.phrase if is_named else entry.comment), _name(bare))
     return None
 
 

@@ -126,7 +126,10 @@ def name_of(structure: Structure, leaf: Node) -> str:
 
 def safe_name(name: str) -> str:
     """Make a file name from what the sender wrote: no path, no controls, nothing hidden."""
-    name = re.split(r"[/\\]", scrub(name[:2_000]).rstrip("/\\ "))[-1]
+    name = scrub(name[:2_000]).rstrip("/\\ ")
+    # "Invoice 11/2026.pdf" is no path; what is one counts by its last name.
+    is_path = "\\" in name or name.startswith(("/", "./", "../", "~"))
+    name = re.split(r"[/\\]", name)[-1] if is_path else name.replace("/", "-")
     name = " ".join(_UNSAFE.sub(" ", name).split()).strip(". ")
     if len(name) > _LONGEST_NAME:
         stem, dot, extension = name.rpartition(".")

@@ -21,6 +21,7 @@ _EXTENDED = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?$")
 _TYPE = re.compile(r"\s*+[\"']?([a-z0-9!#$&^_.+-]{1,100}+)\s*+/\s*+([a-z0-9!#$&^_.+*-]{1,100}+)")
 _WORD = re.compile(r"\s*+[\"']?([A-Za-z0-9_.+/-]++)[\"']?(?=;|$|\s)(?!\s*+=)")
 _BLANKS = re.compile(r"\s{2,}+")
+_COMMENT = re.compile(r"\A\s*+\([^()]*+\)")  # before the type: allowed, and seen
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _ESCAPED = re.compile(r"\\([\"\\])")
 _UNSTARRED = re.compile(
@@ -35,6 +36,7 @@ def read_type(value: str, default: str) -> tuple[str, dict[str, str]]:
     """Read a Content-Type; one that cannot be understood is the default, as RFC 2045 §5.2 wants."""
     if not value:
         return default, {}
+    value = _COMMENT.sub("", value)
     match = _TYPE.match(value.lower())
     if match is not None:
         return f"{match[1]}/{match[2]}", read_parameters(value[match.end() :])

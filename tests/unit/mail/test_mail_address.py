@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postroom.mail.address import canonical, domain_of, key, parse_addresses
+from postroom.mail.address import canonical, domain_of, key, parse_addresses, parse_local
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,20 @@ def test_one_address_has_one_spelling(written: str) -> None:
 
 def test_quotes_that_are_needed_stay() -> None:
     assert '"a b"@example.net' == canonical('"a b"@example.net')
+
+
+@pytest.mark.parametrize(
+    ("expected", "value"),
+    [
+        (("", "root"), "root"),
+        (("Mail Delivery System", "MAILER-DAEMON"), "MAILER-DAEMON (Mail Delivery System)"),
+        (("Ann", "ann"), "Ann <ann>"),
+        (("Ann Berg", ""), "Ann Berg"),
+        (("Ann Berg", ""), '"Ann Berg"'),
+        (None, "<>"),
+        (None, "ann@x.example"),
+    ],
+)
+def test_sender_without_a_domain(expected: tuple[str, str] | None, value: str) -> None:
+    found = parse_local(value)
+    assert expected == (None if found is None else (found.name, found.address))

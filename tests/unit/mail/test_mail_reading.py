@@ -6,12 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from postroom.mail.address import parse_addresses
 from postroom.mail.attachments import safe_name
 from postroom.mail.dates import read_date
 from postroom.mail.html import html_to_text
 from postroom.mail.message import Envelope, Limits, Origin
+from postroom.mail.parameters import read_disposition, read_type
 from postroom.mail.parse import from_envelope, read_mail, read_part
+from postroom.mail.refs import message_ids
 from postroom.mail.sanitize import sanitize_html
+from postroom.mail.words import decode_words
 
 HEAD = b"From: Ann <ann@kunde.example>\r\nSubject: x\r\n"
 MIXED = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -132,6 +136,8 @@ def test_dates(expected: datetime | None, value: str) -> None:
         ("passwd", "../../etc/passwd"),
         ("b.txt", "C:\\a\\b.txt"),
         ("htaccess", ".htaccess"),
+        ("Invoice 11-2026.pdf", "Invoice 11/2026.pdf"),
+        ("a.pdf", "/home/ann/a.pdf"),
         ("a b.txt", "a\r\n\0b.txt"),
         ("exe txt.scr", "exe\u202etxt.scr"),
         ("", "..."),
@@ -221,3 +227,33 @@ def test_sanitized_html_neither_acts_nor_loads() -> None:
 
 def test_markup_that_would_cost_too_much_is_shown_as_text() -> None:
     assert "<pre>x</pre>" == sanitize_html("<div>" * 50_000 + "x")
+
+
+@pytest.mark.parametrize(
+    ("expected", "value"),
+    [
+        (("text/html", "utf-8"), "(ours) text / html ; charset = utf-8 (Unicode)"),
+        (("text/html", "utf-8"), "text/html charset=utf-8"),
+        (("text/plain", "utf-8"), "text; charset=utf-8;;format=flowed"),
+        (("multipart/mixed", None), "multipart"),
+        (("text/plain", None), "nonsense"),
+        (("text/plain", "a"), "text/plain; charset=a; charset=b"),
+    ],
+)
+def test_types_are_read_as_they_were_meant(expected: tuple[str, str], value: str) -> None:
+    kind, parameters = read_type(value, "text/plain")
+    assert expected == (kind, parameters.get("charset"))
+
+
+@pytest.mark.parametrize(
+    "piece", ['"', '" ', '\\"', " ", "a=", ";", "a ", "=?u?q?", "*0*=", '"a', "\t", "("]
+)
+def test_hostile_values_are_read_in_linear_steps(piece: str) -> None:
+    """Two hundred thousand characters; the square of them would not come to an end."""
+    value = piece * (200_000 // len(piece))
+    read_type(f"x/y; name={value}", "")
+    read_type(f'x/y; name="{value}', "")
+    read_disposition(f"attachment {value}")
+    parse_addresses(value)
+    message_ids(value)
+    decode_words(value)
