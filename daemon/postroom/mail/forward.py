@@ -22,7 +22,7 @@ from postroom.mail.quotes import (
     is_rule,
 )
 
-_LINES = 20_000
+_NEAR_TOP = 6  # lines of a quoted mail in which its header may begin
 _MARK = re.compile(r"\s{0,3}(?:>|&gt;) ?")
 _BRACKETS = re.compile(
     r"\s*[<(\[]+\s*(?:mailto:)?\s*([^\s<>()\[\]:]+@[^\s<>()\[\]]+?)\s?(?:[<\[](?:mailto:)?[^<>\[\]]*[>\]])?\s*[>)\]]+",
@@ -56,21 +56,32 @@ def find_forward(
     is_announced = is_forward_subject(subject)
     if older is None and not is_announced:
         return None
-    lines = clean(text.replace("\r", "")).split("\n")
-    found = older or _quoted_header(lines)
+    originals = text.replace("\r", "").split("\n")
+    is_inside = older is None or (older.header is None and not older.introduction)
+    if is_inside:  # some programs quote the header, too
+        originals = _without_marks(originals)
+    lines = clean("\n".join(originals)).split("\n")
+    found = _near_top(lines) if is_inside else older
     if found is None or not (
         is_announced
         or found.is_forward
         or (found.header is not None and not is_answer and REPLY_PREFIX.match(subject) is None)
     ):
         return None
-    return _read(subject, lines, text.replace("\r", "").split("\n"), found)
+    return _read(subject, lines, originals, found)
 
 
-def _quoted_header(lines: Sequence[str]) -> Boundary | None:
-    """Find the header of a mail that was passed on with quote marks before each line."""
-    for position, line in enumerate(lines[:_LINES]):
-        if is_quoted(line):
+def _without_marks(originals: Sequence[str]) -> list[str]:
+    """Return the quoted lines without their marks."""
+    marked = [number for number, line in enumerate(originals) if is_quoted(line)]
+    if not marked:
+        return []
+    return [_MARK.sub("", line, count=1) for line in originals[marked[0] : marked[-1] + 1]]
+
+
+def _near_top(lines: Sequence[str]) -> Boundary | None:
+    for position in range(min(_NEAR_TOP, len(lines))):
+        if lines[position].strip():
             found = find_boundary(lines, position, is_expected=True)
             if found is not None:
                 return found
@@ -90,18 +101,12 @@ def _read(
     end = end_of_forward(lines, found.end) if found.is_forward else len(lines)
     body = [line.rstrip("\r") for line in originals[found.end : end]]
     if found.is_quoted or is_quoted(lines[max(found.end - 1, 0)]):
-        body = _unquoted(body)
+        body = _without_marks(body)
     while body and found.is_forward and (not body[-1].strip() or is_rule(body[-1])):
         body.pop()  # KMail draws a line below
     title = fields.get("subject") or FORWARD_PREFIX.sub("", subject, count=1).strip()
     words = "\n".join(body).strip()
     return Forward(readable_sender(fields.get("from", "")), title, fields.get("date", ""), words)
-
-
-def _unquoted(body: Sequence[str]) -> list[str]:
-    """Take one quote mark away, and what stands below the quoted lines."""
-    last = max((number for number, line in enumerate(body) if is_quoted(line)), default=-1)
-    return [_MARK.sub("", line, count=1) for line in body[: last + 1]]
 
 
 def readable_sender(value: str) -> str:

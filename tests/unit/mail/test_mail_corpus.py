@@ -11,6 +11,9 @@ import mailparser
 import pytest
 from tests.cutting import cut_out
 
+from postroom.mail.forward import find_forward
+from postroom.mail.fresh import split_fresh
+from postroom.mail.html import html_to_text
 from postroom.mail.message import Address, ParsedMail
 from postroom.mail.parse import read_mail, read_part
 
@@ -96,3 +99,21 @@ def test_mail_parser_agrees_on_subject_addresses_and_message_id(name: str) -> No
             differing.add(key)
     expected = tomllib.loads((CORPUS / f"{name}.toml").read_text(encoding="utf-8"))
     assert set(expected.get("mail_parser", ())) == differing
+
+
+QUOTING = [name for name in NAMES if name.startswith(("fresh-", "forward-"))]
+
+
+@pytest.mark.parametrize("name", QUOTING)
+def test_html_alone_tells_the_same_as_the_plain_text(name: str) -> None:
+    mail = read_mail((CORPUS / f"{name}.eml").read_bytes())
+    expected = tomllib.loads((CORPUS / f"{name}.toml").read_text(encoding="utf-8"))
+    text = html_to_text(mail.html) if mail.html is not None else mail.text
+    fresh = split_fresh(text, mail.html)
+    if "fresh" in expected:
+        assert expected["fresh"].split() == fresh.text.split()
+    if "forward" in expected and not mail.attachments:
+        forward = find_forward(mail.subject, text, fresh.older, is_answer=True)
+        assert forward is not None
+        for key, value in expected["forward"].items():
+            assert value.split() == getattr(forward, key).split()
