@@ -94,8 +94,8 @@ class OutboxEntry:
 
 # ---- claiming
 
-# Leases compare with the caller's clock. On PostgreSQL, with several nodes, that must be the
-# database's: the caller asks it once (`SELECT now()`) and counts on from there.
+# What is due is asked by the caller's clock; leases are compared with the database's, which all
+# nodes share (leases.moment): a node whose clock is fast must not end what another is sending.
 _picked = (
     select(delivery.c.id)
     .where(_IS_QUEUED, delivery.c.due_at <= _NOW)

@@ -31,6 +31,7 @@ from postroom.mail.tokens import Signer, Token
 from postroom.pulse import IDLE, WITHIN, Pulse, Pulses
 from postroom.store import queue
 from postroom.store.db import Database
+from postroom.store.leases import moment
 from postroom.store.pause import pause_of
 from postroom.store.queue import ClaimedDelivery
 from postroom.store.recipe import Recipe
@@ -199,10 +200,11 @@ class Sender:
         return pause is not None
 
     def _claim(self, conn: Connection, now: datetime) -> list[ClaimedDelivery]:
-        queue.lapse(conn, now)
+        leased_at = moment(conn, now)
+        queue.lapse(conn, now, over=leased_at)
         if pause_of(conn) is not None:
             return []
-        return queue.claim(conn, now, self._batch, now + LEASE, self._node)
+        return queue.claim(conn, now, self._batch, leased_at + LEASE, self._node)
 
     def _work_off(self, claimed: Sequence[ClaimedDelivery], stop: threading.Event) -> None:
         with self._database.read() as conn:
@@ -287,7 +289,7 @@ class Sender:
             return
         now = self._clock()
         is_ours = self._database.write(
-            lambda conn: queue.mark_handed(conn, claimed, now, now + LEASE)
+            lambda conn: queue.mark_handed(conn, claimed, now, moment(conn, now) + LEASE)
         )
         if not is_ours:
             raise Conflict(f"delivery {claimed.id}: the lease was over")
