@@ -16,9 +16,8 @@ _MOST_LINES = 60  # of one block: lists of recipients can be long
 _NEAR = 15  # lines within which a field that goes on must meet the next one
 _LOOK = 2_000  # characters of a line that are read
 _MARKS = " \t>*_|#"
-_LABEL = re.compile(
-    r"[\s>*_|#]{0,20}([^\s:：*_|>#][^:：\n]{0,29}?)[\s*_|]{0,4}[:：][\s*_|]{0,6}(.*)"
-)
+_MARKS_AROUND = " \t*_|"
+_LABEL = 60  # characters of a line that may be its label
 _WRAPPED = 60  # a line of this length may go on in the next one
 _FIELD_INSIDE = re.compile(
     r"(?:(?<=\s)|(?<=\*))\**([^\W\d_]{2,12}(?: el| em| le)?)\**\s?[:：]\**\s"
@@ -35,12 +34,14 @@ class Header:
 
 def label_of(line: str) -> tuple[str, str, str] | None:
     """Return field, label and value of a line that looks like one of a header."""
-    found = _LABEL.match(line[:_LOOK])
-    if found is None:
+    end = line.find(":", 0, _LABEL)
+    wide = line.find("：", 0, _LABEL if end < 0 else end)
+    end = end if wide < 0 else wide
+    if end < 0:
         return None
-    label = found[1].lower().rstrip()
+    label = line[:end].strip(_MARKS).lower()
     kind = FIELDS.get(label)
-    return None if kind is None else (kind, label, found[2].strip(" \t*_|"))
+    return None if kind is None else (kind, label, line[end + 1 : _LOOK].strip(_MARKS_AROUND))
 
 
 def read_header(lines: Sequence[str], start: int, *, is_expected: bool) -> Header | None:

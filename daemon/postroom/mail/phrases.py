@@ -39,7 +39,7 @@ def any_of(phrases: Iterable[str]) -> re.Pattern[str]:
 _WROTE = """
 en  wrote/writes/has written/quoting
 de  schrieb/zitat von/geschrieben/schreibt/schrieb am
-fr  a écrit/citation de/écrivait/a ecrit/écrit
+fr  a écrit/message du/citation de/écrivait/a ecrit/écrit
 es  escribió/citando a/citando/escribio/ha escrito/escribía
 it  ha scritto/cita/scrive/ha scritto il/scritto
 pt  escreveu/escreve/escrito
@@ -100,7 +100,7 @@ WROTE = any_of(phrases_of(_WROTE))
 _STARTS = """
 en  on/at/in a message dated/in message/quoting
 de  am/um/zitat von
-fr  le/en date du/à
+fr  le/en date du/à/message du
 es  el/en fecha/a las
 it  il/in data/alle
 pt  em/a/no dia/às

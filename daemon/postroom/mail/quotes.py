@@ -194,8 +194,9 @@ def is_bare_introduction(line: str) -> bool:
     bare = line.strip()
     if not 10 < len(bare) <= 200 or not _begins(bare.lower()):
         return False
-    is_closed = bare.endswith((">", ")")) or WROTE.search(bare.lower()[-12:]) is not None
-    return is_closed and is_introduction(f"{bare}:", is_marked=True)
+    low = bare.lower()
+    is_closed = bare.endswith((">", ")")) or WROTE.search(low[-12:]) or WROTE.match(low)
+    return bool(is_closed) and is_introduction(f"{bare}:", is_marked=True)
 
 
 def end_of_forward(lines: Sequence[str], position: int) -> int:
