@@ -73,6 +73,20 @@ PIECES = st.sampled_from(
         b"> ",
         b"-- \n",
         b"On 1 Ann wrote:\n",
+        b"begin 644 x\n#86)C\n",
+        b"end\n",
+        b"=ybegin name=x\n",
+        b"=yend size=1\n",
+        b"Content-Type: application/ms-tnef\r\n",
+        b"\x78\x9f\x3e\x22\1\0",
+        b"\2\x02\x90\6\0\0\0\0\0\0\0",
+        b"Content-Type: application/pkcs7-mime\r\n",
+        b"\x30\x80\6\x09\x2a\x86\x48\x86\xf7\x0d\1\7\2\xa0\x80",
+        b"Content-Type: text/calendar\r\n",
+        b"BEGIN:VEVENT\nSUMMARY:x\n",
+        b"Content-Type: text/enriched\r\n",
+        b"<div style='display:none'>",
+        b"</div>",
     ]
 )
 STRUCTURED = st.lists(st.one_of(PIECES, st.binary(max_size=8)), max_size=60).map(b"".join)

@@ -79,7 +79,9 @@ def _is_stub(plain: str) -> bool:
 
 def disposition_of(node: Node) -> tuple[str, dict[str, str]]:
     """Return the disposition ("" if there is none) and its parameters."""
-    return read_disposition(node.text("content-disposition"))
+    if node.disposition is None:
+        node.disposition = read_disposition(node.text("content-disposition"))
+    return node.disposition
 
 
 def file_name_of(node: Node) -> str:

@@ -164,7 +164,12 @@ class _Head:
         self.charset = charset
         self.defects: dict[str, None] = {}
         self.decoded = tuple((name, self._decode(name, value)) for name, value in fields)
-        if sum(name.lower() == "from" for name, _ in fields) > 1:
+        self.firsts: dict[str, str] = {}
+        self.values: dict[str, list[bytes]] = {}
+        for (name, value), (_, text) in zip(fields, self.decoded, strict=True):
+            self.firsts.setdefault(name.lower(), text)
+            self.values.setdefault(name.lower(), []).append(value)
+        if len(self.values.get("from", ())) > 1:
             self.defects["more than one From"] = None
 
     def _decode(self, name: str, value: bytes) -> str:
@@ -177,7 +182,7 @@ class _Head:
         return text[:most]
 
     def first(self, name: str) -> str:
-        return next((value for key, value in self.decoded if key.lower() == name), "")
+        return self.firsts.get(name, "")
 
     def subject(self) -> str:
         return _BLANKS.sub(" ", self.first("subject")).strip(" ")
@@ -191,7 +196,7 @@ class _Head:
 
     def addresses(self, name: str) -> tuple[Address, ...]:
         """Read every field of that name: some programs send several, and lists can be long."""
-        value = b",".join(value for key, value in self.fields if key.lower() == name)
+        value = b",".join(self.values.get(name, ()))
         if not value:
             return ()
         text = decode_header(value[:_VALUE_BYTES], self.charset)
@@ -201,7 +206,7 @@ class _Head:
         return found[: self.limits.addresses]
 
     def ids(self, name: str) -> tuple[str, ...]:
-        value = b" ".join(value for key, value in self.fields if key.lower() == name)
+        value = b" ".join(self.values.get(name, ()))
         if not value:
             return ()
         text = decode_header(value[-_VALUE_BYTES:], self.charset)

@@ -59,6 +59,7 @@ class Node:
     type: str = "text/plain"
     parameters: dict[str, str] = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
+    disposition: tuple[str, dict[str, str]] | None = None  # once it was read
 
     def field(self, name: str) -> bytes:
         """Return the raw value of the first field of that (lower-case) name, or b""."""
