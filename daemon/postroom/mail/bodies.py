@@ -38,7 +38,7 @@ _STUB = re.compile(
 )
 _STUB_CHARS = 400
 _CALENDAR_BYTES = 500_000
-_TNEF_BYTES = 64 << 20
+_PACKED_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
@@ -182,6 +182,8 @@ class _Reader:
     def _decode(self, node: Node) -> str:
         # Six octets a character: four of UTF-8 or UTF-32, or quoted-printable of two.
         end = min(node.end, node.body + self.budget * 6)
+        if end < node.end and self.structure.raw.find(b"begin ", node.body, node.end) >= 0:
+            end = min(node.end, node.body + _PACKED_BYTES)  # a file in the text may be longer
         octets = self._octets(node, end)
         label = node.parameters.get("charset", "")
         if node.type in _MARKUP:
@@ -233,7 +235,7 @@ class _Reader:
 
     def _open_tnef(self, leaf: Node) -> Tnef:
         """Open a winmail.dat: its files count as the mail's, and itself as the paper around."""
-        octets = self._octets(leaf, min(leaf.end, leaf.body + _TNEF_BYTES))
+        octets = self._octets(leaf, min(leaf.end, leaf.body + _PACKED_BYTES))
         opened = read_tnef(octets)
         if opened.is_whole:
             self.found.parts.add(leaf.number)

@@ -114,3 +114,13 @@ def test_program_that_calls_itself_a_picture_is_named() -> None:
 )
 def test_files_are_known_by_how_they_begin(expected: str, start: bytes) -> None:
     assert expected == sniff(start)
+
+
+def test_large_file_inside_of_a_text_is_whole() -> None:
+    line = b"M" + b"86)C" * 15 + b"\r\n"
+    raw = HEAD + b"\r\nabove\r\nbegin 644 a.bin\r\n" + line * 220_000 + b"`\r\nend\r\nbelow\r\n"
+    mail = read_mail(raw)
+    assert ("above\nbelow\n", (220_000 * 45,)) == (
+        mail.text,
+        tuple(each.size for each in mail.attachments),
+    )
