@@ -28,6 +28,7 @@ from bench.growth import (
     look,
     octets_of,
     opened_cluster,
+    rest,
     work_through,
 )
 from bench.herd import Changed, Herd
@@ -83,6 +84,7 @@ def changes(engine: Engine, *, is_large: bool) -> dict[str, Changed]:
 def figures(folder: Path, url: str, engine: Engine, mails: int) -> Figures:
     """Measure what happens by day, and then what happens by night."""
     found = {"database, GB": f"{octets_of(engine) / GIGABYTE:.1f}"}
+    rest(engine)
     run = work_through(folder, url, mails, SEED)
     found["worked through, mails/s"] = f"{run.rate:,.0f}"
     found["accepted meanwhile, mails/s"] = f"{run.accepted:,.0f}"
