@@ -201,7 +201,7 @@ class Daemon:
             self._process.kill()
             self._process.wait()
         for entry in self._new_events():
-            if entry["event"] in ("doors.stopped", "daemon.stopped"):
+            if entry["event"] in ("doors.stopped", "daemon.stopped", "maildir.closed"):
                 self.counters.update({key: entry[key] for key in COUNTERS if key in entry})
         self._log.close()
 

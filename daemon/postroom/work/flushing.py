@@ -25,16 +25,20 @@ LOCAL = frozenset({"ext4", "xfs"})
 TELLS_ERRORS = (5, 8)
 
 
-def flush(files: Sequence[int], is_local: bool) -> None:
-    """Flush open files of one file system, in the order in which they were opened."""
+def flush(files: Sequence[int], is_local: bool) -> int:
+    """Flush open files of one file system, in the order in which they were opened.
+
+    Returns how many flushes of the disk that were.
+    """
     whole = _syncfs() if is_local and len(files) > FEW else None
     if whole is not None:
         whole(files[0])  # tells of errors since this one was opened: the first
-        return
+        return 1
     for file in files:  # start all before waiting for each
         os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
     for file in files:
         os.fsync(file)
+    return len(files)
 
 
 def is_local(path: Path) -> bool:

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+import structlog
+
 from postroom.core.settings import TlsPolicy
 from postroom.work.flushing import flush, is_local
 from postroom.work.relay import FINAL_TIMEOUT, SmtpRelay
@@ -27,6 +29,8 @@ from postroom.work.reply import Reply
 
 UNFIT = re.compile(r"[\x00-\x1f\x7f<>]")
 MESSAGE_ID = re.compile(rb"(?im)^Message-ID: [^\r\n]+")
+
+log = structlog.get_logger()
 
 
 class Transport(Protocol):
@@ -96,6 +100,7 @@ class Maildir:
         self._suffix = re.sub(r"[^\w.\-]", "_", instance)
         self._written = _Written()
         self._lock = threading.Lock()
+        self._flushes = 0  # of the disk, so far
         self._read_at = -1  # st_mtime_ns of cur/ when its names were read
         self._read_names: dict[str, str] = {}  # without flags → with flags
         for folder in (self._tmp, self._new, self._cur):
@@ -133,7 +138,7 @@ class Maildir:
         files, self._written.files = self._written.files, {}
         is_found, self._written.is_found = self._written.is_found, False
         try:
-            flush(list(files.values()), self._is_local)
+            count = flush(list(files.values()), self._is_local)
             for name in files:
                 # Nobody else writes this name while the claim is ours: nothing is replaced.
                 os.rename(f"{self._tmp}/{name}", f"{self._new}/{name}")  # noqa: PTH104 - hot
@@ -142,9 +147,12 @@ class Maildir:
                 os.close(file)
         if files or is_found:
             _flush_folder(self._new)
+            with self._lock:
+                self._flushes += count + 1
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Nothing is kept open; the log tells what writing has cost."""
+        log.info("maildir.closed", maildir_flushes=self._flushes)
 
     def _write(self, name: str, raw: bytes) -> None:
         # What lies in tmp/ under this name a crash left behind.
