@@ -57,7 +57,7 @@ from postroom.store import facets, hooks, policies, write_mail, write_request
 from postroom.store import schema as t
 from postroom.store import statements as s
 from postroom.store.objects import StoredObject
-from postroom.store.writing import Applied, MailRow, Writing, inserted
+from postroom.store.writing import Applied, MailRow, Writing
 
 
 def apply(
@@ -93,6 +93,8 @@ def apply(
         hooks.start(work, wanted)
     if work.history:
         s.HISTORY.run_each(connection, work.history)
+    work.check()
+    write_request.make_handlers(work)
     failpoints.hit("apply.written")
     request = work.opened if work.opened is not None else decision.request
     return Applied(work.journal_id, request, work.mails > 0)
@@ -106,33 +108,48 @@ def activate_policy(
         select(t.policy.c.version).where(t.policy.c.version == version)
     ).first()
     if known is None:
-        s.POLICY.run(connection, {"version": version, "files": dict(files)})
+        s.POLICY.send(connection, {"version": version, "files": dict(files)})
     if policies.active_policy(connection) != version:
-        s.POLICY_ACTIVATION.run(connection, {"version": version, "at": at})
+        s.POLICY_ACTIVATION.send(connection, {"version": version, "at": at})
 
 
 def mark_followed(connection: Connection, activation: int, at: datetime) -> None:
     """Remember that the clocks of all open requests are those of a policy."""
-    s.POLICY_FOLLOWED.run(connection, {"b_id": activation, "b_at": at})
+    s.POLICY_FOLLOWED.send(connection, {"b_id": activation, "b_at": at})
 
 
 def postpone_timer(connection: Connection, timer_id: int, due_at: datetime) -> None:
     """Let a timer that could not fire be tried again later, after those that are due meanwhile."""
-    s.POSTPONE_TIMER.run(connection, {"b_id": timer_id, "b_due_at": due_at})
+    s.POSTPONE_TIMER.send(connection, {"b_id": timer_id, "b_due_at": due_at})
 
 
 def cancel_timer(connection: Connection, timer_id: int) -> None:
     """End a timer that has nothing to do any more."""
-    s.CANCEL_TIMER.run(connection, {"b_id": timer_id})
+    s.CANCEL_TIMER.send(connection, {"b_id": timer_id})
 
 
 def _check(work: Writing) -> None:
-    """Refuse a decision that was made under another policy, or about another state."""
-    if policies.active_policy(work.connection) != work.decision.policy_version:
+    """Refuse a decision that was made under another policy, or about another state.
+
+    All that is to be known of the database before something is written is asked for together.
+    """
+    decision, connection = work.decision, work.connection
+    active = policies.ask_for_active(connection)
+    touched = {
+        number: s.TOUCH_REQUEST.send(
+            connection, {"b_id": number, "b_version": version, "b_at": work.now}
+        )
+        for number, version in decision.versions.items()
+    }
+    work.ask_for_handlers()
+    if any(isinstance(effect, OpenRequest) for effect in decision.effects):
+        s.REQUEST.expect(connection)
+    for table in (s.JOURNAL, s.MESSAGE, s.OUTBOX, s.CONTACT, s.PARTICIPANT):
+        table.expect(connection)
+    if policies.named(active) != decision.policy_version:
         raise Conflict("the policy was reloaded")
-    for request_id, version in work.decision.versions.items():
-        keys = {"b_id": request_id, "b_version": version, "b_at": work.now}
-        row = s.TOUCH_REQUEST.first(work.connection, keys)
+    for request_id, answer in touched.items():
+        row = answer.first()
         if row is None:
             raise Conflict(f"request {request_id} has changed")
         work.owners[request_id] = (row[1], Phase(row[0]))
@@ -157,7 +174,7 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
                 work.know(message_id, n, work.request_id(effect.request), kind)
         case NoteMailbox():
             keys = {"request_id": effect.request, "mailbox": effect.mailbox}
-            s.MAILBOX.run(work.connection, keys)
+            s.MAILBOX.send(work.connection, keys)
             work.note(effect.request, "mailbox", None, effect.mailbox, effect.because)
         case LinkRequests():
             write_request.link(work, effect)
@@ -192,9 +209,9 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
         case PlanDigest():
             write_mail.arm(work, "digest", effect.due_at, actor=effect.handler)
         case EndTimer():
-            if s.END_TIMER.run(work.connection, {"b_id": effect.timer}) == 0:
-                # To decide again changes nothing: it fired, or nobody wants it any more.
-                raise NotAllowed(f"timer {effect.timer} is armed no more")
+            # To decide again changes nothing: it fired, or nobody wants it any more.
+            over = NotAllowed(f"timer {effect.timer} is armed no more")
+            work.expect(s.END_TIMER.send(work.connection, {"b_id": effect.timer}), over)
         case TakeTurn():
             write_request.take_turn(work, effect)
         case SpendBrake():
@@ -207,7 +224,7 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
             write_mail.end_hold(work, effect)
         case RecordBounce():
             keys = {"b_id": effect.delivery, "b_response": f"bounced: {effect.diagnostic}"}
-            s.BOUNCED.run(work.connection, keys)
+            s.BOUNCED.send(work.connection, keys)
             if work.decision.request is not None:
                 text = f"delivery {effect.delivery}: {effect.diagnostic}"
                 work.note(work.decision.request, "bounced", None, text, effect.because)
@@ -231,20 +248,20 @@ def _journal(work: Writing) -> None:
     }
     if mail.journal_id is None:
         row = {**_journal_row(mail.arrival), **outcome}
-        work.journal_id = inserted(work.connection, s.JOURNAL, row)
+        work.journal_id = s.JOURNAL.insert(work.connection, row)
     else:
         work.journal_id = mail.journal_id
         keys = {f"b_{name}": value for name, value in outcome.items()}
         keys |= {"b_id": mail.journal_id, "b_was": mail.was}
-        if s.REJOURNAL.run(work.connection, keys) == 0:
-            raise Conflict(f"journal {mail.journal_id} was decided again")
+        changed = Conflict(f"journal {mail.journal_id} was decided again")
+        work.expect(s.REJOURNAL.send(work.connection, keys), changed)
     if isinstance(mail.raw, StoredObject):
         keys = {"journal_id": work.journal_id, "key": mail.raw.key, "size": mail.raw.size}
-        s.RAW_OBJECT.run(work.connection, keys)
+        s.RAW_OBJECT.send(work.connection, keys)
     elif mail.raw is not None:
-        s.RAW.run(work.connection, {"journal_id": work.journal_id, "raw": mail.raw})
+        s.RAW.send(work.connection, {"journal_id": work.journal_id, "raw": mail.raw})
     if mail.journal_id is not None:
-        s.JOURNAL_HISTORY.run(
+        s.JOURNAL_HISTORY.send(
             work.connection,
             {
                 "journal_id": work.journal_id,

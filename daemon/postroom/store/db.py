@@ -25,6 +25,7 @@ from postroom.core.place import Place
 from postroom.errors import Unavailable
 from postroom.store.engines import DATABASE_ERRORS, open_engine, translated
 from postroom.store.objects import Objects
+from postroom.store.unsent import unsent_of
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -127,6 +128,8 @@ class Database:
                     raise
                 connection.rollback()  # the next statement gets a session of its own
                 _begin(connection, begin)
+            if (unsent := unsent_of(connection)) is not None:
+                unsent.clear()  # of a transaction that was given up
             try:
                 yield connection
             except (*DATABASE_ERRORS, Unavailable):
@@ -149,6 +152,7 @@ class Database:
                     done.append(waiting)
                     self._savepoint(connection, waiting)
                     waiting = self._next(done, until)
+                _say(connection)
                 connection.commit()
                 self._committed()
         except BaseException as error:  # noqa: BLE001 - nobody else could tell those who wait
@@ -187,16 +191,34 @@ class Database:
 
     @staticmethod
     def _savepoint(connection: Connection, waiting: _Waiting) -> None:
-        driver: Any = connection.connection.driver_connection  # SQLAlchemy adds 15 µs to each
-        driver.execute("SAVEPOINT work")
+        _put(connection, "SAVEPOINT work")
         try:
             waiting.outcome = waiting.work(connection)
+            _say(connection)  # what goes wrong with it belongs to it
         except Exception as error:
             waiting.error = translated(error)
             if isinstance(waiting.error, Unavailable):
                 raise  # full disk, lost connection: the transaction as a whole has failed
-            driver.execute("ROLLBACK TO SAVEPOINT work")
-        driver.execute("RELEASE SAVEPOINT work")
+            if (unsent := unsent_of(connection)) is not None:
+                unsent.clear()
+            _put(connection, "ROLLBACK TO SAVEPOINT work")
+        _put(connection, "RELEASE SAVEPOINT work")
+
+
+def _put(connection: Connection, statement: str) -> None:
+    """Tell a server with what follows, SQLite now. (SQLAlchemy adds 15 µs to each.)"""
+    unsent = unsent_of(connection)
+    if unsent is not None:
+        unsent.put(statement)
+    else:
+        driver: Any = connection.connection.driver_connection
+        driver.execute(statement)
+
+
+def _say(connection: Connection) -> None:
+    """Send a server what was put down, and wait for it."""
+    if (unsent := unsent_of(connection)) is not None:
+        unsent.flush()
 
 
 def _begin(connection: Connection, statements: Sequence[str]) -> None:

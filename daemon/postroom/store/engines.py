@@ -18,12 +18,13 @@ from typing import Any
 
 import psycopg
 from psycopg import errors as pg
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy import exc as sa
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from postroom.core.place import Place, Server
 from postroom.errors import Conflict, Unavailable
-from postroom.store import jsontext
+from postroom.store import jsontext, unsent
 
 # A Prepared statement runs in the driver, whose errors nobody wraps.
 DATABASE_ERRORS = (sa.DBAPIError, sa.TimeoutError, sqlite3.Error, psycopg.Error)
@@ -120,8 +121,14 @@ def _postgresql(server: Server, busy_timeout: float) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def _connected(dbapi: Any, _record: object) -> None:
+    def _connected(dbapi: Any, record: ConnectionPoolEntry) -> None:
         dbapi.autocommit = True  # we say BEGIN ourselves
+        record.info[unsent.KEY] = unsent.Unsent(dbapi)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _executing(connection: Connection, *_: object) -> None:
+        if (waiting := unsent.unsent_of(connection)) is not None:
+            waiting.flush()  # the server hears everything in its order
 
     return engine
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from postroom.store import schema as t
-from postroom.store.prepared import Prepared
+from postroom.store.prepared import Numbered, Prepared
 
 NAMES = ("phase", "status", "owner", "category", "priority", "type", "mailbox")
 NOBODY = ""  # as owner
@@ -23,7 +23,7 @@ NOBODY = ""  # as owner
 _FACET = Prepared(
     select(t.facet.c.id).where(and_(*(t.facet.c[name] == bindparam(name) for name in NAMES)))
 )
-_MAKE = Prepared(insert(t.facet).returning(t.facet.c.id))
+_MAKE = Numbered(t.facet)
 _VALUES = Prepared(
     select(
         *(
@@ -42,10 +42,8 @@ _SET = Prepared(
 def facet_of(connection: Connection, values: Mapping[str, Any]) -> int:
     """Return the facet with these values of NAMES; make it when it is the first of its kind."""
     named = {name: values[name] or NOBODY for name in NAMES}
-    row = _FACET.first(connection, named) or _MAKE.first(connection, named)
-    if row is None:
-        raise ValueError("the statement does not return the new id")
-    return int(row[0])
+    row = _FACET.first(connection, named)
+    return int(row[0]) if row is not None else _MAKE.insert(connection, named)
 
 
 def file(connection: Connection, request_id: int) -> None:
@@ -53,4 +51,4 @@ def file(connection: Connection, request_id: int) -> None:
     row = _VALUES.first(connection, {"id": request_id})
     if row is not None:
         facet_id = facet_of(connection, dict(zip(NAMES, row, strict=True)))
-        _SET.run(connection, {"b_id": request_id, "b_facet_id": facet_id})
+        _SET.send(connection, {"b_id": request_id, "b_facet_id": facet_id})

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from postroom.errors import NotFound
 from postroom.store import schema as t
-from postroom.store.prepared import Prepared
+from postroom.store.prepared import Answer, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,17 @@ _POLICY_FILES = select(t.policy.c.files).where(t.policy.c.version == bindparam("
 
 def active_policy(connection: Connection) -> str | None:
     """Return the version of the policy that decides now."""
-    row = _ACTIVE_POLICY.first(connection, {})
+    return named(ask_for_active(connection))
+
+
+def ask_for_active(connection: Connection) -> Answer:
+    """Ask which policy decides now, without waiting; `named` reads the answer."""
+    return _ACTIVE_POLICY.send(connection, {})
+
+
+def named(active: Answer) -> str | None:
+    """Return the version of the policy that was asked for."""
+    row = active.first()
     return row[0] if row is not None else None
 
 

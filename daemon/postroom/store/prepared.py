@@ -3,6 +3,7 @@
 `Connection.execute` costs 20-60 µs a statement beside the database's own work, and a mail needs
 about twenty (bench/README.md). A Prepared gives the same SQL and the same types for 5 µs. It has
 no expanding lists; for those, and wherever speed is no matter, use `Connection.execute`.
+On a server what is sent goes out together with what follows, as soon as an answer is asked for.
 Fails:   with the driver's own errors; `store.db` translates them.
 """
 
@@ -17,6 +18,8 @@ from sqlalchemy import Connection, Delete, Float, Insert, Select, Table, Update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
+
+from postroom.store.unsent import Told, unsent_of
 
 Processor = Callable[[Any], Any]
 Parameters = Mapping[str, Any]
@@ -51,6 +54,41 @@ class _Compiled:
         return tuple(row)
 
 
+class Answer:
+    """What a statement gives. A server may have to be waited for, when it is asked for."""
+
+    __slots__ = ("_compiled", "_cursor", "_rows", "_told")
+
+    def __init__(self, compiled: _Compiled, cursor: Any = None, told: Told | None = None) -> None:
+        self._compiled, self._cursor, self._told = compiled, cursor, told
+        # Read at once: a statement of SQLite's that stands open would keep its transaction open.
+        self._rows: list[Row] | None = cursor.fetchall() if cursor is not None else None
+
+    def first(self) -> Row | None:
+        """Return the first row, or None."""
+        rows = self._raw()
+        return self._compiled.row(rows[0]) if rows else None
+
+    def all(self) -> list[Row]:
+        """Return every row."""
+        rows = self._raw()
+        return [self._compiled.row(raw) for raw in rows] if self._compiled.results else rows
+
+    def count(self) -> int:
+        """Return how many rows were changed."""
+        count: int = self.cursor().rowcount
+        return count
+
+    def cursor(self) -> Any:
+        """Return the driver's cursor."""
+        return self._cursor if self._told is None else self._told.heard()
+
+    def _raw(self) -> list[Row]:
+        if self._rows is None:
+            self._rows = self.cursor().fetchall()
+        return self._rows
+
+
 class Prepared:
     """One statement. An INSERT names its columns by the keys of its first parameters."""
 
@@ -59,29 +97,36 @@ class Prepared:
         self._is_insert = isinstance(statement, Insert)
         self._compiled: dict[str | tuple[str, ...], _Compiled] = {}
 
+    def send(self, connection: Connection, given: Parameters) -> Answer:
+        """Run it without waiting; what goes wrong is raised when its work ends, at the latest."""
+        compiled = self._for(connection, given)
+        unsent = unsent_of(connection)
+        if unsent is not None:
+            return Answer(compiled, told=unsent.put(compiled.sql, compiled.values(given)))
+        return Answer(compiled, _driver(connection).execute(compiled.sql, compiled.values(given)))
+
     def first(self, connection: Connection, given: Parameters) -> Row | None:
         """Return the first row, or None."""
-        compiled = self._for(connection, given)
-        raw = _driver(connection).execute(compiled.sql, compiled.values(given)).fetchone()
-        return compiled.row(raw) if raw is not None else None
+        return self.send(connection, given).first()
 
     def all(self, connection: Connection, given: Parameters) -> list[Row]:
         """Return every row."""
-        compiled = self._for(connection, given)
-        rows = _driver(connection).execute(compiled.sql, compiled.values(given)).fetchall()
-        return [compiled.row(raw) for raw in rows] if compiled.results else rows
+        return self.send(connection, given).all()
 
     def run(self, connection: Connection, given: Parameters) -> int:
         """Run it; return how many rows it changed."""
-        compiled = self._for(connection, given)
-        count: int = _driver(connection).execute(compiled.sql, compiled.values(given)).rowcount
-        return count
+        return self.send(connection, given).count()
 
     def run_each(self, connection: Connection, many: Sequence[Parameters]) -> None:
-        """Run it for each of many parameters, which all have the same keys."""
+        """Run it for each of many parameters, which all have the same keys; waits for nothing."""
         compiled = self._for(connection, many[0])
-        cursor = _driver(connection).cursor()
-        cursor.executemany(compiled.sql, [compiled.values(given) for given in many])
+        values = [compiled.values(given) for given in many]
+        unsent = unsent_of(connection)
+        if unsent is not None:
+            for one in values:
+                unsent.put(compiled.sql, one)
+        else:
+            _driver(connection).executemany(compiled.sql, values)
 
     def _for(self, connection: Connection, given: Parameters) -> _Compiled:
         name = connection.dialect.name
@@ -92,6 +137,33 @@ class Prepared:
             compiled = _compile(self._statement, connection.dialect, columns)
             self._compiled[key] = compiled
         return compiled
+
+
+class Numbered(Prepared):
+    """An INSERT into a table with ids. `reserve`: so many of a server's are asked for at a time.
+
+    What a decision writes names its other rows; with ids in reserve nobody waits for them.
+    """
+
+    def __init__(self, table: Table, reserve: int = 32) -> None:
+        super().__init__(table.insert())
+        self._table = table.name
+        self._reserve = reserve
+
+    def expect(self, connection: Connection) -> None:
+        """Have an id at hand soon."""
+        if (unsent := unsent_of(connection)) is not None:
+            unsent.ask_ids(self._table, self._reserve)
+
+    def insert(self, connection: Connection, row: Parameters) -> int:
+        """Insert a row and return its id."""
+        unsent = unsent_of(connection)
+        if unsent is None:
+            number: int = self.send(connection, row).cursor().lastrowid
+        else:
+            number = unsent.take_id(self._table, self._reserve)
+            self.send(connection, {**row, "id": number})
+        return number
 
 
 def row_type(table: Table) -> Any:

@@ -6,7 +6,8 @@ decision whose facts are no longer true.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, select
 
@@ -35,7 +36,7 @@ from postroom.mail.address import domain_of
 from postroom.mail.refs import find_tags
 from postroom.store import schema as t
 from postroom.store.background import load_background, load_hold
-from postroom.store.prepared import Prepared
+from postroom.store.prepared import Answer, Prepared
 from postroom.store.request_facts import load_requests
 
 _SAME_LIMIT = 20
@@ -140,7 +141,7 @@ _LAST_OWNER = Prepared(
     .order_by(t.request.c.created_at.desc())
     .limit(1)
 )
-_ANSWERED = (
+_ANSWERED = Prepared(
     select(t.request.c.replied_at)
     .where(t.request.c.requester_id == bindparam("contact_id"))
     .order_by(t.request.c.created_at.desc())
@@ -166,13 +167,42 @@ _HOLD = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked about every mail, sent together: none of it depends on another's answer."""
+
+    applied: Answer | None
+    same: Answer
+    contact: Answer | None
+    company: Answer | None
+    known_ids: tuple[Answer, ...]
+    handlers: Answer
+    turns: Answer
+    brakes: Answer
+
+
+def _ask(connection: Connection, arrival: Arrival, journal_id: int | None) -> _Asked:
+    sender = arrival.sender
+    return _Asked(
+        applied=_ask_applied(connection, arrival, journal_id),
+        same=_ask_same(connection, arrival),
+        contact=_CONTACT.send(connection, {"key": sender.lower()}) if sender else None,
+        company=_COMPANY.send(connection, {"domain": domain_of(sender)}) if sender else None,
+        known_ids=tuple(_ask_known_ids(connection, arrival)),
+        handlers=_HANDLERS.send(connection, {}),
+        turns=_TURNS.send(connection, {}),
+        brakes=_ask_brakes(connection, sender),
+    )
+
+
 def load_mail_facts(
     connection: Connection, arrival: Arrival, site: Site, journal_id: int | None = None
 ) -> Facts:
     """Load the facts for one mail; `journal_id` when it was decided before."""
-    same = _same(connection, arrival)
-    contact, company = _sender(connection, arrival)
-    known = _known_ids(connection, arrival)
+    asked = _ask(connection, arrival, journal_id)
+    same = tuple(SameMail(*row) for row in asked.same.all())
+    contact, company = _sender(asked)
+    known = _known_ids(asked)
     deliveries = load_deliveries(connection, arrival.bounce_deliveries)
     hold_request, hold_state, hold_reason, passages = None, None, "", frozenset[str]()
     if journal_id is not None:
@@ -189,32 +219,30 @@ def load_mail_facts(
         *(delivery.request_id for delivery in deliveries.values()),
         hold_request,
     }
-    owner, owner_at, is_answered = None, None, False
-    if contact is not None:
-        last = _LAST_OWNER.first(connection, {"contact_id": contact.id})
-        owner, owner_at = (last[0], last[1]) if last is not None else (None, None)
-        replied = connection.execute(_ANSWERED, {"contact_id": contact.id}).scalars()
-        is_answered = any(at is not None for at in replied)
+    keys = {"contact_id": contact.id if contact is not None else None}
+    owned = _LAST_OWNER.send(connection, keys) if contact is not None else None
+    replied = _ANSWERED.send(connection, keys) if contact is not None else None
     requests = load_requests(connection, (number for number in wanted if number is not None))
+    last = owned.first() if owned is not None else None
     named_hold = next(
         (load_hold(connection, item.participant_id) for item in arrival.tokens if names_hold(item)),
         None,
     )
     return Facts(
-        applied=(applied := _applied(connection, arrival, journal_id)),
+        applied=(applied := _applied(asked.applied)),
         fetched_before=_fetched_before(connection, arrival) if applied is None else None,
         same=same,
         contact=contact,
         company=company,
         known_ids=known,
         requests=requests,
-        handlers=load_handlers(connection),
-        turns=load_turns(connection),
-        brakes=_brakes(connection, arrival.sender),
+        handlers=_handlers(asked.handlers),
+        turns=_turns(asked.turns),
+        brakes=_brakes(asked.brakes),
         deliveries=deliveries,
-        last_owner=owner,
-        last_owner_at=owner_at,
-        has_been_answered=is_answered,
+        last_owner=last[0] if last is not None else None,
+        last_owner_at=last[1] if last is not None else None,
+        has_been_answered=replied is not None and any(row[0] is not None for row in replied.all()),
         hold_request=hold_request,
         hold_state=hold_state,
         hold_reason=hold_reason,
@@ -243,30 +271,40 @@ def load_command_facts(connection: Connection, request_id: int) -> Facts:
         requests=requests,
         handlers=load_handlers(connection),
         turns=load_turns(connection),
-        brakes=_brakes(connection, asked.from_address if asked is not None else ""),
+        brakes=_brakes(_ask_brakes(connection, asked.from_address if asked is not None else "")),
         background=background,
     )
 
 
 def load_handlers(connection: Connection) -> dict[str, HandlerFact]:
     """Return what work has made of the handlers."""
-    return {row[0]: HandlerFact(*row) for row in _HANDLERS.all(connection, {})}
+    return _handlers(_HANDLERS.send(connection, {}))
+
+
+def _handlers(answer: Answer) -> dict[str, HandlerFact]:
+    return {row[0]: HandlerFact(*row) for row in answer.all()}
 
 
 def load_turns(connection: Connection) -> dict[str, TurnFact]:
     """Return the states of automatic assignment, by category."""
-    return {row[0]: TurnFact(*row) for row in _TURNS.all(connection, {})}
+    return _turns(_TURNS.send(connection, {}))
 
 
-def _applied(
-    connection: Connection, arrival: Arrival, journal_id: int | None
-) -> AppliedFact | None:
-    row = None
+def _turns(answer: Answer) -> dict[str, TurnFact]:
+    return {row[0]: TurnFact(*row) for row in answer.all()}
+
+
+def _ask_applied(connection: Connection, arrival: Arrival, journal_id: int | None) -> Answer | None:
     if journal_id is not None:
-        row = _APPLIED_ROW.first(connection, {"id": journal_id})
-    elif arrival.spool_number is not None:
-        keys = {"name": arrival.spool_name, "number": arrival.spool_number}
-        row = _APPLIED_SPOOL.first(connection, keys)
+        return _APPLIED_ROW.send(connection, {"id": journal_id})
+    if arrival.spool_number is None:
+        return None
+    keys = {"name": arrival.spool_name, "number": arrival.spool_number}
+    return _APPLIED_SPOOL.send(connection, keys)
+
+
+def _applied(answer: Answer | None) -> AppliedFact | None:
+    row = answer.first() if answer is not None else None
     return AppliedFact(*row) if row is not None else None
 
 
@@ -277,38 +315,37 @@ def _fetched_before(connection: Connection, arrival: Arrival) -> AppliedFact | N
     return AppliedFact(*row) if row is not None else None
 
 
-def _same(connection: Connection, arrival: Arrival) -> tuple[SameMail, ...]:
+def _ask_same(connection: Connection, arrival: Arrival) -> Answer:
     mail = arrival.mail
     if mail.message_id is not None:
         keys = {"message_id": mail.message_id, "content_hash": mail.content_hash}
-        rows = _SAME_BY_ID.all(connection, keys)
-    else:
-        since = arrival.envelope.received_at - SAME_WITHIN
-        rows = _SAME_BY_CONTENT.all(connection, {"content_hash": mail.content_hash, "since": since})
-    return tuple(SameMail(*row) for row in rows)
+        return _SAME_BY_ID.send(connection, keys)
+    since = arrival.envelope.received_at - SAME_WITHIN
+    return _SAME_BY_CONTENT.send(connection, {"content_hash": mail.content_hash, "since": since})
 
 
-def _sender(
-    connection: Connection, arrival: Arrival
-) -> tuple[ContactFact | None, CompanyFact | None]:
-    if not arrival.sender:
-        return None, None
-    row = _CONTACT.first(connection, {"key": arrival.sender.lower()})
+def _sender(asked: _Asked) -> tuple[ContactFact | None, CompanyFact | None]:
+    row = asked.contact.first() if asked.contact is not None else None
     if row is not None:
         return ContactFact(*row), None
-    found = _COMPANY.first(connection, {"domain": domain_of(arrival.sender)})
+    found = asked.company.first() if asked.company is not None else None
     return None, CompanyFact(*found) if found is not None else None
 
 
-def _known_ids(connection: Connection, arrival: Arrival) -> dict[str, tuple[KnownId, ...]]:
+def _ask_known_ids(connection: Connection, arrival: Arrival) -> Iterator[Answer]:
     bounced = arrival.mail.bounce.message_id if arrival.mail.bounce is not None else None
     named = (*referenced_ids(arrival), arrival.mail.message_id, bounced)
     ids = sorted({message_id for message_id in named if message_id is not None})
-    known: dict[str, list[KnownId]] = {}
     for start in range(0, len(ids), _FEW_IDS):
         few = ids[start : start + _FEW_IDS]
         keys = {f"id_{n}": few[min(n, len(few) - 1)] for n in range(_FEW_IDS)}
-        for row in _KNOWN_IDS.all(connection, keys):
+        yield _KNOWN_IDS.send(connection, keys)
+
+
+def _known_ids(asked: _Asked) -> dict[str, tuple[KnownId, ...]]:
+    known: dict[str, list[KnownId]] = {}
+    for answer in asked.known_ids:
+        for row in answer.all():
             known.setdefault(row[0], []).append(KnownId(*row))
     return {message_id: tuple(found) for message_id, found in known.items()}
 
@@ -326,8 +363,12 @@ def load_deliveries(connection: Connection, ids: Sequence[int]) -> dict[int, Del
     return found
 
 
-def _brakes(connection: Connection, sender: str) -> dict[str, BrakeFact]:
+def _ask_brakes(connection: Connection, sender: str) -> Answer:
     # Mails from nobody share a bucket, as any other address does.
     names = keys_for(sender)
     keys = {f"key_{n}": names[min(n, len(names) - 1)] for n in range(_BRAKE_KEYS)}
-    return {row[0]: BrakeFact(*row) for row in _BRAKES.all(connection, keys)}
+    return _BRAKES.send(connection, keys)
+
+
+def _brakes(answer: Answer) -> dict[str, BrakeFact]:
+    return {row[0]: BrakeFact(*row) for row in answer.all()}

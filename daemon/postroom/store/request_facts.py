@@ -6,8 +6,8 @@ Used by: store.reads, store.following, work.desk, cli.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, literal, select
@@ -17,7 +17,7 @@ from postroom.core.clocks import Moment, Timing
 from postroom.core.facts import ParticipantFact, RequestFact
 from postroom.core.model import Phase, ReadStatus
 from postroom.store import schema as t
-from postroom.store.prepared import Prepared, row_type
+from postroom.store.prepared import Answer, Prepared, row_type
 
 # A merged request forwards to its target; a chain longer than this is a mistake.
 MERGES = 10
@@ -56,54 +56,76 @@ _MAILBOXES = Prepared(
 )
 
 
+@dataclass(slots=True)
+class _Known:
+    """What was found of requests so far, by their numbers."""
+
+    rows: dict[int, Any] = field(default_factory=dict)
+    participants: dict[int, tuple[ParticipantFact, ...]] = field(default_factory=dict)
+    tags: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    mailboxes: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    moments: dict[int, list[Moment]] = field(default_factory=dict)
+
+    def load(self, connection: Connection, wanted: Iterable[int]) -> set[int]:
+        """Load these, all of it asked together; return what they were merged into."""
+        numbers = sorted(wanted)
+        requests, participants, tags, mailboxes, moments = (
+            _ask(connection, statement, numbers)
+            for statement in (_REQUESTS, _PARTICIPANTS, _TAGS, _MAILBOXES, _MOMENTS)
+        )
+        found = [_RequestRow._make(row) for row in _rows(requests)]
+        self.rows.update({row.id: row for row in found})
+        self.participants.update(_participants(_rows(participants)))
+        self.tags.update(_grouped(_rows(tags)))
+        self.mailboxes.update(_grouped(_rows(mailboxes)))
+        for number, at, kind, to in _rows(moments):
+            self.moments.setdefault(number, []).append(Moment(at, kind, to or ""))
+        return {row.merged_into for row in found if row.merged_into is not None}
+
+
 def load_requests(connection: Connection, ids: Iterable[int]) -> dict[int, RequestFact]:
     """Return requests by id, and those that they were merged into."""
-    rows: dict[int, Any] = {}
-    wanted = set(ids)
+    known, wanted = _Known(), set(ids)
     for _ in range(MERGES):
-        wanted -= rows.keys()
+        wanted -= known.rows.keys()
         if not wanted:
             break
-        found = [_RequestRow._make(row) for row in _of(connection, _REQUESTS, wanted)]
-        rows.update({row.id: row for row in found})
-        wanted = {row.merged_into for row in found if row.merged_into is not None}
-    if not rows:
-        return {}
-    participants = _participants(connection, rows)
-    tags = _grouped(_of(connection, _TAGS, rows))
-    mailboxes = _grouped(_of(connection, _MAILBOXES, rows))
-    moments: dict[int, list[Moment]] = {}
-    for number, at, kind, to in _of(connection, _MOMENTS, rows):
-        moments.setdefault(number, []).append(Moment(at, kind, to or ""))
+        wanted = known.load(connection, wanted)
     return {
-        number: replace(
-            request_fact(row, participants.get(number, ()), mailboxes, tags),
-            moments=tuple(moments.get(number, ())),
+        number: request_fact(
+            row,
+            known.participants.get(number, ()),
+            known.mailboxes,
+            known.tags,
+            tuple(known.moments.get(number, ())),
         )
-        for number, row in rows.items()
+        for number, row in known.rows.items()
     }
 
 
-def _of(connection: Connection, statement: Prepared, ids: Iterable[int]) -> list[tuple[Any, ...]]:
-    """Return the rows that belong to these requests."""
-    numbers, rows = sorted(ids), []
+def _ask(connection: Connection, statement: Prepared, numbers: Sequence[int]) -> list[Answer]:
+    """Ask for the rows that belong to these requests."""
+    answers = []
     for start in range(0, len(numbers), _FEW_REQUESTS):
         few = numbers[start : start + _FEW_REQUESTS]
         keys = {f"id_{n}": few[min(n, len(few) - 1)] for n in range(_FEW_REQUESTS)}
-        rows += statement.all(connection, keys)
-    return rows
+        answers.append(statement.send(connection, keys))
+    return answers
 
 
-def _participants(
-    connection: Connection, ids: Iterable[int]
-) -> dict[int, tuple[ParticipantFact, ...]]:
+def _rows(answers: Iterable[Answer]) -> Iterator[tuple[Any, ...]]:
+    for answer in answers:
+        yield from answer.all()
+
+
+def _participants(rows: Iterable[tuple[Any, ...]]) -> dict[int, tuple[ParticipantFact, ...]]:
     found: dict[int, dict[int, ParticipantFact]] = {}
-    for request_id, number, contact_id, role, name, key in _of(connection, _PARTICIPANTS, ids):
+    for request_id, number, contact_id, role, name, key in rows:
         of_request = found.setdefault(request_id, {})
         known = of_request.get(number)
         addresses = (*known.addresses, key) if known is not None else (key,)
         of_request[number] = ParticipantFact(number, contact_id, role, name, addresses)
-    return {request_id: tuple(rows.values()) for request_id, rows in found.items()}
+    return {request_id: tuple(of_request.values()) for request_id, of_request in found.items()}
 
 
 def _grouped(rows: Iterable[Sequence[Any]]) -> dict[int, tuple[str, ...]]:
@@ -118,8 +140,9 @@ def request_fact(
     participants: tuple[ParticipantFact, ...],
     mailboxes: Mapping[int, tuple[str, ...]],
     tags: Mapping[int, tuple[str, ...]],
+    moments: tuple[Moment, ...] = (),
 ) -> RequestFact:
-    """Return what a row of `request` says, with what else belongs to it but its history."""
+    """Return what a row of `request` says, with what else belongs to it."""
     return RequestFact(
         id=row.id,
         version=row.version,
@@ -140,6 +163,7 @@ def request_fact(
         participants=participants,
         mailboxes=mailboxes.get(row.id, ()),
         tags=tags.get(row.id, ()),
+        moments=moments,
         deadline_at=row.deadline_at,
         postponed_until=row.postponed_until,
         generations=row.generations,

@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 
 from postroom.core.words import Query, Term
+from postroom.store.unsent import unsent_of
 
 TABLE = "search_words"
 # An entry's key: the request's number and so many bits of its message's.
@@ -73,12 +74,12 @@ def add(
 ) -> None:
     """Put a text into the index; `n` tells the texts of a request apart."""
     key = (request_id << KEY_BITS) | (n & ((1 << KEY_BITS) - 1))
-    cursor = connection.connection.cursor()
-    if connection.dialect.name == "sqlite":
-        cursor.execute(_ADD_SQLITE[is_internal], (key, " ".join(words)))
+    unsent = unsent_of(connection)
+    if unsent is not None:
+        unsent.put(_ADD_POSTGRESQL, (key, is_internal, _vector(request_id // SHELF, words)))
     else:
-        vector = _vector(request_id // SHELF, words)
-        cursor.execute(_ADD_POSTGRESQL, (key, is_internal, vector))
+        cursor = connection.connection.cursor()
+        cursor.execute(_ADD_SQLITE[is_internal], (key, " ".join(words)))
 
 
 def matches(connection: Connection, query: Query, most: int | None, *, is_public: bool) -> Subquery:

@@ -16,7 +16,7 @@ from postroom.mail.tokens import EPOCH
 from postroom.store import schema as t
 from postroom.store import statements as s
 from postroom.store.prepared import Prepared
-from postroom.store.writing import Writing, inserted
+from postroom.store.writing import Writing
 
 _MILLISECOND = timedelta(milliseconds=1)
 _LAST_MOMENT = "postroom.last_moment"
@@ -38,9 +38,7 @@ def queue_mail(work: Writing, effect: QueueMail) -> None:
     moment = _moment(work)
     domain = _domain(work, effect)
     message_id = work.signer.message_id(request_id or 0, work.journal_id or 0, moment, domain)
-    outbox_id = inserted(
-        work.connection, s.OUTBOX, _outbox_row(work, effect, request_id, message_id)
-    )
+    outbox_id = s.OUTBOX.insert(work.connection, _outbox_row(work, effect, request_id, message_id))
     subject = effect.subject or effect.variables["request"].get("subject", "")
     rows = [
         {
@@ -154,9 +152,8 @@ def _participant_id(work: Writing, request_id: int, address: str) -> int | None:
 
 def hold(work: Writing, effect: HoldMail) -> None:
     """Keep a mail for a human, with the timer that ends it."""
-    hold_id = inserted(
+    hold_id = s.HOLD.insert(
         work.connection,
-        s.HOLD,
         {
             "journal_id": work.journal_id,
             "request_id": effect.request,
@@ -183,7 +180,7 @@ def end_hold(work: Writing, effect: EndHold) -> None:
         raise Conflict("the hold was over already")
     hold_id, request_id = row
     state = "fired" if effect.state == "opened" else "cancelled"
-    s.CANCEL_HOLD_TIMER.run(work.connection, {"b_hold_id": hold_id, "b_state": state})
+    s.CANCEL_HOLD_TIMER.send(work.connection, {"b_hold_id": hold_id, "b_state": state})
     if request_id is not None:
         work.note(request_id, "hold", "waiting", effect.state, work.decision.reason)
 
@@ -214,14 +211,14 @@ def arm(
         "state": "armed",
         "actor": actor,
     }
-    s.TIMER.run(work.connection, row)
+    s.TIMER.send(work.connection, row)
 
 
 def spend(work: Writing, effect: SpendBrake) -> None:
     """Take a token of a brake; Conflict when somebody else took one."""
     if effect.version == 0:
         row = {"key": effect.key, "tokens": effect.tokens, "at": work.now, "version": 1}
-        s.BRAKE.run(work.connection, row)
+        s.BRAKE.send(work.connection, row)
         return
     keys = {
         "b_key": effect.key,
@@ -229,5 +226,5 @@ def spend(work: Writing, effect: SpendBrake) -> None:
         "b_tokens": effect.tokens,
         "b_at": work.now,
     }
-    if s.SPEND.run(work.connection, keys) == 0:
-        raise Conflict(f"brake {effect.key} has changed")
+    changed = Conflict(f"brake {effect.key} has changed")
+    work.expect(s.SPEND.send(work.connection, keys), changed)

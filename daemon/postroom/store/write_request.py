@@ -32,18 +32,17 @@ from postroom.mail.message import Place
 from postroom.store import facets, indexing
 from postroom.store import statements as s
 from postroom.store.write_mail import arm
-from postroom.store.writing import Writing, contact_id, inserted
+from postroom.store.writing import Writing, contact_id
 
 
 def learn(work: Writing, effect: LearnContact) -> None:
     """Make a contact; Conflict when somebody else was first."""
     if effect.may_exist and (known := contact_id(work, effect.address)) is not None:
         if effect.name:
-            s.NAME_CONTACT.run(work.connection, {"b_id": known, "b_name": effect.name})
+            s.NAME_CONTACT.send(work.connection, {"b_id": known, "b_name": effect.name})
         return
-    number = inserted(
+    number = s.CONTACT.insert(
         work.connection,
-        s.CONTACT,
         {
             "name": effect.name,
             "company_id": effect.company_id,
@@ -53,7 +52,7 @@ def learn(work: Writing, effect: LearnContact) -> None:
     )
     key = effect.address.lower()
     row = {"key": key, "address": effect.address, "contact_id": number}
-    s.ADDRESS.run(work.connection, row)  # unique: somebody else was first → Conflict
+    s.ADDRESS.send(work.connection, row)  # unique: somebody else was first → Conflict
     work.contacts[key] = number
 
 
@@ -69,9 +68,8 @@ def open_(work: Writing, effect: OpenRequest) -> None:
         "phase": effect.phase.value,
         "owner": effect.owner,
     }
-    work.opened = inserted(
+    work.opened = s.REQUEST.insert(
         work.connection,
-        s.REQUEST,
         {
             **listed,
             "version": 1,
@@ -104,9 +102,8 @@ def append(work: Writing, effect: AppendMessage) -> None:
     """Add a message with its attachments."""
     author = effect.author
     is_outside = author.handler is None and author.address != ""
-    message_id = inserted(
+    message_id = s.MESSAGE.insert(
         work.connection,
-        s.MESSAGE,
         {
             "request_id": work.request_id(effect.request),
             "journal_id": work.journal_id,
@@ -173,7 +170,7 @@ def participate(work: Writing, effect: AddParticipant) -> None:
         work.participants[request_id, effect.address.lower()] = there
         return
     row = {"request_id": request_id, "contact_id": number, "role": effect.role}
-    participant = inserted(work.connection, s.PARTICIPANT, row)
+    participant = s.PARTICIPANT.insert(work.connection, row)
     work.participants[request_id, effect.address.lower()] = participant
     work.members[request_id, number] = participant
     if effect.role != "requester":
@@ -184,7 +181,7 @@ def participate(work: Writing, effect: AddParticipant) -> None:
 def leave(work: Writing, effect: RemoveParticipant) -> None:
     """Let somebody hear no more."""
     keys = {"b_id": effect.request, "b_key": effect.address.lower()}
-    s.UNPARTICIPATE.run(work.connection, keys)
+    s.UNPARTICIPATE.send(work.connection, keys)
     work.note(effect.request, "participant", effect.address, None, effect.because)
 
 
@@ -193,15 +190,15 @@ def replace_addresses(work: Writing, effect: ReplaceAddresses) -> None:
     row = s.GENERATIONS.first(work.connection, {"id": effect.request})
     generations = {**(row[0] if row is not None else {}), effect.handler: effect.generation}
     keys = {"b_id": effect.request, "b_generations": generations}
-    s.SET_GENERATIONS.run(work.connection, keys)
+    s.SET_GENERATIONS.send(work.connection, keys)
     work.note(effect.request, "addresses", None, f"new ones for {effect.handler}", effect.because)
 
 
 def postpone(work: Writing, effect: SetPostponed) -> None:
     """Put a request to sleep, or wake it; the timer that wakes it changes with it."""
-    s.SET_POSTPONED.run(work.connection, {"b_id": effect.request, "b_until": effect.until})
+    s.SET_POSTPONED.send(work.connection, {"b_id": effect.request, "b_until": effect.until})
     keys = {"b_request_id": effect.request, "b_kind": "activate"}
-    s.CANCEL_TIMERS.run(work.connection, keys)
+    s.CANCEL_TIMERS.send(work.connection, keys)
     if effect.until is not None:
         arm(work, "activate", effect.until, request_id=effect.request)
         said = effect.until.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -219,7 +216,7 @@ def set_clocks(work: Writing, effect: SetClocks) -> None:
         "b_clock_due_at": timing.due_at,
         "b_closes_at": timing.closes_at,
     }
-    s.SET_CLOCKS.run(work.connection, keys)
+    s.SET_CLOCKS.send(work.connection, keys)
     _rearm(work, number, "clock", timing.due_at, is_new=effect.request is None)
     if timing.closes_at != effect.was.closes_at:
         _rearm(work, number, "close", timing.closes_at, is_new=effect.request is None)
@@ -236,7 +233,7 @@ def set_chain(work: Writing, effect: SetChain) -> None:
         "b_remaining": chain.remaining,
         "b_since": chain.since,
     }
-    s.SET_CHAIN.run(work.connection, keys)
+    s.SET_CHAIN.send(work.connection, keys)
     _rearm(work, number, "level", chain.due_at, is_new=effect.request is None)
     was, stands = str(effect.was), str(chain)
     if was != stands:  # else it counts from another moment to the same one
@@ -247,13 +244,13 @@ def set_read(work: Writing, effect: SetRead) -> None:
     """Write down who has read a request; only another colour is worth a row of history."""
     keys = {"b_id": effect.request}
     if effect.is_new_owner:
-        s.FORGET_READ.run(work.connection, keys)
+        s.FORGET_READ.send(work.connection, keys)
     moments = {
         "b_owner_at": effect.owner_at,
         "b_handler_at": effect.handler_at,
         "b_customer_at": effect.customer_at,
     }
-    s.SET_READ.run(work.connection, {**keys, "b_status": effect.status.value, **moments})
+    s.SET_READ.send(work.connection, {**keys, "b_status": effect.status.value, **moments})
     if effect.was is not effect.status:
         was, status = effect.was.value, effect.status.value
         work.note(effect.request, "read", was, status, effect.because)
@@ -263,7 +260,7 @@ def _rearm(
     work: Writing, request_id: int, kind: str, due_at: datetime | None, *, is_new: bool
 ) -> None:
     if not is_new:
-        s.CANCEL_TIMERS.run(work.connection, {"b_request_id": request_id, "b_kind": kind})
+        s.CANCEL_TIMERS.send(work.connection, {"b_request_id": request_id, "b_kind": kind})
     if due_at is not None:
         arm(work, kind, due_at, request_id=request_id)
 
@@ -272,7 +269,7 @@ def link(work: Writing, effect: LinkRequests) -> None:
     """Link two requests, seen from both."""
     mine = work.request_id(effect.request)
     row = {"request_id": mine, "other_id": effect.other, "kind": effect.kind}
-    s.LINK.run(work.connection, row)
+    s.LINK.send(work.connection, row)
     work.note(mine, "link", None, f"{effect.kind} {effect.other}", effect.because)
     work.note(effect.other, "link", None, f"{effect.kind} {mine}", effect.because)
 
@@ -287,10 +284,10 @@ def set_status(work: Writing, effect: SetStatus) -> None:
         "b_phase": effect.phase.value,
         "b_closed_at": work.now if effect.phase is Phase.CLOSED else None,
     }
-    s.SET_STATUS.run(work.connection, keys)
+    s.SET_STATUS.send(work.connection, keys)
     if effect.phase is not Phase.POSTPONED:  # awake: nothing has to wake it
-        s.SET_POSTPONED.run(work.connection, {"b_id": number, "b_until": None})
-        s.CANCEL_TIMERS.run(work.connection, {"b_request_id": number, "b_kind": "activate"})
+        s.SET_POSTPONED.send(work.connection, {"b_id": number, "b_until": None})
+        s.CANCEL_TIMERS.send(work.connection, {"b_request_id": number, "b_kind": "activate"})
     _count(work, owner, phase, owner, effect.phase)
     work.owners[number] = (owner, effect.phase)
     work.to_file.add(number)
@@ -301,7 +298,7 @@ def assign(work: Writing, effect: Assign) -> None:
     """Change the owner, and the counters."""
     number = work.request_id(effect.request)
     owner, phase = work.owners[number]
-    s.SET_OWNER.run(work.connection, {"b_id": number, "b_owner": effect.to})
+    s.SET_OWNER.send(work.connection, {"b_id": number, "b_owner": effect.to})
     _count(work, owner, phase, effect.to, phase)
     work.owners[number] = (effect.to, phase)
     work.to_file.add(number)
@@ -327,16 +324,21 @@ def count_handlers(work: Writing) -> None:
             "b_assigned_at": change.assigned_at,
             "b_seen_at": change.seen_at,
         }
-        if s.COUNT_HANDLER.run(work.connection, keys) == 0:
-            row = {"name": name, "open_requests": 0}
-            s.HANDLER.run(work.connection, row)
-            s.COUNT_HANDLER.run(work.connection, keys)
+        work.counted.append((name, keys, s.COUNT_HANDLER.send(work.connection, keys)))
+
+
+def make_handlers(work: Writing) -> None:
+    """Give those a row whose changes found none."""
+    for name, keys, counted in work.counted:
+        if counted.count() == 0:
+            s.HANDLER.insert(work.connection, {"name": name, "open_requests": 0})
+            s.COUNT_HANDLER.send(work.connection, keys)
 
 
 def set_property(work: Writing, effect: SetProperty) -> None:
     """Change a priority, category, type or subject."""
     keys = {"b_id": effect.request, "b_value": effect.to}
-    s.SET_PROPERTY[effect.name].run(work.connection, keys)
+    s.SET_PROPERTY[effect.name].send(work.connection, keys)
     if effect.name == "subject":
         indexing.index_request(work, effect.request)
     else:
@@ -350,7 +352,7 @@ def set_tags(work: Writing, effect: SetTags) -> None:
         rows = [{"request_id": effect.request, "tag": tag} for tag in effect.add]
         s.TAG.run_each(work.connection, rows)
     for tag in effect.remove:
-        s.UNTAG.run(work.connection, {"b_id": effect.request, "b_tag": tag})
+        s.UNTAG.send(work.connection, {"b_id": effect.request, "b_tag": tag})
     removed = " ".join(effect.remove) or None
     work.note(effect.request, "tags", removed, " ".join(effect.add) or None, effect.because)
 
@@ -359,7 +361,7 @@ def take_turn(work: Writing, effect: TakeTurn) -> None:
     """Keep a category's state of assignment; Conflict when another turn came first."""
     state = {"weights": dict(effect.weights), "turns": dict(effect.turns)}
     if effect.version == 0:
-        s.ASSIGNMENT.run(work.connection, {"category": effect.category, "version": 1, **state})
+        s.ASSIGNMENT.send(work.connection, {"category": effect.category, "version": 1, **state})
     else:
         keys = {
             "b_category": effect.category,
@@ -367,6 +369,6 @@ def take_turn(work: Writing, effect: TakeTurn) -> None:
             "b_weights": state["weights"],
             "b_turns": state["turns"],
         }
-        if s.TURN.run(work.connection, keys) == 0:
-            raise Conflict(f"somebody else was assigned in {effect.category}")
+        turned = Conflict(f"somebody else was assigned in {effect.category}")
+        work.expect(s.TURN.send(work.connection, keys), turned)
     work.handler(effect.handler).assigned_at = work.now

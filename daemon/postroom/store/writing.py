@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from postroom.core.effects import Decision, RunHook
+from postroom.core.effects import Decision, QueueMail, Reply, RunHook
 from postroom.core.facts import Arrival
 from postroom.core.model import Phase
 from postroom.core.site import Site
 from postroom.mail.tokens import Signer
 from postroom.store import schema as t
 from postroom.store.objects import StoredObject
-from postroom.store.prepared import Prepared
+from postroom.store.prepared import Answer, Prepared
 from postroom.store.statements import HANDLER
 
 _CONTACT = Prepared(select(t.address.c.contact_id).where(t.address.c.key == bindparam("key")))
 
+_HANDLERS_OWN = (Reply.ANSWER, Reply.NOTE)
 _HANDLER = Prepared(select(t.handler.c.id).where(t.handler.c.name == bindparam("name")))
 
 
@@ -77,10 +77,25 @@ class Writing:
     members: dict[tuple[int, int], int] = field(default_factory=dict)
     refs: list[dict[str, Any]] = field(default_factory=list)
     handlers: dict[str, HandlerChange] = field(default_factory=dict)
+    counted: list[tuple[str, dict[str, Any], Answer]] = field(default_factory=list)
+    # Rows of the handlers whose numbers stand in reply addresses, as they were asked for.
+    asked: dict[str, Answer] = field(default_factory=dict)
     mails: int = 0  # queued so far
     to_file: set[int] = field(default_factory=set)  # requests whose facet may be another now
+    # What must have changed a row, and what it means when it has not: looked at in the end.
+    expected: list[tuple[Answer, Exception]] = field(default_factory=list)
     # Written last: a hook hears how all this leaves the request.
     hooks: list[RunHook] = field(default_factory=list)
+
+    def expect(self, change: Answer, otherwise: Exception) -> None:
+        """Have the whole decision fail unless this changes a row."""
+        self.expected.append((change, otherwise))
+
+    def check(self) -> None:
+        """Raise what is wrong with what was expected."""
+        for change, otherwise in self.expected:
+            if change.count() == 0:
+                raise otherwise
 
     def know(self, message_id: str, n: int, request_id: int, kind: str) -> None:
         """Remember a row of message_ref."""
@@ -91,12 +106,20 @@ class Writing:
         """Return what changes for a handler, to be added to."""
         return self.handlers.setdefault(name, HandlerChange())
 
+    def ask_for_handlers(self) -> None:
+        """Ask for the numbers of the handlers who get a reply address."""
+        for effect in self.decision.effects:
+            if isinstance(effect, QueueMail) and effect.reply in _HANDLERS_OWN and effect.reply_to:
+                keys = {"name": effect.reply_to}
+                self.asked[effect.reply_to] = _HANDLER.send(self.connection, keys)
+
     def handler_id(self, name: str) -> int:
         """Return the number of a handler, who gets a row when he has none."""
-        row = _HANDLER.first(self.connection, {"name": name})
+        asked = self.asked.pop(name, None) or _HANDLER.send(self.connection, {"name": name})
+        row = asked.first()
         if row is not None:
             return int(row[0])
-        return inserted(self.connection, HANDLER, {"name": name, "open_requests": 0})
+        return HANDLER.insert(self.connection, {"name": name, "open_requests": 0})
 
     def request_id(self, request: int | None) -> int:
         """Resolve "the one that this decision opens"."""
@@ -132,11 +155,3 @@ def contact_id(work: Writing, address: str) -> int | None:
             return None
         work.contacts[key] = row[0]
     return work.contacts[key]
-
-
-def inserted(connection: Connection, statement: Prepared, row: Mapping[str, Any]) -> int:
-    """Insert a row and return its id."""
-    key = statement.first(connection, row)
-    if key is None:
-        raise ValueError("the statement does not return the new id")
-    return int(key[0])
