@@ -124,6 +124,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     _cause(
         "5.1.2",
+        r"\bhost \S{1,100} (?:was |is )?(?:not found|unknown)",
         r"^\W{0,20}unrouteable (?:mail )?(?:address|domain)",
         r"host(?:name)? (?:is )?(?:unknown|not found|or domain name not found)|unknown host"
         r"|no such host",

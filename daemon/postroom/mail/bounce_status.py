@@ -84,16 +84,15 @@ def status_of(reported: str, diagnostic: str, words: str, action: str) -> str:
 
 def _from_words(codes: list[Code], text: str, action: str, least: int) -> str | None:
     """Make "5.0.0", "5.2.0" or nothing exact by what the words mean."""
-    family = next((code for code in codes if code[1] != "0"), None)
+    families = {subject for _, subject, _ in codes if subject != "0"}
     cause = _cause_of(text[:_WORDS])
     if cause is None or cause.weight < least:
         return None
     _, subject, detail = cause.status.split(".")
-    if family is not None and cause.weight < 3 and family[1] != subject:
+    if families and cause.weight < 3 and subject not in families:
         return None
-    return (
-        f"{_digit(codes, replies_in(text[:_WORDS]), action) or cause.status[0]}.{subject}.{detail}"
-    )
+    digit = _digit(codes, replies_in(text[:_WORDS]), action) or cause.status[0]
+    return f"{digit}.{subject}.{detail}"
 
 
 def _from_codes(codes: list[Code], replies: list[str], action: str) -> str:

@@ -101,6 +101,7 @@ _HELP = re.compile(
 _HELPERS = frozenset({"postmaster", "mailer-daemon", "abuse", "hostmaster", "mailerdaemon"})
 _REPLY = re.compile(r"(?<![\d.:])([45]\d\d)(?=[ \t#:,)\]-]|$)(?!-\d\d-)")
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
+_NUMBER = re.compile(r"\d{1,4}[.)]?")
 _LINK = re.compile(r"<?\bmailto:[^\s<>]{1,320}>?", re.IGNORECASE)
 _TRIM = " \t<>\"'*:;,()[]-=|•·»>«"
 
@@ -134,7 +135,11 @@ def read_notice(text: str, own: Iterable[str]) -> Notice:
     lines = [line[:_LINE].rstrip() for line in text[:_CHARS].split("\n")[:_LINES]]
     end = _end_of_words(lines)
     notice = Notice(lines[:end], "\n".join(lines[end:]))
-    notice.names = _choose(list(_names(notice, frozenset(own))))
+    known = frozenset(own)
+    named = list(_names(notice, known))
+    # A mail to oneself may fail, too.
+    others = [name for name in named if name.address.lower() not in known]
+    notice.names = _choose(others or named)
     for name in notice.names:
         notice.stops.update(notice.places[name.address.lower()][:_MENTIONS])
     return notice
@@ -211,7 +216,7 @@ def _names(notice: Notice, own: frozenset[str]) -> Iterator[Named]:
 
 def _score(line: str, start: int, end: int) -> int:
     before, after = line[:start].strip(_TRIM), line[end:].lstrip(">\"')]")
-    if not before:
+    if not before or _NUMBER.fullmatch(before):
         rest = after.strip(_TRIM).lower()
         is_alone = not rest or after[:1] in ":;,(.[<|" or after[:1].isspace()
         if is_alone and line.strip(_TRIM)[:1] != "@":
