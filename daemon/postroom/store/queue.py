@@ -41,6 +41,7 @@ from sqlalchemy import (
 )
 
 from postroom.errors import NotAllowed, NotFound
+from postroom.store.prepared import Prepared
 from postroom.store.recipe import Recipe
 from postroom.store.schema import (
     BigId,
@@ -245,6 +246,8 @@ TELL = insert(timer).from_select(
     .join_from(delivery, outbox)
     .where(_THIS, outbox.c.request_id.is_not(None), outbox.c.kind == "answer"),
 )
+# Those that every mail needs (store.prepared).
+_MARK_HANDED, _MARK_SENT = Prepared(MARK_HANDED), Prepared(MARK_SENT)
 _SHOWN = "id recipient state attempts due_at last_response subject handed_at done_at"
 ENTRIES = select(
     outbox.c.request_id.label("request"),
@@ -305,7 +308,7 @@ def mark_handed(
 ) -> bool:
     """Note that DATA is about to begin, and hold on to the claim. False: it is no longer ours."""
     values = {"set_handed_at": now, "until": lease_until}
-    return conn.execute(MARK_HANDED, _key(claimed) | values).rowcount == 1
+    return _MARK_HANDED.run(conn, _key(claimed) | values) == 1
 
 
 def mark_sent(
@@ -313,7 +316,7 @@ def mark_sent(
 ) -> bool:
     """The relay (or the Maildir) has it."""
     values = {"set_done_at": now, "set_response": response[:MAX_RESPONSE], "set_subject": subject}
-    return conn.execute(MARK_SENT, _key(claimed) | values).rowcount == 1
+    return _MARK_SENT.run(conn, _key(claimed) | values) == 1
 
 
 def defer(conn: Connection, claimed: ClaimedDelivery, due_at: datetime, response: str) -> bool:
