@@ -170,8 +170,11 @@ def aged(engine: Engine, copies: int) -> dict[str, Changed]:
         seconds = (copies - n) * step
         if is_sqlite:
             ago = literal("-").concat(cast(seconds, Text)).concat(literal(" seconds"))
-            return func.strftime("%Y-%m-%d %H:%M:%f000", column, ago)
-        return column - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+            then = func.strftime("%Y-%m-%d %H:%M:%f000", column, ago)
+        else:
+            then = column - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+        # An open one that is years old would be overdue in everything.
+        return case((n % OPEN == 0, column), else_=then)
 
     def unless_open(value: Any) -> Changed:
         return lambda column, n: case((n % OPEN == 0, column), else_=value)
