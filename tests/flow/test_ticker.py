@@ -11,7 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bench.herd import move_timers, multiply
+from bench.herd import Herd, move_timers
+from bench.timers import COPIED
 from sqlalchemy import Connection
 from structlog.testing import capture_logs
 from tests.houses import (
@@ -78,8 +79,9 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def crowd(house: House, size: int) -> None:
     """Make copies of request 1; the levels of all are due in one second."""
-    multiply(house.database.place, size)
-    assert size == move_timers(house.database.place, NOON + HOUR)
+    engine = house.database.engine
+    Herd(engine, tables=COPIED).grow(size)
+    assert size == move_timers(engine, NOON + HOUR)
     clock_of(house).forward(hours=1)
 
 
