@@ -24,6 +24,7 @@ from typing import Any
 from bench import filling
 from sqlalchemy import Connection
 
+from postroom.core.place import Place, Server
 from postroom.store import views
 from postroom.store.db import Database
 from postroom.store.migrate import open_database
@@ -148,19 +149,22 @@ def main() -> None:
     """Fill, measure, print."""
     parser = argparse.ArgumentParser(description="Measure lists among very many requests.")
     parser.add_argument("--requests", type=int, default=200_000)
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--folder", type=Path, help="for the file; else none is kept")
+    parser.add_argument("--url", help="of an empty database, or of one that this has filled")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="postroom-lists-") as made:
         folder = options.folder or Path(made)
         folder.mkdir(parents=True, exist_ok=True)
-        _run(folder / f"lists-{options.requests}.db", options.requests)
+        file = folder / f"lists-{options.requests}.db"
+        _run(Server(options.url) if options.url else file, options.requests)
 
 
-def _run(file: Path, requests: int) -> None:
-    is_there = file.exists()
-    database = open_database(file)
+def _run(place: Place, requests: int) -> None:
+    database = open_database(place)
     try:
-        if not is_there:
+        with database.read() as connection:
+            is_empty = not find(connection, Wanted(), Order.CREATED, 1).ids
+        if is_empty:
             begun = time.perf_counter()
             for done in filling.fill(database, requests):
                 print(f"\r{done:,} of {requests:,} requests", end="", file=sys.stderr)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from tests.kinds import ground_of, kinds_of
+from tests.kinds import Kind, ground_of, kinds_of
 
 from postroom import failpoints
 
@@ -27,12 +27,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     path = Path(str(metafunc.module.__file__))
     name = f"{path.parent.name}/{path.name}::{metafunc.function.__name__}"
     if (kinds := kinds_of(name)) is not None:
-        metafunc.fixturenames.insert(0, "_ground")
         metafunc.parametrize("_ground", kinds, ids=str, indirect=True)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)  # else pytest leaves it out: no test names it
 def _ground(request: pytest.FixtureRequest) -> Iterator[None]:
     """Stand on one kind of database."""
-    with ground_of(request.param):
+    with ground_of(getattr(request, "param", Kind.SQLITE)):
         yield

@@ -173,7 +173,9 @@ def write_house(
     (folder / "secret").write_text(SECRET, encoding="utf-8")
     (folder / "secret").chmod(0o600)
     path = folder / "config.toml"
-    text = config + config_extra + _database(folder)
+    text = config + config_extra
+    if "[database]" not in text:
+        text += _database(folder)
     path.write_text(text, encoding="utf-8")
     return load_config(path)
 

@@ -151,7 +151,8 @@ def test_only_the_message_ids_make_parent_and_reply_collide(
     child = mail(in_reply_to="p@example.net", to="sales@example.com")
     meanwhile(lambda: fast.settle(parent, house))
     assert slow.settle(child, house).request_id == 2
-    assert slow.conflicts == ["UNIQUE constraint failed: message_ref.message_id, message_ref.n"]
+    [conflict] = slow.conflicts  # in the words of its database
+    assert "message_ref" in conflict
     refs = [(ref.n, ref.request_id, ref.kind) for ref in rows(house, t.message_ref)]
     assert (0, 2, "received") in refs
     assert (
@@ -166,7 +167,8 @@ def test_two_mails_of_somebody_unknown_make_one_contact(
     two = mail("Two", sender=BOB, to="sales@example.com")
     meanwhile(lambda: fast.settle(two, house))
     assert slow.settle(one, house).outcome == "opened"
-    assert slow.conflicts == ["UNIQUE constraint failed: address.key"]
+    [conflict] = slow.conflicts
+    assert "address" in conflict
     contact = row(house, t.contact)
     assert (contact.name, row(house, t.address).contact_id) == ("Bob Dahl", contact.id)
     assert [request.requester_id for request in rows(house, t.request)] == [contact.id] * 2

@@ -46,7 +46,6 @@ MESSAGE_KEYS = (
 
 
 _NAMED = ("owner", "status", "category", "priority", "type")  # filters by names of the policy
-MOST_SHOWN = 1_000  # of a table without --limit; JSON has all
 
 
 def _filter(words: str, metavar: str) -> Any:

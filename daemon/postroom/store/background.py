@@ -64,7 +64,7 @@ _HOLDS = (
         select(t.timer.c.kind)
         .where(
             t.timer.c.hold_id == t.hold.c.id,
-            t.timer.c.state == "armed",
+            t.IS_ARMED,
             t.timer.c.kind.in_([literal("accept"), literal("refuse")]),
         )
         .limit(1)

@@ -21,10 +21,10 @@ MOST = 2_000  # requests of one handler; the mail names the first hundred
 
 _ARMED = (
     select(t.timer.c.id, t.timer.c.actor, t.timer.c.due_at)
-    .where(t.timer.c.kind == DIGEST, t.timer.c.state == "armed")
+    .where(t.timer.c.kind == DIGEST, t.IS_ARMED)
     .order_by(t.timer.c.due_at, t.timer.c.id)
 )
-_THIS = (t.timer.c.id == bindparam("this"), t.timer.c.state == "armed")
+_THIS = (t.timer.c.id == bindparam("this"), t.IS_ARMED)
 _MOVE = update(t.timer).where(*_THIS).values(due_at=bindparam("at", type_=t.timer.c.due_at.type))
 _CANCEL = update(t.timer).where(*_THIS).values(state="cancelled")
 _REQUESTS = (

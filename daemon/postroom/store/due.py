@@ -47,7 +47,7 @@ _DUE = (
         t.hold.c.journal_id,
     )
     .select_from(t.timer.outerjoin(t.hold, t.timer.c.hold_id == t.hold.c.id))
-    .where(t.timer.c.state == "armed", t.timer.c.due_at <= bindparam("now"))
+    .where(t.IS_ARMED, t.timer.c.due_at <= bindparam("now"))
     .order_by(t.timer.c.due_at, t.timer.c.id)
     .limit(MOST)
 )
@@ -60,7 +60,7 @@ def due_timers(connection: Connection, now: datetime) -> list[DueTimer]:
 
 _NEXT = (
     select(t.timer.c.due_at)
-    .where(t.timer.c.state == "armed", t.timer.c.due_at.is_not(None))
+    .where(t.IS_ARMED, t.timer.c.due_at.is_not(None))
     .order_by(t.timer.c.due_at)
     .limit(1)
 )

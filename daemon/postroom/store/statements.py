@@ -171,13 +171,13 @@ END_HOLD = Prepared(
 )
 CANCEL_HOLD_TIMER = Prepared(
     update(t.timer)
-    .where(t.timer.c.hold_id == bindparam("b_hold_id"), t.timer.c.state == "armed")
+    .where(t.timer.c.hold_id == bindparam("b_hold_id"), t.IS_ARMED)
     .values(state=bindparam("b_state"))
 )
 HOLD_WISH = Prepared(
     select(t.timer.c.id).where(
         t.timer.c.hold_id == bindparam("hold_id"),
-        t.timer.c.state == "armed",
+        t.IS_ARMED,
         t.timer.c.kind != "hold",
     )
 )
@@ -186,23 +186,19 @@ CANCEL_TIMERS = Prepared(
     .where(
         t.timer.c.request_id == bindparam("b_request_id"),
         t.timer.c.kind == bindparam("b_kind"),
-        t.timer.c.state == "armed",
+        t.IS_ARMED,
     )
     .values(state="cancelled")
 )
 CANCEL_TIMER = Prepared(
-    update(t.timer)
-    .where(t.timer.c.id == bindparam("b_id"), t.timer.c.state == "armed")
-    .values(state="cancelled")
+    update(t.timer).where(t.timer.c.id == bindparam("b_id"), t.IS_ARMED).values(state="cancelled")
 )
 END_TIMER = Prepared(
-    update(t.timer)
-    .where(t.timer.c.id == bindparam("b_id"), t.timer.c.state == "armed")
-    .values(state="fired")
+    update(t.timer).where(t.timer.c.id == bindparam("b_id"), t.IS_ARMED).values(state="fired")
 )
 POSTPONE_TIMER = Prepared(
     update(t.timer)
-    .where(t.timer.c.id == bindparam("b_id"), t.timer.c.state == "armed")
+    .where(t.timer.c.id == bindparam("b_id"), t.IS_ARMED)
     .values(due_at=bindparam("b_due_at", type_=t.timer.c.due_at.type))
 )
 BOUNCED = Prepared(

@@ -37,6 +37,7 @@ from postroom.store.unsent import unsent_of
 TABLE = "search_words"
 # An entry's key: the request's number and so many bits of its message's.
 KEY_BITS = 24
+_ALL_OF_ONE = (1 << KEY_BITS) - 1
 SHELF = 4_096
 
 # FTS5: phrases need positions (detail=full); fewer, larger merges cost a mail less (automerge).
@@ -73,7 +74,7 @@ def add(
     connection: Connection, request_id: int, n: int, words: Sequence[str], *, is_internal: bool
 ) -> None:
     """Put a text into the index; `n` tells the texts of a request apart."""
-    key = (request_id << KEY_BITS) | (n & ((1 << KEY_BITS) - 1))
+    key = (request_id << KEY_BITS) | (n & _ALL_OF_ONE)
     unsent = unsent_of(connection)
     if unsent is not None:
         unsent.put(_ADD_POSTGRESQL, (key, is_internal, _vector(request_id // SHELF, words)))
@@ -109,16 +110,11 @@ def among(
     if connection.dialect.name == "sqlite":
         hits = matches(connection, query, most, is_public=is_public)
         return select(hits.c.id).where(hits.c.id.in_(select(few.c.id))).subquery("among")
-    first = few.c.id.op("<<")(KEY_BITS)
-    entry = table(TABLE, column("id", BigInteger))
     has_words = text(
-        f"{TABLE}.words @@ {_on_shelf(f'few.id / {SHELF}')}{_public(is_public)}"
+        f"{TABLE}.id BETWEEN few.id << {KEY_BITS} AND (few.id << {KEY_BITS}) + {_ALL_OF_ONE}"
+        f" AND {TABLE}.words @@ {_on_shelf(f'few.id / {SHELF}')}{_public(is_public)}"
     ).bindparams(words=_tsquery(query))
-    found = (
-        select(entry.c.id)
-        .where(entry.c.id.between(first, first + (1 << KEY_BITS) - 1), has_words)
-        .exists()
-    )
+    found = select(table(TABLE, column("id")).c.id).where(has_words).exists()
     return select(few.c.id).where(found).subquery("among")
 
 
