@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,9 @@ from postroom.cli.options import ConfigOption, JsonOption
 from postroom.cli.tables import print_json
 from postroom.core.place import SQLITE, Server, check_database_url
 from postroom.errors import NotAllowed
-from postroom.store.copying import Moved, Told
+
+if TYPE_CHECKING:
+    from postroom.store.copying import Moved, Told
 
 
 def _url(text: str) -> str:

@@ -157,7 +157,8 @@ def _from_domain(cut: Cut, mail: ParsedMail) -> str | None:
     fields = cut.all_of(b"from")
     if len(fields) != 1 or len(mail.all_of("From")) != 1 or mail.from_ is None:
         return None
-    if len(fields[0]) > _FROM_OCTETS:
+    # RFC 2047 §5: an address that only decoding makes is none to others.
+    if len(fields[0]) > _FROM_OCTETS or b"@" not in fields[0]:
         return None
     text = decode_header(fields[0])
     if any(mark in _ASIDE.sub("", text) for mark in ":;"):  # a group, or a source route

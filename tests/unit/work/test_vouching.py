@@ -17,6 +17,7 @@ from tests.fakes.dns_server import DnsServer, Quirk
 
 from postroom.core.model import SenderVerdict
 from postroom.dns import Resolver
+from postroom.mail import signing
 from postroom.mail.message import Envelope
 from postroom.mail.parse import read_mail
 from postroom.mail.signing import hash_body
@@ -361,7 +362,7 @@ def test_body_hash_is_that_of_dkimpy(body: bytes, is_relaxed: bool, step: int) -
     _, lines = dkim.rfc822_parse(b"A: b\r\n\r\n" + body + b"x\r\n")
     canonical = CanonicalizationPolicy.from_c_value(b"simple/" + name).canonicalize_body(lines)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(signatures, "_STEP", step)
+        patch.setattr(signing, "_STEP", step)
         found = hash_body(memoryview(body + b"x\r\n"), is_relaxed=is_relaxed)
     assert hashlib.sha256(canonical).digest() == found
 
