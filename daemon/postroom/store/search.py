@@ -356,5 +356,7 @@ def _prepare(connection: Connection) -> None:
     """Let PostgreSQL look rows up one by one: lists never want more than a few."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        connection.exec_driver_sql("SET LOCAL enable_hashjoin = off")
+        connection.exec_driver_sql("SET LOCAL enable_mergejoin = off")
         connection.exec_driver_sql("SET LOCAL random_page_cost = 1.1")
         connection.exec_driver_sql("SET LOCAL jit = off")

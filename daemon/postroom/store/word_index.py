@@ -27,7 +27,6 @@ from sqlalchemy import (
     TextClause,
     column,
     select,
-    table,
     text,
 )
 
@@ -110,12 +109,15 @@ def among(
     if connection.dialect.name == "sqlite":
         hits = matches(connection, query, most, is_public=is_public)
         return select(hits.c.id).where(hits.c.id.in_(select(few.c.id))).subquery("among")
-    has_words = text(
-        f"{TABLE}.id BETWEEN few.id << {KEY_BITS} AND (few.id << {KEY_BITS}) + {_ALL_OF_ONE}"
-        f" AND {TABLE}.words @@ {_on_shelf(f'few.id / {SHELF}')}{_public(is_public)}"
-    ).bindparams(words=_tsquery(query))
-    found = select(table(TABLE, column("id")).c.id).where(has_words).exists()
-    return select(few.c.id).where(found).subquery("among")
+    # OFFSET 0: the entries of a request are looked up first, and then read; the index of words
+    # would give all entries of a shelf, each time.
+    found = (
+        f"SELECT DISTINCT few.id AS id FROM few CROSS JOIN LATERAL (SELECT * FROM {TABLE}"
+        f" WHERE id BETWEEN few.id << {KEY_BITS} AND (few.id << {KEY_BITS}) + {_ALL_OF_ONE}"
+        f" OFFSET 0) AS own WHERE own.words @@ {_on_shelf(f'few.id / {SHELF}')}{_public(is_public)}"
+    )
+    asked = text(found).bindparams(words=_tsquery(query)).columns(column("id", BigInteger))
+    return asked.add_cte(few).subquery("among")
 
 
 def _requests(found: TextClause) -> Subquery:
