@@ -430,6 +430,18 @@ def test_a_notice_that_may_be_answered_holds_nothing_internal(house: House) -> N
     assert "Miller" not in told.as_string()
 
 
+@pytest.mark.parametrize("rule", ["-" * 70, "---", "-----", "_" * 32, "=" * 40])
+def test_a_notice_pasted_without_quote_marks_is_held_by_its_addresses(
+    house: House, rule: str
+) -> None:
+    asked(house, mail(to=f"{US}, {BOB}", message_id="first@example.net"))
+    put_in(house, mail("Re: [acme #1] x", "Confidential words.\n", sender=BOB))
+    notice = to("eva", send(house))
+    pasted = text_of(notice).replace("-" * 70, rule)
+    assert "held" == answer(house, notice, f"#take\n\n{pasted}").outcome
+    assert ["eva"] == heard(send(house))
+
+
 def test_a_quoted_notice_below_an_answer_is_not_sent(house: House) -> None:
     notice = asked(house)
     quoted = "\n".join(f"> {line}" for line in text_of(notice).splitlines())

@@ -30,7 +30,7 @@ _FOOTER = 25  # characters that no footer is shorter than
 _SHORT = 10  # lines below a bare "--" that may still be a signature
 _BLOCK = 14  # lines of a block with ways to reach the sender
 _NARROW = 80  # characters of a line in such a block
-_DELIMITER = re.compile(r"\s?(?:--|__|_{3,80}|—|––|——|–|-{3,80}|- -|={3,80}|\*{3,80}|~{2,80})\s*$")
+_DELIMITER = re.compile(r"\s?(?:--|__|_{3,8}|—|––|——|–|-{3,5}|- -|={3,8}|\*{3,8}|~{2,8})\s*$")
 _DELIMITERS = "-_—–=*~ "
 _RULE = re.compile(r"[\s\-‐‑‒–—―─━_=*~#+.]{2,}$")
 _LINK = re.compile(
@@ -97,7 +97,12 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
         return False
     if lines[mark].strip() in {"--", "__", "___", "—"}:
         return sum(len(line) > _NARROW for line in below) <= 3
-    if any(len(line) > _NARROW and not _is_programs(line) for line in low):
+    # Nothing that speaks is a signature: our own notices end with a rule and what to do, and the
+    # scan of answers must see their addresses.
+    if any(
+        (len(line) > _NARROW or _SPOKEN.search(line) is not None) and not _is_programs(line)
+        for line in low
+    ):
         return False
     return any(_REACH.search(line) is not None or _is_programs(line) for line in low)
 
