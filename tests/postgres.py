@@ -25,7 +25,7 @@ import psycopg
 
 from postroom.core.place import Server
 from postroom.store.db import Database
-from postroom.store.migrate import upgrade
+from postroom.store.migrate import HEAD, upgrade
 
 ADMINISTRATOR = "postgres"
 TEMPLATE = "template_postroom"
@@ -127,15 +127,70 @@ def new_cluster(**settings: str) -> Iterator[Cluster]:
 
 @contextmanager
 def new_database(*, is_empty: bool = False) -> Iterator[Server]:
-    """Make a database with all tables and no rows; or without tables."""
-    cluster, name = shared_cluster(), f"test_{next(_numbers)}"
-    with cluster.connect() as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {'template0' if is_empty else TEMPLATE}")
+    """Give a database with all tables and no rows; or without tables.
+
+    To make one costs much: those with tables are emptied and used again.
+    """
+    cluster = shared_cluster()
+    free = _free if not is_empty else []
+    name = free.pop() if free else _made(cluster, "template0" if is_empty else TEMPLATE)
     try:
         yield cluster.server(name)
     finally:
-        with cluster.connect() as admin:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        if is_empty or not _is_emptied(cluster, name):
+            with cluster.connect() as admin:
+                admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        else:
+            _free.append(name)
+
+
+_free: list[str] = []  # with all tables and no rows
+
+# Whoever is still there is put out; triggers would only check what all goes at once.
+_EMPTY = """
+SET lock_timeout = '5s';
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid();
+SET session_replication_role = replica;
+"""
+_SHAPE = """
+SELECT string_agg(concat(relname, relkind, relnatts, relchecks, indisvalid), ' ' ORDER BY relname)
+FROM pg_class LEFT JOIN pg_index ON indexrelid = oid WHERE relnamespace = 'public'::regnamespace
+"""
+
+
+def _made(cluster: Cluster, template: str) -> str:
+    name = f"test_{next(_numbers)}"
+    with cluster.connect() as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return name
+
+
+def _is_emptied(cluster: Cluster, name: str) -> bool:
+    """Remove all rows; False: a test has changed more than rows."""
+    script, shape = _script()
+    try:
+        with cluster.connect(name) as admin:
+            admin.execute(script)
+            return bool(admin.execute(_SHAPE).fetchone() == shape)
+    except psycopg.Error:
+        return False
+
+
+@cache
+def _script() -> tuple[str, Any]:
+    """Return what empties a database, and the shape of one with all tables."""
+    with shared_cluster().connect(TEMPLATE) as admin:
+        shape = admin.execute(_SHAPE).fetchone()
+        tables = admin.execute(
+            "SELECT quote_ident(tablename) FROM pg_tables"
+            " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        ).fetchall()
+        counters = admin.execute("SELECT sequencename FROM pg_sequences").fetchall()
+    deletions = [f"DELETE FROM {name};" for (name,) in tables]
+    resets = [f"SELECT setval('{name}', 1, false);" for (name,) in counters]
+    version = f"UPDATE alembic_version SET version_num = '{HEAD}';"
+    return "".join((_EMPTY, *deletions, *resets, version)), shape
 
 
 @cache

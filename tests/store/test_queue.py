@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Dialect, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
+from tests.kinds import ground
 
 from postroom.errors import NotAllowed, NotFound
 from postroom.store import queue, schema
@@ -110,7 +111,7 @@ def add_request(conn: Any) -> int:
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    database = Database(tmp_path / "postroom.db")
+    database = Database(ground().place(tmp_path / "postroom.db", is_empty=True))
     database.write(schema.metadata.create_all)
     yield Outbox(database)
     database.close()
