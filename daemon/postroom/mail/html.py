@@ -22,6 +22,7 @@ _LINES = frozenset(
 )
 _ATTRIBUTE = r"\b{}\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>\"']++))"
 _ALT = re.compile(_ATTRIBUTE.format("alt"), re.IGNORECASE)
+_SRC = re.compile(_ATTRIBUTE.format("src"), re.IGNORECASE)
 _START = re.compile(_ATTRIBUTE.format("start"), re.IGNORECASE)
 _STYLE = re.compile(_ATTRIBUTE.format("style"), re.IGNORECASE)
 # The lines that newsletters write for the list of mails only, and nobody sees in the mail.
@@ -167,7 +168,14 @@ class _TextMaker:
             self.line.append(" ")
         elif tag == "a":
             self._link(is_closing, attributes)
-        elif tag == "img" and (alt := _value(_ALT, attributes).strip()):
+        elif tag == "img":
+            self._picture(attributes)
+
+    def _picture(self, attributes: str) -> None:
+        """Say what a picture elsewhere is. One of the mail's own is a file of it, and its words are
+        mostly a program's ("A screenshot of …"): nobody who writes an answer sees them."""
+        alt = _value(_ALT, attributes).strip()
+        if alt and not _value(_SRC, attributes).strip().lower().startswith("cid:"):
             self._say(f"[{alt[:_LONGEST_ALT]}]")
 
     def _quote(self, is_closing: bool) -> None:
