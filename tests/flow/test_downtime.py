@@ -6,7 +6,8 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
-from bench.herd import multiply
+from bench.herd import Herd
+from bench.timers import COPIED
 from tests.houses import LOUD, NOON, clock_of, fire, mail, make_house, put_in, row, rows, send
 
 from postroom.core.changes import Postpone
@@ -163,7 +164,7 @@ def test_a_crowd_is_caught_up_with_each_once(tmp_path: Path) -> None:
     size = 500
     with make_house(tmp_path, rules=RULES, config_extra=NO_BRAKES) as house:
         put_in(house, mail())
-        multiply(house.database.place, size)
+        Herd(house.database.engine, tables=COPIED).grow(size)
         clock_of(house).forward(days=5)
         before = house.database.commits
         fire_all(house)
