@@ -114,7 +114,7 @@ def _postgresql(server: Server, busy_timeout: float) -> Engine:
         url.set(query={}),
         connect_args=_session(url, server.password, busy_timeout),
         pool_size=POOL_SIZE,
-        pool_use_lifo=True,  # the warmest first: what the driver has prepared is the session's own
+        pool_use_lifo=True,  # the warmest first
         use_native_hstore=False,  # would be looked up in each new session
         json_serializer=jsontext.written,
         json_deserializer=jsontext.read,
@@ -142,6 +142,9 @@ def _session(url: URL, password: str | None, busy_timeout: float) -> dict[str, A
     }
     told: dict[str, Any] = {
         "application_name": "postroom",
+        # A statement that was to be prepared in a pipeline which then failed is not there, and the
+        # driver would believe for ever that it is. (Seen: tests/flow/test_ticker.py, a crowd.)
+        "prepare_threshold": None,
         "connect_timeout": "10",
         # A server that vanished without a word is known to be away within half a minute.
         "keepalives_idle": "10",
