@@ -10,6 +10,7 @@ be renewed is over, and nothing is fetched until it is ours again.
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 import time
@@ -209,6 +210,12 @@ def _identity(spool: Spool) -> str:
     try:
         return path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        path.write_text(secrets.token_hex(16), encoding="ascii")
-        belong_to_folder(path)
+        half = path.with_name(f".identity.{os.getpid()}")
+        half.unlink(missing_ok=True)
+        with half.open("x", encoding="ascii") as file:  # never through a link, and whole or not
+            file.write(secrets.token_hex(16))
+            file.flush()
+            os.fsync(file.fileno())
+        belong_to_folder(half)
+        half.replace(path)
         return path.read_text(encoding="ascii").strip()
