@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from postroom.mail.introductions import is_quoted
 from postroom.mail.message import Forward
 from postroom.mail.phrases import FORWARD_PREFIX, REPLY_PREFIX, STARTS, WROTE
 from postroom.mail.quotes import (
@@ -18,7 +19,6 @@ from postroom.mail.quotes import (
     clean,
     end_of_forward,
     find_boundary,
-    is_quoted,
     is_rule,
 )
 

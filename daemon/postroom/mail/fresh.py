@@ -14,16 +14,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from postroom.mail.armour import below_armour
+from postroom.mail.introductions import is_bare_introduction, is_quoted
 from postroom.mail.markup import Marks, find_marks, line_of
+from postroom.mail.othermarks import with_plain_marks
 from postroom.mail.quotes import (
     Boundary,
-    below_other_marks,
     broken_introduction,
     clean,
     end_of_forward,
     find_boundary,
-    is_bare_introduction,
-    is_quoted,
     may_be_boundary,
 )
 from postroom.mail.signatures import own_lines
@@ -71,7 +71,7 @@ class _Walk:
 
     def __init__(self, text: str, marks: Marks) -> None:
         cleaned = clean(text)
-        self.lines = lines = cleaned.split("\n")
+        self.lines = lines = with_plain_marks(cleaned)
         self.parts: list[slice] = []
         self.start = 0  # of the part that is being read
         self.older: Boundary | None = None
@@ -103,6 +103,10 @@ class _Walk:
             self.has_quote = True
             self.start = self._below_quote(number)
             return self.start
+        if (below := below_armour(self.lines, number)) is not None:
+            self._close(number)
+            self.start = below
+            return below
         found = None
         if self.looks < _MOST_LOOKS and may_be_boundary(self.lines[number]):
             self.looks += 1
@@ -127,7 +131,7 @@ class _Walk:
             self.older = found
         self.has_quote = True
         if found.is_quoted:
-            self.start = below_other_marks(self.lines, found.end)
+            self.start = found.end
         elif found.is_forward:
             self.start = min(end_of_forward(self.lines, found.end) + 1, len(self.lines))
         else:

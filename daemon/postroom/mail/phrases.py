@@ -260,6 +260,25 @@ FORWARDED = frozenset(phrases_of(_FORWARDED))
 _LONG_SEPARATORS = sorted({*ORIGINAL, *FORWARDED}, key=len, reverse=True)
 SEPARATOR_START = re.compile(rf"(?:{'|'.join(map(re.escape, _LONG_SEPARATORS))})(?!\w)")
 
+# "##- Please type your reply above this line -##", as help desks have it.
+REPLY_ABOVE = pattern_of(r"""
+(?:repl(?:y|ies)|respon[ds]e?|answer|type|write|comment)\b.{0,40}\babove\b.{0,20}\b(?:line|text|message)
+(?:antwort|schreib)\w*.{0,60}(?:oberhalb|über) (?:von )?diese[rs]? (?:zeile|linie|trennlinie|text)
+(?:répon|saisi|écri|ajout)\w*.{0,60}au[- ]dessus de (?:cette|la) ligne
+(?:respuesta|respond|escrib)\w*.{0,60}(?:por encima de|sobre|arriba de) (?:esta|la) línea
+(?:rispo|scriv)\w*.{0,60}sopra (?:di )?(?:questa|la) (?:riga|linea)
+(?:respo|escrev|digit)\w*.{0,60}acima d(?:esta|a) linha
+(?:antwoord|reactie|typ|schrijf)\w*.{0,60}boven deze (?:regel|lijn)
+(?:svar|skriv)\w*.{0,60}(?:ovan(?:för)?|över|over|ovenfor) (?:denna|denne|den här) (?:rad|linje|linjen|linie|streg)
+(?:vasta|kirjoita)\w*.{0,60}tämän (?:rivin|viivan) yläpuolel
+(?:odpowied|wpisz|pisz)\w*.{0,60}(?:powyżej|nad) t(?:ej|ą) lini
+(?:odpov|napiš|piš)\w*.{0,60}nad (?:tento|tímto|túto|touto|tuto) (?:řád|riad|čiar|čár|lini)
+(?:ответ|пиш|напиш)\w*.{0,60}(?:выше|над) (?:этой|данной) (?:лини|строк|черт)
+(?:відповід|пиш|напиш)\w*.{0,60}(?:вище|над) (?:цієї|цією|ці[ие][йм]) (?:ліні|рядк)
+(?:yanıt|cevap)\w*.{0,60}bu satırın üst
+(?:この(?:行|線)より上|上記に返信|(?:在|于)?(?:此|这|這|该)(?:行|线|線|条线)(?:之|的)?(?:上方|以上|上面)|이 (?:줄|선) 위)
+""")  # noqa: E501
+
 # "----- End forwarded message -----", where a mail program writes so.
 END_OF_FORWARD = pattern_of(r"""
 end (?:of )?(?:the )?forwarded (?:message|mail|email|letter)

@@ -123,6 +123,8 @@ HOSTILE = [
     *("---- Forwarded message ----\nx\n", ">>> a 1 >>>\n", "confidential ", "Sent: x To: y "),
     *("sent from my iphone\n\n", "Regards,\nx\n1234567\n\n", "a: " + "b" * 390 + "\n"),
     "From: a\nTo: b\n" + "x\n" * 14,
+    *("A> x\n", "a:\nA> x\n", "a@b wrote:\n| x\n", "5/5/26 10:00\n", "5/5/26 10:00\nTo\n"),
+    *("5/5/26 10:00\nTo\nCc\nSubject\n", "reply above ", "-----BEGIN PGP SIGNATURE-----\n"),
 ]
 
 

@@ -1,0 +1,164 @@
+"""The words that introduce a quoted mail: "On 5 May 2026, Ann wrote:".
+
+Promise: any lines are looked at, in time linear in them. In doubt there is none: "On Monday we
+wrote:" is a customer's.
+Used by: mail.quotes, mail.fresh, mail.forward.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from postroom.mail.phrases import NARRATOR, STARTS, WROTE
+
+LOOK = 400  # characters of a line that are compared
+_LONGEST = 600  # characters of an introduction, all its lines together
+_NEAR = 3  # empty lines between what belongs together
+_WRAPPED = 4  # lines above the last one that may belong to an introduction
+_QUOTED = re.compile(r"\s{0,3}(?:>(?!>> .{0,200}>>>?\s*$)|&gt;)")
+_ADDRESS = re.compile(r"[^\s<>()\[\]@]@[^\s<>()\[\]@]")
+_BRACKETED = re.compile(r"[<(\[](?:mailto:)?\s?[^\s<>()\[\]@]{1,100}@[^\s<>()\[\]@]{1,150}[\s>)\]]")
+_DATE = re.compile(
+    r"(?<!\d)\d{4}\W{0,3}[年년/.-]?|\d\s?[./-]\s?\d{1,2}\s?[./-]\s?\d\d(?!\d)"
+    r"|[0-3]?\d\.? ?[^\W\d_]{3,10}\.? \d\d\b"
+)
+_TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時点시时]\s?\d\d(?!\d)|\d\s?[ap]\.?m\b")
+_GROUPWISE = re.compile(r"\s{0,3}>{2,3} \S.{0,200}\d.{0,200}>{2,3}\s*$")
+_ZOHO = re.compile(r"\s{0,3}-{3,}\s?\S.{0,500}-{3,}\s*$")
+# A line of this shape may be the last one of an introduction.
+_ENDING = re.compile(r"[:：]\W{0,3}$|[-–—]{3,}\s*$|>{2,3}\s*$")
+_SENTENCE_END = (".", "!", "?", ":", "。", "؟")
+
+
+def is_quoted(line: str) -> bool:
+    """Say whether a line carries a quote mark."""
+    return _QUOTED.match(line) is not None
+
+
+def is_quote_next(lines: Sequence[str], position: int) -> bool:
+    """Say whether the next line that is not empty carries a quote mark."""
+    following = next((line for line in lines[position : position + 5] if line.strip()), "")
+    return is_quoted(following)
+
+
+def may_end_introduction(line: str) -> bool:
+    """Say quickly whether an introduction may end with this line."""
+    return _ENDING.search(line[-20:]) is not None
+
+
+def next_line(lines: Sequence[str], position: int) -> int:
+    """Pass over some empty lines, but not over many: they may be all that follows."""
+    for number in range(position, min(position + _NEAR + 1, len(lines))):
+        if lines[number].strip():
+            return number
+    return min(position, len(lines))
+
+
+def introduction_below(lines: Sequence[str], position: int) -> tuple[int, str] | None:
+    """Read an introduction that begins in this line; return the line after it, and its words."""
+    joined = ""
+    for end in range(position, min(position + _WRAPPED, len(lines))):
+        line = lines[end][:LOOK].strip()
+        if not line:
+            break
+        joined = f"{joined} {line}".lstrip()
+        if may_end_introduction(line):
+            is_marked = is_quote_next(lines, end + 1)
+            if is_introduction(joined, is_marked=is_marked):
+                return next_line(lines, end + 1), joined
+    return None
+
+
+def find_introduction(
+    lines: Sequence[str], position: int, *, is_marked: bool
+) -> tuple[int, str] | None:
+    """Find the introduction that ends in this line: its first line, and its words in one line.
+
+    `is_marked`: lines with quote marks follow.
+    """
+    joined = lines[position][:LOOK].strip()
+    found: tuple[int, str] | None = None
+    for start in range(position, max(position - _WRAPPED, 0) - 1, -1):
+        if start < position:
+            above = lines[start][:LOOK].strip()
+            is_start = _begins(above.lower())
+            if not above or is_quoted(above) or len(joined) + len(above) > _LONGEST:
+                break
+            if above.endswith(_SENTENCE_END) and not (is_start and _has_date(above.lower())):
+                break
+            joined = f"{above} {joined}"
+        if is_introduction(joined, is_marked=is_marked):
+            low = joined.lower()
+            if _begins(low) and _has_date(low):
+                return _with_start(lines, start, joined)
+            if found is None or not _has_date(found[1].lower()):
+                found = start, joined
+    return found
+
+
+def is_bare_introduction(line: str) -> bool:
+    """Say whether a line just above a quote introduces it without a colon."""
+    bare = line.strip()
+    if not 10 < len(bare) <= 200 or not _begins(bare.lower()):
+        return False
+    low = bare.lower()
+    is_closed = bare.endswith((">", ")")) or WROTE.search(low[-12:]) or WROTE.match(low)
+    return bool(is_closed) and is_introduction(f"{bare}:", is_marked=True)
+
+
+def _with_start(lines: Sequence[str], start: int, joined: str) -> tuple[int, str]:
+    """Add the line above if a date was broken there: "On Tue, May 5," and "2026 at …"."""
+    above = lines[start - 1][:LOOK].strip() if start else ""
+    is_open = joined[:1].isdigit() and above.endswith(",") and len(above) <= 60
+    if is_open and STARTS.match(above.lower()) is not None:
+        return start - 1, f"{above} {joined}"
+    return start, joined
+
+
+def _has_date(low: str) -> bool:
+    return _DATE.search(low) is not None or _TIME.search(low) is not None
+
+
+def _begins(low: str) -> bool:
+    """Say whether the words begin as introductions do: with "On", "Am", "Le" … or a number."""
+    low = low.lstrip("\"'«“„-*> ")
+    return low[:1].isdigit() or STARTS.match(low) is not None
+
+
+def is_introduction(words: str, *, is_marked: bool) -> bool:
+    """Say whether a line introduces a quoted mail; `is_marked`: lines with quote marks follow."""
+    low = words.lower()
+    core = low.rstrip(" :：-*>")
+    if _GROUPWISE.match(words) is not None:
+        return _has_date(low)
+    verb = None
+    for verb in WROTE.finditer(low):  # noqa: B007 - the last one
+        pass
+    has_address = _ADDRESS.search(words) is not None
+    has_date, has_time = _DATE.search(low) is not None, _TIME.search(low) is not None
+    if _ZOHO.match(words) is not None:
+        return verb is not None and (has_date or has_address)
+    if not words.rstrip("* ").endswith((":", "：")):
+        return False
+    is_last = verb is not None and verb.end() >= len(core) - 12
+    if is_marked:
+        if verb is None:
+            return has_address and (has_date or has_time)
+        return has_address or has_date or has_time or (is_last and len(words) <= 80)
+    if NARRATOR.search(low) is not None:
+        return False
+    if verb is None:
+        return (
+            has_date and has_time and _BRACKETED.search(words[-260:]) is not None and _is_tail(core)
+        )
+    is_placed = is_last or len(core) - verb.end() <= 160
+    if has_address:
+        is_whole = has_date or has_time or _BRACKETED.search(words) is not None
+        return is_placed and is_whole and (_begins(low) or has_date or is_last)
+    return is_placed and has_date and (has_time or _begins(low)) and len(words) <= 200
+
+
+def _is_tail(core: str) -> bool:
+    """Say whether the words end with an address, as in "5 May 2026 10:00, Ann <a@b>:"."""
+    return "@" in core[-160:] and " " not in core[core.rfind("@") :].strip("<>()[] ")
