@@ -94,6 +94,8 @@ any  wyłącznie/przeznacz/důvěr/určen/dôver/bizalmas/kizáról/конфид
 any  конфіден/поверител/gizli/yasal/εμπιστ/سري/חסוי/機密/保密/机密/기밀
 any  mailing/subscri/info/groups/list
 any  abmeld/abbestell/abonner/inscrire/diffusion/baja/suscrip/lista/iscri/afmeld/avregistr/отпис
+any  hotmail/msn/yahoo/windows/messenger/live/gmx/web.de/aol/lycos/freemail/netscape/juno/excite
+any  libero/tiscali/wanadoo/orange/voila/laposte/t-online/freenet/mail.ru/walla/terra/uol/mail.com
 any  рассыл/wypisać/odhlás/view/reply to this/退订/订阅/配信/수신거부/mailman/sicher
 """
     )
@@ -139,6 +141,11 @@ ce (?:message|courriel|mail|courrier)|cet e-?mail|les informations|este (?:mensa
 quest[oa] (?:messaggio|e-?mail|comunicazione)|le informazioni|il contenuto|as informações|dit (?:bericht|e-?mail)|deze e-?mail|de informatie
 detta (?:meddelande|e-?post)|dette|denne|denna|innehållet|tämä|tento|táto|tato|ta wiadomość|niniejsz|treść tej|az e-mail|ez az|acest|informațiile
 данное|настоящее|это (?:сообщение|письмо|электронное)|це повідомлення|bu e-?posta|το παρόν|הודעה זו|本邮件|本郵件|このメール|본 메일|이 메일)
+""")  # noqa: E501
+# Whose free mail carries advertisements, below a rule and with a link.
+PROVIDERS = pattern_of(r"""
+(?<!\w)(?:hotmail|msn|yahoo!?|windows live|messenger|live|gmx|web\.de|aol|lycos|freemail|netscape|juno|excite|libero|tiscali|wanadoo
+orange|voila|laposte|t-online|freenet|mail\.ru|walla!?|terra|uol|mail\.com)(?!\w)
 """)  # noqa: E501
 LIST_START = pattern_of(r"""
 \W*(?:to (?:unsubscribe|subscribe|post)|you(?:'re| are)? receiv|you (?:have )?received this|unsubscribe(?:\W|$)|_{5,}|um sich .{0,40}abzumelden|pour (?:vous|se) dés

@@ -19,6 +19,7 @@ from postroom.mail.closings import (
     LIST_FOOTER,
     LIST_START,
     PROGRAMS_WORDS,
+    PROVIDERS,
     SENT_FROM,
     VALEDICTIONS,
 )
@@ -30,7 +31,8 @@ _FOOTER = 25  # characters that no footer is shorter than
 _SHORT = 10  # lines below a bare "--" that may still be a signature
 _BLOCK = 14  # lines of a block with ways to reach the sender
 _NARROW = 80  # characters of a line in such a block
-_DELIMITER = re.compile(r"\s?(?:--|__|_{3,8}|—|––|——|–|-{3,5}|- -|={3,8}|\*{3,8}|~{2,8})\s*$")
+_DELIMITER = re.compile(r"\s?(?:--|__|_{3,80}|—|––|——|–|-{3,80}|- -|={3,8}|\*{3,8}|~{2,8})\s*$")
+_LONG_RULE = re.compile(r"\s*[-_]{9}")  # stands below a title, too, or in a table
 _DELIMITERS = "-_—–=*~ "
 _RULE = re.compile(r"[\s\-‐‑‒–—―─━_=*~#+.]{2,}$")
 _LINK = re.compile(
@@ -95,6 +97,8 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
     own = sum(not _is_programs(line) for line in low)
     if own > _SHORT or any(len(line) > 160 and not DISCLAIMER.search(line) for line in low):
         return False
+    if _LONG_RULE.match(lines[mark]) is not None and lines[mark - 1].strip():
+        return False
     if lines[mark].strip() in {"--", "__", "___", "—"}:
         return sum(len(line) > _NARROW for line in below) <= 3
     # Nothing that speaks is a signature: our own notices end with a rule and what to do, and the
@@ -134,9 +138,11 @@ def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
         return count
     if PROGRAMS_WORDS.search(text) is not None and len(text) < 600:
         return start
-    if _is_disclaimer(text) or _is_list_footer(text, is_ruled=_above_rule(lines, start) < start):
-        return _above_rule(lines, start)
-    return count
+    above = _above_rule(lines, start)
+    is_ruled = above < start
+    if _is_disclaimer(text) or _is_list_footer(text, is_ruled=is_ruled):
+        return above
+    return above if is_ruled and _is_advertisement(lines[above:start], text) else count
 
 
 def _without_name(lines: Sequence[str], start: int, end: int, count: int) -> int:
@@ -170,6 +176,14 @@ def _is_list_footer(text: str, *, is_ruled: bool) -> bool:
         return False
     found = len({each[0] for each in LIST_FOOTER.finditer(text)})
     return found >= 2 or (found == 1 and (is_ruled or LIST_START.match(text) is not None))
+
+
+def _is_advertisement(rule: Sequence[str], text: str) -> bool:
+    """Say whether a provider of free mail speaks of itself, below a rule of its own."""
+    if len(text) > 500 or not ("http" in text or "www." in text or "!" in text):
+        return False
+    is_long = any(_LONG_RULE.match(line) is not None for line in rule)
+    return is_long and PROVIDERS.search(text) is not None
 
 
 def _above_rule(lines: Sequence[str], start: int) -> int:
