@@ -100,9 +100,12 @@ def find_introduction(
 def is_bare_introduction(line: str) -> bool:
     """Say whether a line just above a quote introduces it without a colon."""
     bare = line.strip()
-    if not 10 < len(bare) <= 200 or not _begins(bare.lower()):
-        return False
     low = bare.lower()
+    if not 10 < len(bare) <= 200:
+        return False
+    if not _begins(low):
+        is_whole = _BRACKETED.search(bare) and _has_date(low) and WROTE.search(low)
+        return bool(is_whole) and not bare.endswith(_SENTENCE_END)
     is_closed = bare.endswith((">", ")")) or WROTE.search(low[-12:]) or WROTE.match(low)
     return bool(is_closed) and is_introduction(f"{bare}:", is_marked=True)
 
@@ -144,21 +147,23 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
     is_last = verb is not None and verb.end() >= len(core) - 12
     if is_marked:
         if verb is None:
-            return has_address and (has_date or has_time)
+            return has_address and (has_date or has_time or _is_addressed(words))
         return has_address or has_date or has_time or (is_last and len(words) <= 80)
     if NARRATOR.search(low) is not None:
         return False
     if verb is None:
-        return (
-            has_date and has_time and _BRACKETED.search(words[-260:]) is not None and _is_tail(core)
-        )
+        return has_date and has_time and _is_addressed(words)
     is_placed = is_last or len(core) - verb.end() <= 160
     if has_address:
         is_whole = has_date or has_time or _BRACKETED.search(words) is not None
-        return is_placed and is_whole and (_begins(low) or has_date or is_last)
+        is_start = _begins(low) or WROTE.match(low) is not None
+        return is_placed and is_whole and (is_start or has_date or is_last)
     return is_placed and has_date and (has_time or _begins(low)) and len(words) <= 200
 
 
-def _is_tail(core: str) -> bool:
+def _is_addressed(words: str) -> bool:
     """Say whether the words end with an address, as in "5 May 2026 10:00, Ann <a@b>:"."""
+    core = words.lower().rstrip(" :：-*>")
+    if _BRACKETED.search(words[-260:]) is None:
+        return False
     return "@" in core[-160:] and " " not in core[core.rfind("@") :].strip("<>()[] ")

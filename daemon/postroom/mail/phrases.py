@@ -37,35 +37,35 @@ def any_of(phrases: Iterable[str]) -> re.Pattern[str]:
 # "… wrote:", as a reply's introduction says it. Longer forms stand for themselves ("hat … am …
 # geschrieben"), so that a verb of ordinary prose needs a date or an address beside it.
 _WROTE = """
-en  wrote/writes/has written/quoting
-de  schrieb/zitat von/geschrieben/schreibt/schrieb am
+en  wrote/writes/has written/quoting/quote from/cited by
+de  schrieb/zitat von/zitiere/geschrieben/schreibt/schrieb am
 fr  a écrit/message du/citation de/écrivait/a ecrit/écrit
 es  escribió/citando a/citando/escribio/ha escrito/escribía
-it  ha scritto/cita/scrive/ha scritto il/scritto
-pt  escreveu/escreve/escrito
-nl  schreef/citeren van/het volgende geschreven/heeft geschreven/geschreven/schrijft
+it  ha scritto/cita/citando/citazione/scrive/ha scritto il/scritto
+pt  escreveu/escreve/escrito/citando
+nl  schreef/citeren van/citeert/het volgende geschreven/heeft geschreven/geschreven/schrijft
 sv  skrev/citerar/skrev följande/skriver
-nb  skrev/skreiv/skrev følgende
+nb  skrev/skreiv/skrev følgende/siterer/citerer/citat af/sitat fra
 is  skrifaði/ritaði/skrifar
-fi  kirjoitti/lainaus/kirjoittaa/kirjoitti seuraavaa
-et  kirjutas
+fi  kirjoitti/lainaus/siteeraus/kirjoittaa/kirjoitti seuraavaa
+et  kirjutas/tsiteerin
 lv  rakstīja/uzrakstīja
 lt  rašė/parašė
-pl  napisał/cytowanie/napisała/napisał(a)/pisze/napisano/napisali/pisał/pisała
-cs  napsal/napsala/napsal(a)/píše
-sk  napísal/napísala/napísal(a)/píše
-sl  je napisal/je napisala/je napisal(a)/napisal/napisala
-hr  je napisao/je napisala/napisao je/napisala je/napisao/napisala/piše
+pl  napisał/cytowanie/cytuję/cytat/napisała/napisał(a)/pisze/napisano/napisali/pisał/pisała
+cs  napsal/cituji/citace/napsala/napsal(a)/píše
+sk  napísal/citujem/citát/napísala/napísal(a)/píše
+sl  je napisal/navajam/je napisala/je napisal(a)/napisal/napisala
+hr  je napisao/citiram/je napisala/napisao je/napisala je/napisao/napisala/piše
 sr  је написао/је написала/написао је/написао/написала/је написао(ла)
 mk  напиша/напишал/напишала/пишува
-hu  írta/írta a következőt/ezt írta/írt/a következőt írta
-ro  a scris/scria/scrie
-bg  написа/пише/написал
-ru  писал/писала/писал(а)/написал/написала/написал(а)/пишет/пишут/писали/вы писали
+hu  írta/idézet/idézem/írta a következőt/ezt írta/írt/a következőt írta
+ro  a scris/citat/scria/scrie
+bg  написа/цитиране на/цитат/пише/написал
+ru  писал/цитирую/цитирование/писала/писал(а)/написал/написала/написал(а)/пишет/пишут/писали/вы писали
 uk  писав/писала/написав/написала/написав(-ла)/пише/написано
 be  напісаў/піша/пісаў/напісала
 el  έγραψε/έγραφε/γράφει
-tr  yazdı/şunu yazdı/şunları yazdı/yazmış/yazıyor
+tr  yazdı/alıntı/şunu yazdı/şunları yazdı/yazmış/yazıyor
 az  yazdı/yazıb
 ar  كتب/كتبت/كتابة/كتب ما يلي
 fa  نوشت/نوشته است/نوشته/نوشته‌است
@@ -256,6 +256,19 @@ ko  전달된 메시지/전달된 메일/전달 메일/전달메일/전달된 �
 """  # noqa: E501
 ORIGINAL = frozenset(phrases_of(_ORIGINAL))
 FORWARDED = frozenset(phrases_of(_FORWARDED))
+# "Here comes the forwarded message:", in words that are not listed: one of each kind.
+PASSED_ON = pattern_of(r"""
+forward|weiterge(?:leitet|reicht)|transf[ée]r|réexp|réachem|transmis|reenvi|remiti|inoltr|girat[ao]|encaminh|doorgestuur|doorgezond
+vidarebef|vidaresän|videresen|áfram|välite|edelleen|edasta|edasi|pārsūt|persiųs|przekaz|przesł|přepos|přesm|předan|prepos|posredov
+proslij|prosleđ|prosled|preusmjer|továbbít|átirány|redirec|retrimi|retransmi|înainta|препрат|проследен|прослеђ|пересл|пересыл|перенаправ
+переадрес|προωθ|ilet[ie]l|iletilm|yönlend|توجيه|محول|הועבר|מועבר|chuyển tiếp|ส่งต่อ|terusan|diteruskan|dimajukan|転送|转发|轉寄|轉發|轉傳|전달
+""")  # noqa: E501
+A_MAIL = pattern_of(r"""
+message|e-?mail|nachricht|courriel|mensaje|correo|messaggio|mensagem|bericht|meddelande|mejl|brev|melding|besked|meddelelse|skilaboð
+viesti|sõnum|kir[ij]|ziņ|vēstul|laišk|žinut|pranešim|wiadomoś|list|zpráv|správ|sporočil|poruk|üzenet|levél|mesaj|ileti|posta|съобщени
+писмо|порак|порук|сообщени|письм|повідомлен|лист|μήνυμα|رسالة|הודעה|thư|tin|ข้อความ|จดหมาย|pesan|surat|mesej|メッセージ|メール|邮件|郵件|訊息|信息|消息|信件|메시지|메일
+""")
+
 # "----- Forwarded message from Ann <ann@example.com> -----"
 _LONG_SEPARATORS = sorted({*ORIGINAL, *FORWARDED}, key=len, reverse=True)
 SEPARATOR_START = re.compile(rf"(?:{'|'.join(map(re.escape, _LONG_SEPARATORS))})(?!\w)")

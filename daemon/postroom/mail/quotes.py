@@ -24,9 +24,11 @@ from postroom.mail.introductions import (
 )
 from postroom.mail.notes import may_be_notes, notes_below, read_notes
 from postroom.mail.phrases import (
+    A_MAIL,
     END_OF_FORWARD,
     FORWARDED,
     ORIGINAL,
+    PASSED_ON,
     REPLY_ABOVE,
     SEPARATOR_START,
 )
@@ -185,9 +187,12 @@ def _separator(lines: Sequence[str], position: int, bare: str) -> str | None:
         return "original"
     found = SEPARATOR_START.match(words)
     if found is None:
-        is_closed = is_dashed and bare.endswith(("---", "===", "——", "──"))
-        if is_closed and 3 <= len(words) <= 60 and _is_mail_next(lines, position + 1):
-            return "original"
+        is_closed = bare.endswith(("---", "===", "——", "──") if is_dashed else (":", "："))
+        if not is_closed or not 3 <= len(words) <= 60:
+            return None
+        is_passed_on = PASSED_ON.search(words) is not None and A_MAIL.search(words) is not None
+        if (is_dashed or is_passed_on) and _is_mail_next(lines, position + 1):
+            return "forward" if is_passed_on else "original"
         return None
     kind = "forward" if found[0] in FORWARDED else "original"
     if is_dashed and len(bare) - len(bare.strip(_DASHES)) >= 3 and bare.endswith(tuple(_DASHES)):
