@@ -84,6 +84,7 @@ tenk på miljøet|экологи.{0,60}печат|zanim wydrukujesz|myśl o śro
 FOOTER_STEMS = tuple(
     phrases_of(
         """
+any  omyłk/pomyłk/tévedés/greșeal/misstag/fejl/feil/tarkoitettu
 any  virus/viren/virů/вирус/avast/avg./scanned/geprüft/print/druck/imprim/stampare/milieu/tree
 any  miljø/miljö/печат/эколог/wydruk/środowisk/intended/confiden/privileg/addressee
 any  received this/unauthor/views/opinion/any attach/any file/registered/company/all rights
@@ -92,7 +93,7 @@ any  register/geschäfts/ust/destin/reçu/exclusive/recibid/aviso/riserv/ricevut
 any  engano/vertrouw/uitsluit/geadres/onrechte/konfiden/avsedd/fortrolig/kun /luottamu/poufn
 any  wyłącznie/przeznacz/důvěr/určen/dôver/bizalmas/kizáról/конфиден/предназнач/не являетесь
 any  конфіден/поверител/gizli/yasal/εμπιστ/سري/חסוי/機密/保密/机密/기밀
-any  mailing/subscri/info/groups/list
+any  mailing/subscri/info/groups/list/group on the web/posted by
 any  abmeld/abbestell/abonner/inscrire/diffusion/baja/suscrip/lista/iscri/afmeld/avregistr/отпис
 any  hotmail/msn/yahoo/windows/messenger/live/gmx/web.de/aol/lycos/freemail/netscape/juno/excite
 any  libero/tiscali/wanadoo/orange/voila/laposte/t-online/freenet/mail.ru/walla/terra/uol/mail.com
@@ -126,11 +127,13 @@ informaç(?:ão|ões) confidencia|destinatário (?:pretendido|indicado)
 recebeu est[ae] (?:mensagem|e-?mail) por engano|vertrouwelijke (?:informatie|gegevens)
 uitsluitend bestemd voor|niet de (?:geadresseerde|beoogde ontvanger)|ten onrechte ontvang
 konfidentiell|avsedd (?:endast )?för|fortrolig\w* (?:opplysninger|oplysninger|informa)
-kun (?:ment|beregnet) for|luottamuksellis|informacje poufne|poufn[aey]
-wyłącznie (?:dla|do) adresat|jest przeznaczona wyłącznie|důvěrn[éáý]
-určen[ao]? (?:pouze|výhradně)|dôvern|bizalmas információ|kizárólag a címzett
-informații confidențiale|confidențial|конфиденциальн\w+ информаци
-предназначен\w* (?:только|исключительно)|не являетесь (?:адресатом|получателем)|конфіденційн
+(?:fått|mottagit) (?:detta|denna) .{0,30}av misstag|(?:ved|i) en (?:fejl|feil)
+kun (?:ment|beregnet) for|luottamuksel|tarkoitettu (?:vain|ainoastaan)|informacje poufne|poufn[aey]
+wyłącznie (?:dla|do) adresat|omyłkowo|przez pomyłkę|jest przeznaczona wyłącznie|důvěrn[éáý]
+určen[ao]? (?:pouze|výhradně)|dôvern|bizalmas információ|kizárólag a címzett|tévedésből kap
+informații confidențiale|confidențial|din greșeală|конфиденциальн\w+ информаци
+предназначен\w* (?:только|исключительно)|не являетесь (?:адресатом|получателем)
+получили .{0,40}по ошибке|конфіденційн
 поверителн|gizli(?:dir)? bilgi|yasal uyarı|εμπιστευτικ|سرية|سري |חסוי|機密|保密|机密|기밀
 """)
 # How disclaimers begin, in which one phrase of them is proof enough.
@@ -153,12 +156,13 @@ para (?:darse de baja|cancelar)|per (?:cancellarti|disiscriverti)|om je af te me
 if you (?:no longer )?w(?:ant|ish|ould like) to (?:unsubscribe|stop)|вы получили это|sie erhalten diese|vous recevez ce)
 """)  # noqa: E501
 LIST_FOOTER = pattern_of(r"""
+^posted by:|to visit your group
 mailing list|unsubscribe|subscribed to (?:the|this)|list ?info|groups\.google\.com
 list-?archive|to post to this group|stop receiving emails
 manage (?:your )?(?:subscription|preferences)|mailman|abmelden|abbestellen|mailingliste
 désabonner|désinscrire|liste de diffusion|darse de baja|cancelar (?:la|a|tu) suscripci
 lista de correo|disiscri|cancella(?:re)? l'iscrizione|afmelden|avregistrer|отписаться|рассылк
-wypisać się|lista dyskusyjna|odhlásit|yahoo! groups
+wypisać się|lista dyskusyjna|odhlásit|yahoo!? groups
 view this (?:message|discussion|topic) (?:on|in|at)|reply to this email directly or
 view it on github|退订|取消订阅|配信停止|수신거부
 """)

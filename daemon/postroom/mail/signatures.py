@@ -31,9 +31,11 @@ _FOOTER = 25  # characters that no footer is shorter than
 _SHORT = 10  # lines below a bare "--" that may still be a signature
 _BLOCK = 14  # lines of a block with ways to reach the sender
 _NARROW = 80  # characters of a line in such a block
-_DELIMITER = re.compile(r"\s?(?:--|__|_{3,80}|—|––|——|–|-{3,80}|- -|={3,8}|\*{3,8}|~{2,8})\s*$")
-_LONG_RULE = re.compile(r"\s*[-_]{9}")  # stands below a title, too, or in a table
-_DELIMITERS = "-_—–=*~ "
+_DELIMITER = re.compile(
+    r"\s?(?:--|__|_{3,80}|—|––|——|–|-{3,80}|- -|={3,80}|\*{3,80}|~{2,80}|[─━]{2,80})\s*$"
+)
+_LONG_RULE = re.compile(r"\s*[-_=*~─━]{9}")  # stands below a title, too, or in a table
+_DELIMITERS = "-_—–=*~─━ "
 _RULE = re.compile(r"[\s\-‐‑‒–—―─━_=*~#+.]{2,}$")
 _LINK = re.compile(
     r"[<(\[]?(?:https?://|mailto:|cid:)[^\s<>\[\]]*+[>)\]]?|\[(?:image|cid)[^\]]{0,200}\]|\[image\]",
@@ -53,6 +55,16 @@ _REACH = re.compile(
     r"|\S@\w+\S*\.\w\w|(?<!\w)www\.\w|https?://|linkedin|facebook\.com",
     re.IGNORECASE,
 )
+# "Ann Berg", "Dr. Ann B. Berg"
+_NAME = re.compile(r"\W?[^\W\d_a-z][\w.'’-]{0,20}(?: [^\W\d_][\w.'’-]{0,20}){1,3},?\s*$")
+# After these words name and address are what the mail is about.
+_ASKS = re.compile(
+    r"address|adres|direcci|indirizz|endere|contact|kontakt|contatt|contato|detail|daten|datos|dati"
+    r"|send|ship|deliver|liefer|livr|envi|invi|phone|telef|call|number|account|follow|below|folgend"
+    r"|suivant|siguiente|seguente|адрес|контакт|住所|地址|주소|\bto\W*$|\bname|[:：]\W*$",
+    re.IGNORECASE,
+)
+_PHONE = re.compile(r"\d[\d\s./()-]{7,20}\d")
 _NUMBER = re.compile(r"\d\d[\d\s./()-]{3}")
 _SPOKEN = re.compile(
     r"[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)", re.IGNORECASE
@@ -97,7 +109,7 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
     own = sum(not _is_programs(line) for line in low)
     if own > _SHORT or any(len(line) > 160 and not DISCLAIMER.search(line) for line in low):
         return False
-    if _LONG_RULE.match(lines[mark]) is not None and lines[mark - 1].strip():
+    if _LONG_RULE.match(lines[mark]) is not None and _is_table(lines, mark):
         return False
     if lines[mark].strip() in {"--", "__", "___", "—"}:
         return sum(len(line) > _NARROW for line in below) <= 3
@@ -109,6 +121,12 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
     ):
         return False
     return any(_REACH.search(line) is not None or _is_programs(line) for line in low)
+
+
+def _is_table(lines: Sequence[str], mark: int) -> bool:
+    """Say whether a long rule belongs to a title or table: one below it may close a box."""
+    rules = sum(_LONG_RULE.match(line) is not None for line in lines[mark + 1 : mark + _TAIL])
+    return bool(lines[mark - 1].strip()) or rules > 1
 
 
 def _is_programs(low: str) -> bool:
@@ -132,6 +150,9 @@ def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
     if (own := _above_device(lines, start, end)) < end:
         return own
     if sum(map(len, lines[start:end])) < _FOOTER:
+        above = _above_rule(lines, start)
+        if above < start and LIST_FOOTER.search(lines[start].lower()) is not None:
+            return above
         return _without_name(lines, start, end, count)
     text = " ".join(line[:_LOOK] for line in lines[start : min(end, start + 40)]).lower()
     if not any(stem in text for stem in FOOTER_STEMS):
@@ -240,7 +261,23 @@ def _above_block(lines: Sequence[str], count: int) -> int:
         if is_valediction(line):
             below = [each for each in lines[number + 1 : end] if each.strip()]
             return number if _is_block(below) else count
-    return count
+    card = _above_card(lines, end)
+    return card if card < end else count
+
+
+def _above_card(lines: Sequence[str], end: int) -> int:
+    """Cut above a last paragraph that is nothing but name, post, number and address."""
+    start = end
+    while start and end - start <= _BLOCK and lines[start - 1].strip():
+        start -= 1
+    card = lines[start:end]
+    above = "".join(lines[max(start - 4, 0) : start])[-_LOOK:].rstrip()
+    if not above or not 3 <= len(card) <= _BLOCK or _NAME.match(card[0]) is None:
+        return end
+    is_whole = any(_PHONE.search(line) for line in card) and any("@" in line for line in card)
+    if not is_whole or not _is_block(card[1:]) or _ASKS.search(above) is not None:
+        return end
+    return start if above.endswith((".", "!", "?", "。", ")")) else end
 
 
 def is_valediction(line: str) -> bool:
