@@ -22,6 +22,10 @@ _WRAPPED = 60  # a line of this length may go on in the next one
 _FIELD_INSIDE = re.compile(
     r"(?:(?<=\s)|(?<=\*))\**([^\W\d_]{2,12}(?: el| em| le)?)\**\s?[:：]\**\s"
 )
+# Yahoo loses the blanks, too: "… <ann@x.example>To: Bob <bob@x.example>Sent: … PMSubject: …".
+_FIELD_GLUED = re.compile(
+    rf"(?<=\S)({'|'.join(re.escape(each.capitalize()) for each in FIELDS if each.isalpha())}):\s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,7 @@ def _read_inline(first: tuple[str, str, str]) -> dict[str, str] | None:
     if kind != "from" or len(value) < 20:
         return None
     marks = [each for each in _FIELD_INSIDE.finditer(value) if each[1].lower() in FIELDS]
+    marks = marks or list(_FIELD_GLUED.finditer(value))
     fields = {"from": value[: marks[0].start()].strip(" *")} if marks else {}
     for mark, following in zip(marks, [*marks[1:], None], strict=False):
         end = following.start() if following is not None else len(value)

@@ -60,7 +60,7 @@ def introduction_below(lines: Sequence[str], position: int) -> tuple[int, str] |
     joined = ""
     for end in range(position, min(position + _WRAPPED, len(lines))):
         line = lines[end][:LOOK].strip()
-        if not line:
+        if not line.strip("> "):
             break
         joined = f"{joined} {line}".lstrip()
         if may_end_introduction(line):

@@ -108,21 +108,17 @@ def _complete(
 ) -> Boundary:
     """Read on below a separator, or from the first line of a header block."""
     position = next_line(lines, position)
-    header, introduction = None, ""
-    for _ in range(2):  # a separator may be followed by a header and that by an introduction
-        if position >= len(lines):
-            break
-        if header is None and not introduction:
-            header = read_header(lines, position, is_expected=True)
-            header = header or notes_below(lines, position)
-            if header is not None:
-                position = _below_rule(lines, next_line(lines, header.end))
-                continue
-        found = introduction_below(lines, position)
-        if found is None:
-            break
+    header, introduction, is_marked = None, "", False
+    if position < len(lines):
+        header = read_header(lines, position, is_expected=True) or notes_below(lines, position)
+    if header is not None:
+        # What a forwarded mail quotes is its own matter.
+        is_marked = is_forward and is_quoted(lines[position])
+        position = _below_rule(lines, next_line(lines, header.end))
+    elif (found := introduction_below(lines, position)) is not None:
         position, introduction = found
-    is_marked = is_quote_next(lines, position)
+    if header is None or not is_forward:
+        is_marked = is_quote_next(lines, position)
     return Boundary(start, position, introduction, header, is_forward, is_marked)
 
 
