@@ -7,9 +7,11 @@ and last by its reply code.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
-from postroom.mail.bounce_causes import CAUSES, Cause
+from postroom.mail.bounce_addresses import Cause
+from postroom.mail.bounce_causes import CAUSES
 from postroom.mail.bounce_text import codes_in, replies_in
 from postroom.mail.bounce_words import DELAYED, DELIVERED, GIVEN_UP, REPLIES, STILL_TRYING
 
@@ -34,6 +36,12 @@ _OTHER_ACTIONS = {
 }
 
 Code = tuple[str, str, str]
+
+_WENT_WELL = ("delivered", "relayed", "expanded")
+_UNTOLD = ("0", "3")  # subjects that say no more than that a server had a problem
+# What servers take X.7.1 for, too: these are of the recipient, whatever the number says.
+_OF_RECIPIENT = ("5.1.1", "5.2.1", "5.2.2")
+_IS_RULE = re.compile(r"sender|authenti|relay|spam|polic|permi|allow|block|denied|virus|\bfrom\b")
 
 
 def action_of(said: str, status: str, words: str) -> str:
@@ -64,16 +72,16 @@ def status_of(reported: str, diagnostic: str, words: str, action: str) -> str:
     the notice says, asked only when nothing else tells.
     """
     said = _codes(reported)
+    if action in _WENT_WELL:
+        return _join(said[0]) if said else "2.0.0"
+    said = _of_failures(said)
     if said and said[0][2] != "0":
         return _join(said[0])
-    if action in ("delivered", "relayed", "expanded"):
-        return _join(said[0]) if said else "2.0.0"
     known = list(said)
     for text in (diagnostic, words):
-        quoted = _codes(text)
-        exact = next((code for code in quoted if code[2] != "0"), None)
-        if exact is not None:
-            return _join(exact)
+        quoted = _of_failures(_codes(text))
+        if (exact := _exact(quoted)) is not None:
+            return _corrected(exact, text)
         known.extend(quoted)
         # The whole notice has sentences that say no more than that it failed.
         least = 1 if text is diagnostic else 2
@@ -82,9 +90,33 @@ def status_of(reported: str, diagnostic: str, words: str, action: str) -> str:
     return _from_codes(known, replies_in(f"{diagnostic[:_WORDS]} {words[:_WORDS]}"), action)
 
 
+def _of_failures(codes: list[Code]) -> list[Code]:
+    # Seen: "Status: 2.0.0" and "250 OK" of a mail that failed.
+    return [code for code in codes if code[0] != "2"]
+
+
+def _exact(codes: list[Code]) -> Code | None:
+    """Take the first exact code, unless it is quoted by one that names another subject."""
+    family = ""
+    for code in codes:
+        if code[2] != "0":
+            return code if family in ("", code[1]) else None
+        family = family or (code[1] if code[1] not in _UNTOLD else "")
+    return None
+
+
+def _corrected(code: Code, text: str) -> str:
+    """Seen: "554 5.7.1 mailbox disabled", "550 5.7.1 recipient not in directory"."""
+    if code[1:] in (("7", "1"), ("7", "0")) and not _IS_RULE.search(text[:_WORDS].lower()):
+        found = _cause_of(text[:_WORDS])
+        if found is not None and found.weight == 3 and found.status in _OF_RECIPIENT:
+            return f"{code[0]}{found.status[1:]}"
+    return _join(code)
+
+
 def _from_words(codes: list[Code], text: str, action: str, least: int) -> str | None:
     """Make "5.0.0", "5.2.0" or nothing exact by what the words mean."""
-    families = {subject for _, subject, _ in codes if subject != "0"}
+    families = {subject for _, subject, _ in codes if subject not in _UNTOLD}
     cause = _cause_of(text[:_WORDS])
     if cause is None or cause.weight < least:
         return None
@@ -117,7 +149,7 @@ def _digit(codes: list[Code], replies: list[str], action: str) -> str:
 
 @lru_cache(maxsize=64)  # a notice says the same of many
 def _cause_of(text: str) -> Cause | None:
-    lowered = " ".join(text.lower().replace("\u2019", "'").split())
+    lowered = " ".join(text.lower().replace("\u2019", "'").replace("_", " ").split())
     if not lowered:
         return None
     return next((cause for cause in CAUSES if cause.words.search(lowered)), None)

@@ -101,6 +101,8 @@ _HELP = re.compile(
 _HELPERS = frozenset({"postmaster", "mailer-daemon", "abuse", "hostmaster", "mailerdaemon"})
 _REPLY = re.compile(r"(?<![\d.:])([45]\d\d)(?=[ \t#:,)\]-]|$)(?!-\d\d-)")
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
+# Sendmail of a user of its own host.
+_BARE = re.compile(r"(?:<<< )?[45]\d\d <?([A-Za-z0-9._+-]{1,64})>?\.\.\. ")
 _NUMBER = re.compile(r"\d{1,4}[.)]?")
 _LINK = re.compile(r"<?\bmailto:[^\s<>]{1,320}>?", re.IGNORECASE)
 _TRIM = " \t<>\"'*:;,()[]-=|•·»>«"
@@ -137,6 +139,8 @@ def read_notice(text: str, own: Iterable[str]) -> Notice:
     notice = Notice(lines[:end], "\n".join(lines[end:]))
     known = frozenset(own)
     named = list(_names(notice, known))
+    if all(name.score < 2 for name in named):
+        named = list(_bare_names(notice)) or named
     # A mail to oneself may fail, too.
     others = [name for name in named if name.address.lower() not in known]
     notice.names = _choose(others or named)
@@ -212,6 +216,13 @@ def _names(notice: Notice, own: frozenset[str]) -> Iterator[Named]:
                 continue
             yield Named(address, number, score)
         is_help = False
+
+
+def _bare_names(notice: Notice) -> Iterator[Named]:
+    for number, line in enumerate(notice.said):
+        if (found := _BARE.match(line)) is not None:
+            notice.places.setdefault(found[1].lower(), []).append(number)
+            yield Named(found[1], number, 3)
 
 
 def _score(line: str, start: int, end: int) -> int:
@@ -298,8 +309,17 @@ def reason_for(notice: Notice, name: Named) -> str:
         if line != name.line or _tells(notice.said[line])
     ]
     return (
-        next((each for each in mentions if _tells(each)), "") or block or next(iter(mentions), "")
+        next((each for each in mentions if _tells(each)), "")
+        or block
+        or next(iter(mentions), "")
+        or _before(notice.said[name.line], name)
     )
+
+
+def _before(line: str, name: Named) -> str:
+    """Seen: "Unknown user: ann@kunde.example"."""
+    position = line.lower().find(name.address.lower())
+    return line[: max(position, 0)].strip(_TRIM)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,8 @@ def _of_notice(addresses: Sequence[str], notice: Notice) -> list[FailedRecipient
         name = named.get(address.lower())
         said = (reason_for(notice, name) if name is not None else "") or reply
         status = status_of("", said, words, action)
-        found.append(FailedRecipient(address, action, status, said[:_DIAGNOSTIC].strip()))
+        whole = address if "@" in address else _completed(address, notice)
+        found.append(FailedRecipient(whole, action, status, said[:_DIAGNOSTIC].strip()))
     return found
 
 

@@ -112,7 +112,7 @@ def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judg
         return None
     signs.extend(_said(text))
     bounce = _bounce(head, text, report, limits)
-    if any(one.diagnostic for one in bounce.recipients):
+    if any(one.diagnostic or not one.status.endswith(".0.0") for one in bounce.recipients):
         signs.append(Sign(Origin.BOUNCE, "a recipient and a reason", 1))
     telling = [sign for sign in signs if sign.weight > 0]
     has_news = any(sign.origin is Origin.BOUNCE for sign in telling)

@@ -1,0 +1,214 @@
+"""Why deliveries fail that had an address: the phrases of mail servers, and what they mean.
+
+The codes are those of RFC 3463 and its registry. The first class with a matching phrase counts, so
+the order goes from the narrow to the wide. A phrase is a regular expression over lower-case text
+with single spaces; gaps are bounded. What is not of sender, recipient or his domain is in
+`bounce_causes`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from postroom.mail.bounce_translations import (
+    DISABLED,
+    FULL,
+    MOVED,
+    NO_HOST,
+    TOO_LARGE,
+    UNKNOWN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why deliveries fail: the code, and how servers put it into words."""
+
+    status: str  # "5.1.1"; the first digit is what it is when nothing else says
+    words: re.Pattern[str]
+    weight: int = 3  # 3 says why it failed, 2 in what way, 1 little more than that it failed
+
+
+def cause(status: str, *phrases: str, weight: int = 3) -> Cause:
+    """Make a cause of its phrases."""
+    return Cause(status, re.compile("|".join(phrases)), weight)
+
+
+_WHO = (
+    r"(?:user|recipient|receiver|addressee|mailbox|account|address|customer|subscriber|member|alias"
+    r"|e-?mail)"
+)
+
+ADDRESS_CAUSES: tuple[Cause, ...] = (
+    cause(
+        "5.2.2",
+        r"\bover (?:its |his |her |their |the |allotted |allowed |disk |mail |storage )*-?quota\b"
+        r"|\bover-?quota\b|quota.{0,30}(?:exceed|full|reached|violat|excedida|superad)",
+        r"exceed(?:s|ed|ing)?.{0,40}quota|insufficient (?:disk )?quota|not enough quota",
+        r"(?:mailbox|mail ?box|inbox|in-box|mailfolder|maildrop|account|storage|mail file).{0,40}"
+        r"(?:\bis |\bis currently |\bis too |\btoo )?(?:\bfull\b|out of space|exceeded (?:the|its"
+        r"|his|their|a ))",
+        r"full mailbox|mailbox.{0,30}exceed|exceed.{0,40}mailbox (?:size|limit|storage)",
+        r"user.{0,20}(?:disk quota|has exhausted)|exceeded (?:the )?(?:storage|space) (?:limit"
+        r"|alloc)",
+        r"storage (?:limit|quota).{0,20}exceed|not enough (?:storage|disk) space.{0,30}mailbox",
+        r"(?:user|recipient|mailbox|inbox|account)(?:'s inbox)? (?:is )?(?:out of|over"
+        r"|has no) (?:its "
+        r"|his |her |their |the )?(?:space|disk|storage|(?:size )?limit)|insufficient user storage",
+        r"mail ?box (?:disk )?space.{0,10}not enough",
+        r"mailbox size limit|maildir.{0,20}over|account.{0,20}over (?:its )?(?:limit|size)",
+        *FULL,
+        r"recipient storage full|too m(?:any|uch) (?:messages|mail) (?:in|on) (?:this|the) mailbox"
+        r"|(?:mailbox|user|account|recipient).{0,30}(?:reached (?:its|the) (?:max|limit)|overflow"
+        r"|storage limit)|over the storage limit|maximum storage|exceeded maximum inbound",
+        r"number of messages in recipient's mailbox exceed|disk quota",
+    ),
+    cause(
+        "5.3.4",
+        r"(?:message|mail|e-?mail|attachment|content|header)s? (?:size |file )?(?:is |was |are )?"
+        r"(?:(?:far |way |much )?too (?:large|big|long)|exceed|larger than|bigger than"
+        r"|over(?:size|sized)\b)",
+        r"exceed(?:s|ed|ing)?.{0,50}(?:message|mail|attachment|maximum|fixed|file|allowed|size)"
+        r"(?:.{0,20}(?:size|limit|length))|(?:message|mail) (?:size )?(?:limit|size).{0,15}exceed",
+        r"size limit.{0,20}(?:exceed|reached)|maximum (?:message |mail )?size|size exceeds"
+        r"|too (?:large|big) (?:a )?(?:message|mail)",
+        r"message length exceeds|larger than the (?:current |maximum )?(?:system )?(?:limit|size)"
+        r"|\bmsg too big\b|mail is too (?:big|large)",
+        *TOO_LARGE,
+    ),
+    cause(
+        "5.1.8",
+        r"sender.{0,40}(?:domain|host).{0,30}(?:not (?:exist|found|resolve)|does ?n[o']t (?:exist"
+        r"|resolve))",
+        r"(?:domain of sender|sender domain|sender's domain).{0,60}(?:not|must|unresolv|invalid)",
+        r"(?:sender address|mail from).{0,40}(?:does not exist|domain not found|unknown"
+        r"|undeliverable|non-existent)",
+        r"domain must (?:resolve|exist)|sender.{0,20}(?:verification|verify) fail",
+        r"sender (?:unknown|is invalid|invalid)|invalid (?:sender|return path"
+        r"|mail from)|unknown sender",
+    ),
+    cause(
+        "5.1.6",
+        r"(?:user|recipient|mailbox|account|address|employee|e-?mail).{0,40}(?:has |have )?"
+        r"(?:moved|changed (?:to|his|her|their|its))\b",
+        r"no longer (?:at|with) (?:this|that|our) (?:e-?mail |mail )?(?:address|provider|isp"
+        r"|server)"
+        r"|has been (?:replaced|superseded) by",
+        r"user not local; please try|new (?:e-?mail )?address is|address has changed",
+        *MOVED,
+    ),
+    cause(
+        "5.2.1",
+        r"(?:user|recipient|mailbox|account|e-?mail|address|inbox|subscriber|customer"
+        r"|domain).{0,60}"
+        r"(?:\bdisabled\b|\bsuspended\b|\binactive\b|deactivated|de-activated|\blocked\b"
+        r"|\bexpired\b"
+        r"|\bfrozen\b|(?:not|no longer) active|not activated|discontinued|terminated|\bclosed\b"
+        r"|\bon hold\b"
+        r"|\bparked\b)",
+        r"(?:disabled|inactive|suspended|deactivated|locked|expired|dormant|closed) (?:mail)?"
+        r"(?:user|recipient|mailbox|account|e-?mail|address)",
+        *DISABLED,
+        r"(?:account|mailbox) (?:has been |was |is )?blocked",
+        r"(?:user|recipient|mailbox|account|address).{0,30}(?:no longer|not|n't) (?:currently "
+        r"|allowed "
+        r"to |able to )?(?:accept|receive|accepting|receiving|accepts|receives) (?:any |new |e-?)*"
+        r"(?:mail|messages)(?! from)|recipient was unavailable to take delivery",
+        r"mailbox (?:is )?(?:currently )?unavailable for this|mailbox temporarily (?:disabled"
+        r"|unavailable)|not accepting (?:mail|messages) for this (?:user|address)",
+        r"account that you tried to reach is disabled|(?:mailbox|account) (?:is )?dormant",
+    ),
+    cause(
+        "5.7.1",
+        r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not (?:permitted|allowed)|prohibited"
+        r"|disallowed|restricted)",
+        r"(?:unable|not allowed|not permitted|denied|refused?) to relay|we do(?:n't| not) relay"
+        r"|\bno relay(?:ing)?\b|relay (?:not|access)",
+        r"(?:isn't|is not) in my list of allowed rcpthosts|(?<!user )(?<!user is )not local"
+        r"|this (?:system"
+        r"|server) is not (?:a |an open )relay|insecure mail relay",
+        r"not accepting (?:e-?)?mail from (?:this|you|your)|(?:does|do|will)(?: not"
+        r"|n't) accept (?:e-?)?mail from (?:this|you|your|outside|external)",
+        r"authentication (?:is )?required|must (?:be )?(?:authenticat|log ?in)"
+        r"|must check (?:for )?(?:your |new )?mail before|pop before smtp"
+        r"|client was not authenticated|resolver\.rst\.authrequired",
+    ),
+    cause(
+        "5.7.25",
+        r"(?:reverse|rdns|\bptr\b).{0,60}(?:dns|lookup|record|not|fail|missing|required|mismatch"
+        r"|resolv)|no (?:ptr|reverse)|cannot find your (?:reverse )?hostname|\bptr record",
+    ),
+    cause(
+        "5.1.2",
+        r"\bhost \S{1,100} (?:was |is )?(?:not found|unknown)",
+        r"^\W{0,20}unrouteable (?:mail )?(?:address|domain)",
+        r"host(?:name)? (?:is )?(?:unknown|not found|or domain name not found)|unknown host"
+        r"|no such host",
+        r"(?:find|found|resolve) (?:any |the )?(?:host|mail ?host|mail server|mx|domain)"
+        r"|domain (?:name )?(?:is )?(?:not found|unknown|invalid)",
+        r"(?:no such|unknown|invalid|bad|non-?existent|illegal|malformed"
+        r"|unrecogni[sz]ed) (?:recipient )?(?:domain|host)",
+        r"(?:unable|fail(?:ed|ure)?|not able) to resolve(?!.{0,20}\byour\b)"
+        r"|(?:mail exchanger|\bmx) lookup.{0,40}fail",
+        r"domain.{0,60}(?:does(?: not|n't) exist|not exist|could(?: not|n't) be found"
+        r"|cannot be found|not be resolved|no longer exists)",
+        r"name service error|host or domain name not found|\bnxdomain\b|dns (?:error|failure"
+        r"|lookup fail|query fail|server (?:failure|returned))",
+        r"(?:no|neither) (?:a|mx|mx or a|mx nor a|dns|valid mx|address) (?:record|nor a)|no mx\b"
+        r"|nomx|illegal host/domain name",
+        r"address lookups? fail|all relevant mx records point to non-?existent|unresolvable"
+        r"|non-existent hosts?|name server:.{0,80}host not found",
+        r"domain has no mail exchangers|lookup of.{0,80}failed|\bdns\b.{0,30}(?:failed|error"
+        r"|not found)|(?:server|host) not found",
+        r"recipient address has a (?:null mx|non-existent domain)|could not resolve",
+        r"name or service not known|unknown mail host|(?:domain|dns) (?:name )?lookup.{0,20}fail"
+        r"|lookup dns for|dns name does not exist",
+        *NO_HOST,
+    ),
+    cause(
+        "5.1.1",
+        rf"(?:unknown|no such|invalid|nonexistent|non-existent|bad|unrouteable local"
+        rf"|undeliverable|illegal|unrecogni[sz]ed|incorrect) (?:local |virtual |recipient'?s? "
+        rf"|destination |to |rcpt |final |domain |e-?mail |mail )*{_WHO}(?:e?s)?\b",
+        rf"{_WHO}s? ?(?:\S{{1,80}} )?(?:is |are |was |account )?(?:unknown|invalid|undeliverable"
+        rf"|unrecogni[sz]ed|non-?existent|incorrect|not (?:a )?(?:known|valid|found|exist"
+        rf"|recogni[sz]ed|registered|existing))",
+        rf"{_WHO}.{{0,80}}(?:does(?: not|n't| n't) (?:\w+ )?exist|not exist|could(?: not"
+        rf"|n't) be found|cannot be found|can't be found|not found|wasn't found|was not found"
+        rf"|no longer (?:exists?|valid|available|on|in use|works?|employed))",
+        rf"(?:is not|isn't|not) (?:a |an )?(?:known|valid|current|existing|registered|legal|local"
+        rf"|recogni[sz]ed) (?:\w+ )?{_WHO}",
+        r"no local mailbox\b|\bcuda nsu\b|\bclient does(?: not|n't) exist|user (?:is )?not local",
+        r"(?:user|recipient|e-?mail address) lookup\b.{0,40}fail|(?:account|address) not available",
+        r"address(?:es)? (?:failed|did not pass) verification",
+        r"no (?:mailbox|account|user|one|recipient|local mailbox"
+        r"|valid recipients?)(?: \w+)? (?:here|found|with|by|exists?|of|called|named|in|on|at"
+        r"|such)|no such (?:person|one|mail|user)",
+        r"does(?: not|n't) (?:have|like) (?:a|an|any|recipient)\b|do(?: not|n't) have (?:a"
+        r"|any) mailbox"
+        r"|not (?:listed )?in (?:the )?(?:public|domino|name|address|database|directory)"
+        r"|unknown (?:to|or illegal|local)",
+        r"user (?:doesn't|does not|did not|not) |addressee unknown|recipient (?:not|is not"
+        r"|address) (?:ok|on|in|here|known)\b|recipnotfound|no such (?:e?-?mail )?(?:id|name)\b",
+        r"(?:delivery to )?(?:the )?(?:following )?(?:e-?mail )?address.{0,30}(?:not found"
+        r"|has? (?:an? )?(?:error|typo))|address (?:you (?:entered|typed) )?(?:couldn't"
+        r"|could not) be found",
+        r"e-?mail account (?:that you tried to reach )?does not exist|account (?:has been|was"
+        r"|is) (?:deleted|removed|cancell?ed|purged)|mailbox (?:has been |was |is )?(?:deleted"
+        r"|removed)",
+        r"this user doesn't have an? |user has no|not our customer|no account by|(?:not|no) (?:in"
+        r"|on) (?:our|the) (?:directory|list|user)|ldap.{0,30}not found|not listed as",
+        r"unrouteable address\b|mailbox unavailable|mailbox not available|cannot route to"
+        r"|rcpt.{0,40}not (?:found|known|exist)|bad destination|delivery to non-?existent"
+        r"|possible typo",
+        r"all recipients (?:were |are )?(?:rejected|invalid)|no valid recipients?|invalid (?:rcpt"
+        r"|recipients)|unable to (?:find|locate) (?:the )?(?:user|recipient|mailbox)"
+        r"|\bcan't be delivered to the address\b",
+        r"not our user\b|(?:nobody|no-?one) (?:here|with|by) (?:by )?(?:that|this)"
+        r"|address is not handled|unable to verify (?:the )?(?:user|recipient|mailbox)"
+        r"|recipient cannot be verified|wrong (?:recipient|address|user)|\baddress error",
+        r"no longer (?:works?|employed|with (?:us|the|our)|at (?:the|our))|has left (?:the|our|us)",
+        *UNKNOWN,
+    ),
+)

@@ -1,0 +1,144 @@
+"""Why deliveries fail, in the languages of mail servers that do not write English.
+
+Phrases are regular expressions over lower-case text with single spaces; gaps are bounded. English
+is in `bounce_addresses` and `bounce_causes`, which put these beside it.
+"""
+
+from __future__ import annotations
+
+
+def _both(nouns: str, states: str) -> str:
+    """Join what is the matter with whom, in either order."""
+    return rf"(?:{nouns}).{{0,60}}(?:{states})|(?:{states})\w{{0,6}} .{{0,20}}(?:{nouns})"
+
+
+_USERS_DE = r"benutzer|empf(?:ä|ae)nger|adressat|postfach|mitarbeiter|adresse"
+_USERS_FR = r"utilisateur|destinataire|adresse|bo[iî]te|compte"
+_USERS_ES = r"usuario|destinatario|direcci[oó]n|buz[oó]n|cuenta"
+_USERS_IT = r"utente|destinatario|indirizzo|casella|posta elettronica"
+_USERS_PT = r"usu[aá]rio|utilizador|destinat[aá]rio|endere[cç]o|conta"
+_USERS_NL = r"gebruiker|ontvanger|geadresseerde|e-?mailadres|adres"
+_USERS_PL = r"użytkownik|odbiorc|adres|konto|skrzynk"
+_USERS_RU = r"пользовател|адресат|получател|адрес|ящик|клиент|користувач|одержувач"
+_USERS_NORDIC = r"användare|mottagare|adress|bruker|mottaker|modtager|bruger"
+_USERS_CS = r"uživatel|používateľ|příjemce|príjemca|adresa|schránka"
+_USERS_JA = r"ユーザ|利用者|宛先|受信者|アドレス|あて先"
+_USERS_ZH = r"用户|用戶|收件人|邮箱|帐号|账号|地址|信箱|使用者"
+
+UNKNOWN = (
+    _both(
+        _USERS_DE,
+        r"unbekannt|existiert nicht|nicht gefunden|ungültig|nicht (?:vorhanden|bekannt|mehr)"
+        r"|nicht existier|falsch",
+    ),
+    r"hier nicht bekannt|uns nicht bekannt|kein (?:benutzer|empf(?:ä|ae)nger|postfach|konto)\b",
+    _both(_USERS_FR, r"inconnu|n'existe pas|introuvable|invalide|inexistant|erronée?"),
+    _both(_USERS_ES, r"desconocid|no existe|inexistente|no encontrad|no v[aá]lid|inv[aá]lid"),
+    r"no se (?:ha podido encontrar|encontr)",
+    _both(
+        _USERS_IT,
+        r"sconosciut|non esiste|inesistente|non (?:è (?:stat[oa] )?)?(?:trovat|presente)|non valid",
+    ),
+    _both(
+        _USERS_PT,
+        r"desconhecid|n[aã]o existe|inexistente|n[aã]o (?:foi )?encontrad|inv[aá]lid",
+    ),
+    _both(_USERS_NL, r"onbekend|bestaat niet|niet gevonden|ongeldig"),
+    _both(_USERS_PL, r"nieznan|nie istnieje|nie znaleziono|nieprawidłow"),
+    r"brak użytkownika|nie ma takiego",
+    _both(
+        _USERS_RU,
+        r"неизвестн|не существует|не найден|не зарегистрирован|недействит|неверн|не знайден"
+        r"|невідом|не існує",
+    ),
+    r"нет такого|несуществующ",
+    _both(
+        _USERS_NORDIC,
+        r"okänd|finns inte|ukjent|finnes ikke|findes ikke|ukendt|hittades inte|ble ikke funnet",
+    ),
+    _both(r"käyttäjä|vastaanottaja", r"tuntematon|ei (?:löydy|löytynyt|ole)"),
+    _both(_USERS_CS, r"neznám|neexistuje|nebyl nalezen|nenalezen|nenájden"),
+    _both(r"felhasználó|címzett", r"ismeretlen|nem (?:található|létezik)"),
+    _both(r"utilizator|destinatar|adres[ae]", r"necunoscut|nu (?:există|exista|a fost găsit)"),
+    _both(r"korisnik|primatelj|uporabnik", r"ne postoji|nepoznat|ne obstaja|neznan"),
+    _both(r"kullanıcı|alıcı|adres", r"bulunamadı|bilinmiyor|geçersiz|mevcut değil"),
+    _both(r"παραλήπτης|χρήστης|διεύθυνση", r"άγνωστ|δεν (?:βρέθηκε|υπάρχει)"),
+    _both(r"המשתמש|הנמען|הכתובת", r"אינו קיים|לא (?:נמצא|קיים|ידוע)"),
+    r"لم يتم العثور|غير موجود|غير معروف|không tìm thấy|không tồn tại|ไม่พบ(?:ผู้รับ|ที่อยู่)",
+    _both(r"alamat|penerima|pengguna", r"tidak (?:ditemukan|dikenal|ada)"),
+    rf"(?:{_USERS_JA}).{{0,30}}(?:存在し|見つかり|見つから|不明|間違|誤)",
+    r"該当.{0,12}(?:なし|ない|いません|ありません)",
+    rf"(?:{_USERS_ZH}).{{0,15}}(?:不存在|未找到|找不到|无效|無效|错误)|無此用戶|查无此人|查無此人",
+    r"找不到.{0,14}(?:收件人|用户|地址|邮箱)",
+    r"(?:사용자|수신자|계정|주소).{0,20}(?:없|찾을 수|존재하지)|존재하지 않는",
+)
+FULL = (
+    _both(r"postfach|mailbox|posteingang|speicher", r"\bvoll\b|überfüllt|erschöpft"),
+    r"(?:postfach|mailbox|posteingang|speicher|quota|kontingent).{0,60}(?:überschritten",
+    r"erreicht\b)",
+    r"bo[iî]te.{0,40}(?:pleine|saturée)|quota.{0,20}(?:dépassé|atteint)",
+    r"buz[oó]n.{0,40}(?:llen[oa]|excedid)|(?:excedid|superad).{0,20}cuota",
+    r"cuota.{0,30}(?:excedid|superad)|(?:casella|casilla).{0,40}(?:piena|llena)",
+    r"spazio.{0,20}esaurit|quota.{0,20}superat|caixa.{0,40}(?:cheia|lotada)",
+    r"postvak.{0,40}\bvol\b|(?:skrzynka|pojemność).{0,40}(?:pełna|przepełnion|przekroczon)",
+    r"переполнен|переповнен|ящик.{0,60}заполнен|квот.{0,30}(?:превышен|исчерпан)",
+    r"превышен.{0,20}квот",
+    r"(?:brevlåda|postlåda|inkorg|postkass|postboks|indbakke)\w*.{0,30}\b(?:full|fuld)\b",
+    r"postilaatik.{0,30}täynnä|schránk.{0,30}pln[áa]|postafiók.{0,20}(?:megtelt|tele)",
+    r"(?:posta )?kutusu.{0,20}dolu|căsuța.{0,20}plină|sandučić.{0,20}pun",
+    r"(?:メールボックス|受信(?:ボックス|箱)|受信トレイ).{0,30}(?:一杯|いっぱい|容量|満杯|超過)",
+    r"容量.{0,10}(?:超|オーバー)|(?:사서함|편지함).{0,12}(?:가득|용량|초과)",
+    r"(?:邮箱|信箱|收件箱|空间|容量).{0,12}(?:已满|已滿|不足)|超过.{0,8}容量",
+)
+TOO_LARGE = (
+    r"(?:nachricht|e-?mail).{0,40}zu gro(?:ß|ss)|nachrichtengröße.{0,20}(?:überschr|zu )",
+    r"message (?:est )?trop (?:grand|gros|volumineux)|demasiado grande|troppo grande|muito grande",
+    r"te groot|слишком (?:большо|велик)|превышен.{0,20}размер.{0,10}(?:письм|сообщ)|zbyt du[żz]",
+    r"för stort?\b|for stort?\b|liian suuri|příliš velk|túl nagy|çok büyük|prea mare",
+    r"サイズ.{0,20}(?:超|大きすぎ)|(?:邮件|附件).{0,10}(?:太大|过大|超过)|크기.{0,10}초과",
+)
+DISABLED = (
+    r"(?:konto|postfach|benutzer|adresse).{0,40}(?:deaktiviert|gesperrt|geschlossen|inaktiv)",
+    r"(?:compte|bo[iî]te).{0,40}(?:désactiv|suspendu|bloqué|ferm)",
+    r"cuenta.{0,40}(?:desactivad|suspendid|inhabilitad)|conta.{0,40}(?:desativad|suspens)",
+    r"(?:account|casella).{0,30}(?:disattivat|sospes)|konto.{0,40}(?:zablokowan|nieaktywn)",
+    r"(?:ящик|аккаунт|адрес\b|пользовател).{0,40}(?:заблокирован|отключ|неактив)",
+    r"アカウント.{0,20}(?:停止|無効)|(?:帐户|账户|帐号|账号|邮箱|用户).{0,20}(?:禁用|停用|冻结)",
+)
+NO_HOST = (
+    r"(?:domain|server|rechner).{0,40}(?:nicht gefunden|existiert nicht|unbekannt)",
+    r"domaine.{0,40}(?:inconnu|n'existe|introuvable)|domein.{0,30}(?:bestaat niet|onbekend)",
+    r"dom[ií]nio.{0,40}(?:n[aã]o existe|no existe|descon|inesistente|non esiste|inexistente)",
+    r"домен.{0,30}не (?:найден|существует|знайден)|domena.{0,30}(?:nie istnieje|nieznan)",
+    r"(?:ホスト|ドメイン).{0,20}(?:見つかりません|存在しません)|(?:域名|主机).{0,15}(?:不存在|无法)",
+    r"找不到.{0,8}(?:域名|主机)",
+)
+MOVED = (
+    r"neue (?:e-?mail-?)?adresse (?:ist|lautet)|nouvelle adresse (?:e-?mail )?(?:est\b|:)",
+    r"nuev[oa] (?:direcci[oó]n|correo) es|nuovo indirizzo è|новый адрес",
+)
+NO_CONNECTION = (
+    r"keine verbindung|nicht erreichbar|verbindung.{0,30}(?:abgelehnt|fehlgeschlagen|abgebrochen",
+    r"unterbrochen)|zeitüberschreitung",
+    r"connexion.{0,20}(?:refusée|impossible|dépassé|expiré)|délai de connexion",
+    r"no se (?:ha )?pudo (?:conectar|establecer)|conexi[oó]n.{0,20}(?:rechazada|recusada|agotad)",
+    r"impossibile connett|connessione.{0,20}(?:rifiutata|scadut)|n[aã]o foi possível conectar",
+    r"не удалось (?:установить|подключ|соедин)|нет соединения|время ожидания",
+    r"соединени.{0,20}(?:разорван|отклонен|прерван)",
+    r"接続(?:できません|に失敗|が拒否)|无法连接|連接失敗|连接(?:超时|失败|被拒)",
+)
+EXPIRED = (
+    r"zustell(?:zeit|versuch|frist).{0,40}(?:abgelaufen|überschritten|erschöpft|ausgeschöpft)",
+    r"zeit.{0,30}(?:abgelaufen|überschritten)|délai(?! de connexion).{0,30}(?:expir|dépass)",
+    r"tiempo.{0,40}(?:agotad|expirad)|истек|превышено число попыток|超过.{0,8}重试",
+)
+REFUSED = (
+    r"abgelehnt|abgewiesen|verweigert|gesperrt|(?:nicht erlaubt|unzulässig)|rejeté|refusé|rechazad",
+    r"denegad|rifiutat|rejeitad|recusad|negad[oa]\b|geweigerd|odrzucon|отклонен|отказано",
+    r"заблокирован|запрещ",
+    r"拒否|拒绝|被拒|垃圾邮件|спам|거부|차단",
+)
+DELAYED = (
+    r"noch nicht (?:zugestellt|ausgeliefert)|verzögert|retardé|retras(?:ad|o)|in ritardo|ritardat",
+    r"opóźni|задерж|遅延|延迟|延遲",
+)
