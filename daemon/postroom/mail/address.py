@@ -12,11 +12,13 @@ from postroom.mail.words import decode_words
 
 # An encoded word is one token, whatever stands in it: commas there are seen.
 _WORD = r'=\?[^?\s]{1,60}\?[bBqQ]\?[^?\s"]*+\?='
-_TOKEN = re.compile(rf'{_WORD}|"((?:[^"\\]|\\.)*+)("?)|([<>,;:()])|[^\s"<>,;:()]++|\s++', re.DOTALL)
-_BARE_TOKEN = re.compile(rf'{_WORD}|"()()|([<>,;:()])|[^\s"<>,;:()]++|\s++')
+_ATOM = r'\\[()]|([<>,;:()])|(?:(?!\\[()])[^\s"<>,;:()])++|\s++'
+_TOKEN = re.compile(rf'{_WORD}|"((?:[^"\\]|\\.)*+)("?)|{_ATOM}', re.DOTALL)
+_BARE_TOKEN = re.compile(rf'{_WORD}|"()()|{_ATOM}')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"?')
 _ESCAPE = re.compile(r"\\(.)")
 _ADDR_SPEC = re.compile(r'("(?:[^"\\]|\\.)*+"|[^\s"<>@]++)@([^\s"<>@]++)')
+_AROUND = re.compile(r" ?([@.]) ?")  # RFC 822 allowed blanks there
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _PLAIN = re.compile(r"[^\s\"(),:;<>@\[\\\].]++(?:\.[^\s\"(),:;<>@\[\\\].]++)*+")
 _LONGEST_ADDRESS = 320  # RFC 3696: 64 + 1 + 255
@@ -66,11 +68,11 @@ def parse_addresses(value: str, most: int = 1_000) -> tuple[Address, ...]:
     found: list[Address] = []
     before = ""  # words before a comma that nobody put in quotes: "Berg, Ann <ann@kunde.example>"
     for entry in _entries(value):
-        if (address := entry.address(before)) is not None:
-            found.append(address)
-            if len(found) >= most:
-                break
-        before = "" if address is not None else entry.phrase
+        addresses = [each.address(before) for each in entry.apart()]
+        found.extend(address for address in addresses if address is not None)
+        if len(found) >= most:
+            return tuple(found[:most])
+        before = "" if any(addresses) else entry.phrase
     if not found and "=?" in value and "=?" not in (decoded := decode_words(value)):
         return parse_addresses(decoded, most)  # encoded as a whole, address and all
     return tuple(found)
@@ -80,7 +82,8 @@ def parse_local(value: str) -> Address | None:
     """Read a sender without a domain, as the servers of one house write, or without an address."""
     for entry in _entries(value):
         bare = (entry.angle if entry.angle is not None else entry.phrase).strip()
-        if bare and "@" not in bare and len(bare) <= _LONGEST_ADDRESS:
+        is_group = bare.strip('"; ').endswith(":")  # "undisclosed-recipients:" put in quotes
+        if bare and not is_group and "@" not in bare and len(bare) <= _LONGEST_ADDRESS:
             if " " in bare:  # only a name
                 return Address(_name(bare), "")
             is_named = entry.angle is not None and entry.phrase
@@ -96,15 +99,38 @@ class _Entry:
     has_at: bool = False  # outside of angle brackets
     angle: str | None = None
     comment: str = ""
+    closed_at: int = 0  # number of words before the brackets that were closed last
 
     @property
     def phrase(self) -> str:
         return "".join(self.words[:_MOST_WORDS]).strip()
 
+    @property
+    def may_be_group(self) -> bool:
+        """Say whether a colon ends the name of a group here, and not a "[mailto"."""
+        return not self.has_at and not (self.words and self.words[-1].lower().endswith("mailto"))
+
+    def apart(self) -> Iterator[_Entry]:
+        """Cut addresses that only blanks part; other words between them make them one entry."""
+        words = self.phrase.split() if self.angle is None and self.has_at else []
+        if len(words) > 1 and all(_ADDR_SPEC.fullmatch(word) for word in words):
+            yield from (_Entry([word], has_at=True) for word in words)
+        else:
+            yield self
+
+    def next(self) -> _Entry | None:
+        """Begin another entry where brackets open a second time, and words stand before them."""
+        words = self.words[self.closed_at :]
+        if self.angle is None or "@" not in self.angle or not any(map(str.strip, words)):
+            return None
+        del self.words[self.closed_at :]
+        return _Entry(words)
+
     def close(self, angle: list[str]) -> None:
         """Take what stood in brackets; of several the first address counts."""
         if self.angle is None or "@" not in self.angle:
             self.angle = "".join(angle)
+        self.closed_at = len(self.words)
 
     def address(self, before: str = "") -> Address | None:
         phrase = self.phrase
@@ -125,17 +151,19 @@ def _bare_spec(phrase: str) -> tuple[str | None, str]:
     before, _, last = phrase.rpartition(" ")
     if (spec := _spec(last)) is not None and not last.startswith("@"):
         return spec, before if not before.endswith('"@') else ""
-    return _spec(phrase), ""
+    phrase = _AROUND.sub(r"\1", " ".join(phrase.split()))
+    first, _, after = phrase.partition(" ")
+    return (spec, after) if (spec := _spec(first)) is not None else (_spec(phrase), "")
 
 
 def _spec(text: str) -> str | None:
-    text = text.strip().strip("<>")
+    text = text.strip().strip("<>()")
+    if text.startswith("["):  # "Ann [ann@kunde.example]"
+        text = text.strip("[]")
     if text[:7].lower() == "mailto:":
         text = text[7:]
     if text.startswith("@") and ":" in text:  # an old source route: <@a,@b:user@host>
         text = text.rpartition(":")[2]
-    if text.startswith("["):  # "Ann [ann@kunde.example]"
-        text = text.strip("[]")
     match = _ADDR_SPEC.fullmatch(text) or _ADDR_SPEC.fullmatch("".join(text.split()))
     if match is None or len(match[0]) > _LONGEST_ADDRESS:
         return None
@@ -163,18 +191,22 @@ def _tokens(value: str) -> Iterator[tuple[str, str]]:
 
 
 def _without_comments(value: str) -> Iterator[tuple[str, str]]:
-    """Put each comment, with those inside it, into one token."""
-    depth, comment = 0, [""]
+    """Put each comment, with those inside it, into one token; one without an end is none."""
+    depth, comment = 0, list[tuple[str, str]]()
     for token, special in _tokens(value):
         if depth:
             depth += (special == "(") - (special == ")")
-            comment.append(token)
-            if not depth:
-                yield "".join(comment[:-1]), "("
+            if depth:
+                comment.append((token, special))
+            else:
+                yield "".join(_ESCAPE.sub(r"\1", token) for token, _ in comment), "("
         elif special == "(":
             depth, comment = 1, []
         else:
             yield token, special
+    if depth:
+        yield "(", ""
+        yield from ((token, "" if special in {"(", ")"} else special) for token, special in comment)
 
 
 def _entries(value: str) -> Iterator[_Entry]:
@@ -185,19 +217,18 @@ def _entries(value: str) -> Iterator[_Entry]:
         if special == "(":
             entry.comment = token
         elif angle is not None and (special != "," or _may_go_on(angle)):
-            if special == ">":
-                entry.close(angle)
-                angle = None
-            else:
-                angle.append(token)
+            angle = _inside(entry, angle, token, special)
         elif special in {",", ";"}:
             if angle is not None:
                 entry.close(angle)
             yield entry
             entry, angle = _Entry(), None
         elif special == "<":
+            if (following := entry.next()) is not None:  # a comma was forgotten
+                yield entry
+                entry = following
             angle = []
-        elif special == ":" and not entry.has_at:
+        elif special == ":" and entry.may_be_group:
             entry = _Entry()  # what stood before is the name of a group
         elif special != ">":
             entry.words.append(token)
@@ -205,6 +236,17 @@ def _entries(value: str) -> Iterator[_Entry]:
     if angle is not None:
         entry.close(angle)
     yield entry
+
+
+def _inside(entry: _Entry, angle: list[str], token: str, special: str) -> list[str] | None:
+    """Read on inside of brackets; None at their end."""
+    if special == ">":
+        entry.close(angle)
+        return None
+    if special == "<":  # "Ann <a@kunde.example <a@kunde.example>>"
+        return []
+    angle.append(token)
+    return angle
 
 
 def _may_go_on(angle: list[str]) -> bool:

@@ -7,10 +7,19 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 
 _LONGEST = 200
+_NESTED = 3  # comments inside of comments
 _COMMENT = re.compile(r"\([^()]*+\)")
-_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ]+(\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?)?\s*")
+_ISO = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)(?:[T ]+(\d\d:\d\d(?::\d\d)?))?\s*")
+_NUMBERS = re.compile(r"(?:[a-z]{2,10},? )?(\d\d?)([./-])(\d\d?)\2(\d{4})\b", re.IGNORECASE)
+_DASHES = re.compile(r"\b(\d\d?)-([a-z]{3,9})-(\d{2,4})\b", re.IGNORECASE)
+_FRACTION = re.compile(r"(:\d\d)[.,]\d{1,9}\b")
+_COMMA = re.compile(r" +,")
+_SEPTEMBER = re.compile(r"\bsept\b", re.IGNORECASE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_OFFSET = re.compile(r"(?:(?:GMT|UTC?)\s*)?([+-]\d\d):?(\d\d)\b\s*$", re.IGNORECASE)
+# Behind the time: "GMT+01:00", "UTC+8", "-8:00", and what words may follow it.
+_OFFSET = re.compile(
+    r"(:\d\d *)(?:GMT|UTC?)? *([+-])(\d\d?)(?::?(\d\d))?\b(?!\d)[ ,;]*", re.IGNORECASE
+)
 _HALF_DAY = re.compile(r"\b([AP])\.?M\b\.?", re.IGNORECASE)
 _TIME = re.compile(r"\d\d?[:.]\d\d")
 
@@ -18,25 +27,45 @@ _TIME = re.compile(r"\d\d?[:.]\d\d")
 def read_date(value: str) -> datetime | None:
     """Read a Date header as an instant; None if it names none.
 
-    Beside RFC 5322 with its obsolete forms: ISO 8601, the order of asctime, and half days. A zone
-    that is unknown, or none, says nothing, so the time is taken as UTC (§4.3).
+    Beside RFC 5322 with its obsolete forms: ISO 8601, the order of asctime, numbers only, and half
+    days. A zone that is unknown, or none, says nothing, so the time is taken as UTC (§4.3).
     """
     try:
-        return _read(_as_rfc(_COMMENT.sub(" ", value[:_LONGEST])))
+        return _read(_as_rfc(" ".join(_without_comments(value[:_LONGEST]).split())))
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 
+def _without_comments(text: str) -> str:
+    for _ in range(_NESTED):  # the innermost first
+        text = _COMMENT.sub(" ", text)
+    return text
+
+
 def _as_rfc(text: str) -> str:
     """Write what is not in the order of RFC 5322 in it."""
-    text = text.strip(' "')
-    if (iso := _ISO.match(text)) is not None:
+    text = _COMMA.sub(",", text.strip(' "').removeprefix("Date: "))
+    text = _DASHES.sub(r"\1 \2 \3", _FRACTION.sub(r"\1", _SEPTEMBER.sub("Sep", text)))
+    if (numbers := _NUMBERS.match(text)) is not None:
+        text = f"{_of_numbers(numbers)}{text[numbers.end() :]}"
+    elif (iso := _ISO.match(text)) is not None:
         month = _MONTHS[int(iso[2]) - 1] if iso[2] != "00" else ""
         zone = text[iso.end() :].replace("Z", "+0000")
         text = f"{iso[3]} {month} {iso[1]} {iso[4] or '00:00:00'} {zone}"
-    elif _TIME.search(text) is None:
+    if _TIME.search(text) is None:
         text = f"{text} 00:00:00"
-    return _OFFSET.sub(r" \1\2", text)
+    return _OFFSET.sub(_offset, text, count=1)
+
+
+def _of_numbers(found: re.Match[str]) -> str:
+    """Write 20.11.2026, and 11/20/2026 as in America unless that is no month."""
+    first, second = int(found[1]), int(found[3])
+    day, month = (second, first) if found[2] == "/" and first <= len(_MONTHS) else (first, second)
+    return f"{day} {_MONTHS[month - 1]} {found[4]}" if month > 0 else ""
+
+
+def _offset(found: re.Match[str]) -> str:
+    return f"{found[1].rstrip()} {found[2]}{int(found[3]):02}{found[4] or '00'} "
 
 
 def _read(text: str) -> datetime | None:

@@ -11,10 +11,11 @@ import re
 from postroom.mail.charset import decode_bytes
 from postroom.mail.words import decode_words
 
-# A quote ends its value only where something can follow: names with bare quotes inside are real.
+# A quote ends its value where something can follow, or where no other quote comes before the next
+# parameter: names with bare quotes inside are real.
 _PARAMETER = re.compile(
     r"""(?:^|[;\s])\s*+([^\s=;:"'/]++)\s*+=\s*+"""
-    r"""(?:"((?:[^"\\]|\\.|"(?!\s*+(?:;|$|[\w*-]++\s*+=)))*+)"?|([^;]*+))""",
+    r"""(?:"((?:[^"\\]|\\.|"(?=[^;"]*+")(?!\s*+(?:[;,]|$|[\w*-]++\s*+=)))*+)"?|([^;]*+))""",
     re.DOTALL,
 )
 _EXTENDED = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?$")

@@ -18,7 +18,9 @@ def message_ids(value: str, most: int = 100) -> tuple[str, ...]:
     # The closing bracket may be missing.
     found = [match[1] for match in _BRACKETED.finditer(value) if match[2] or "@" in match[1]]
     if not any(found):
-        found = [word.strip("<>\"',;") for word in value.split() if "@" in word]
+        found = [word.strip("<>',;") for word in value.split() if "@" in word]
+        # RFC 5322 §3.6.4 allows quotes around what stands before the @.
+        found = [word.strip('"') if '"@' not in word else word for word in found]
     ids: dict[str, None] = {}
     for each in found:
         message_id = _SPACE.sub("", each)

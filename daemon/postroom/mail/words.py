@@ -98,6 +98,7 @@ def decode_words(text: str) -> str:
 def _word_octets(encoding: str, payload: str) -> bytes:
     octets = payload.encode("utf-8", "replace")
     if encoding in "bB":
-        return decode_base64(octets)
+        # Folding, and programs that wrap base64 at its own width, put blanks inside of a word.
+        return decode_base64(b"".join(octets.split()))
     octets = octets.replace(b"_", b" ")
     return _Q_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), octets)

@@ -33,6 +33,13 @@ from postroom.mail.address import canonical, domain_of, key, parse_addresses, pa
         ([], f"{'x' * 400}@b.example"),
         ([("nested (comment)", "a@b.example")], "a@b.example (nested (comment))"),
         ([("back\\slash", "a@b.example")], r'"back\\slash" <a@b.example>'),
+        ([("(unclosed", "a@b.example")], "(unclosed <a@b.example>"),
+        ([("", "a@b.example"), ("", "c@d.example")], "a@b.example c@d.example"),
+        ([("A", "a@b.example"), ("C", "c@d.example")], "A <a@b.example> C <c@d.example>"),
+        ([("A", "a@b.example")], "A <a@b.example> <c@d.example>"),
+        ([("A", "a@b.example")], "A [mailto:a@b.example]"),
+        ([("A", "a@b.example")], "A <a@b.example <a@b.example>>"),
+        ([("", "a@b.example")], "a@b . example"),
         ([("exe.gpj", "a@b.example")], "exe\u202e.gpj <a@b.example>"),
     ],
 )
@@ -82,6 +89,7 @@ def test_quotes_that_are_needed_stay() -> None:
         (("Ann Berg", ""), '"Ann Berg"'),
         (None, "<>"),
         (None, "ann@x.example"),
+        (None, '"undisclosed-recipients:;"'),
     ],
 )
 def test_sender_without_a_domain(expected: tuple[str, str] | None, value: str) -> None:

@@ -22,6 +22,8 @@ from postroom.mail.refs import find_tags, message_id_of, message_ids
         (("b@c",), "<a <b@c>"),
         ((), "<>"),
         (("MiXed@Case",), "<MiXed@Case>"),
+        (('"a"@c',), '"a"@c'),
+        (("a@b",), '"a@b"'),
     ],
 )
 def test_ids_are_canonical(expected: tuple[str, ...], value: str) -> None:
