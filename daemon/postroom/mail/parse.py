@@ -27,9 +27,9 @@ from postroom.mail.attachments import (
 )
 from postroom.mail.bodies import choose_bodies
 from postroom.mail.dates import read_date
-from postroom.mail.forward import find_forward, is_forward_subject
+from postroom.mail.forward import find_forward, is_forward_subject, readable_sender
 from postroom.mail.fresh import Fresh, split_fresh
-from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits, ParsedMail
+from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits, Origin, ParsedMail
 from postroom.mail.origin import judge_origin
 from postroom.mail.refs import message_id_of, message_ids
 from postroom.mail.reports import find_report, octets_of
@@ -50,6 +50,7 @@ _VALUE_BYTES = 1_048_576  # of one long list (recipients, references) looked at
 _LISTS = frozenset({"to", "cc", "bcc", "reply-to", "references"})  # read by themselves, whole
 _BLANKS = re.compile(r"[ \t\n\r\f\v]+")
 _HASH_STEP = 1 << 20
+_COVER_CHARS = 300  # of a text that only accompanies the mail attached to it
 _MOST_DEFECTS = 50
 _ENVELOPE_BYTES = 65_536  # of a mail that could not be read
 
@@ -86,7 +87,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
         origin=origin,
         evidence=evidence,
         bounce=bounce,
-        forward=_find_forward(structure, head, bodies.text, fresh, limits),
+        forward=_find_forward(structure, head, bodies.text, fresh, origin, limits),
         # Last but one: the fields above have added theirs.
         defects=tuple(
             dict.fromkeys(
@@ -222,24 +223,28 @@ def _charset_hint(structure: Structure) -> str:
 
 
 def _find_forward(
-    structure: Structure, head: _Head, text: str, fresh: Fresh, limits: Limits
+    structure: Structure, head: _Head, text: str, fresh: Fresh, origin: Origin, limits: Limits
 ) -> Forward | None:
+    subject = head.subject()
     is_answer = bool(head.first("in-reply-to"))
-    inline = find_forward(head.subject(), text, fresh.older, is_answer=is_answer)
-    return inline or _attached(structure, head, limits)
+    inline = find_forward(subject, text, fresh.older, is_answer=is_answer)
+    if inline is not None:
+        return inline
+    # A mail attached below a line or two is what it is about, whatever the subject says.
+    is_cover = origin is Origin.PERSON and not is_answer and len(text) <= _COVER_CHARS
+    return _attached(structure, limits) if is_cover or is_forward_subject(subject) else None
 
 
-def _attached(structure: Structure, head: _Head, limits: Limits) -> Forward | None:
-    """Read the mail that a "Fwd:" mail has attached."""
-    if not is_forward_subject(head.subject()):
-        return None
+def _attached(structure: Structure, limits: Limits) -> Forward | None:
+    """Read the first mail that is attached."""
     leaf = next((leaf for leaf in structure.leaves if leaf.type == "message/rfc822"), None)
     if leaf is None:
         return None
     inner = cut(octets_of(structure, leaf), limits)
     fields = _Head(inner.root.fields, limits, _charset_hint(inner))
     text = choose_bodies(inner, limits).text
-    return Forward(fields.first("from"), fields.subject(), fields.first("date"), text)
+    sender = readable_sender(fields.first("from"))
+    return Forward(sender, fields.subject(), fields.first("date"), text)
 
 
 def _content_hash(structure: Structure, head: _Head) -> str:
