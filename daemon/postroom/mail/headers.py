@@ -19,6 +19,8 @@ _MARKS = " \t>*_|#"
 _MARKS_AROUND = " \t*_|"
 _LABEL = 60  # characters of a line that may be its label
 _WRAPPED = 60  # a line of this length may go on in the next one
+_MOST_CELLS = 16  # lines of a block in a table
+_CELLS = re.compile(r"([^\s|]{1,20}(?: [^\s|]{1,20})??)(?: ?\||\s|$)\s*(.*)")
 _FIELD_INSIDE = re.compile(
     r"(?:(?<=\s)|(?<=\*))\**([^\W\d_]{2,12}(?: el| em| le)?)\**\s?[:：]\**\s"
 )
@@ -55,7 +57,7 @@ def read_header(lines: Sequence[str], start: int, *, is_expected: bool) -> Heade
     """
     first = label_of(lines[start])
     if first is None:
-        return None
+        return _read_cells(lines, start) if is_expected else None
     if (inline := _read_inline(first)) is not None:
         return Header(start + 1, inline)
     reader = _Reader(lines, start)
@@ -148,6 +150,23 @@ def _belong_together(fields: Mapping[str, str], labels: set[str], *, is_expected
     if len(kinds) >= 3:
         return is_addressed or (is_sent and is_dated)
     return "date" in kinds and is_sent and is_dated and is_addressed
+
+
+def _read_cells(lines: Sequence[str], start: int) -> Header | None:
+    """Read a block whose labels stand in the cells of a table: "| From | Ann <a@b> |"."""
+    fields: dict[str, str] = {}
+    end = start
+    for number in range(start, min(start + _MOST_CELLS, len(lines))):
+        cells = lines[number][:_LOOK].strip(_MARKS)
+        found = _CELLS.match(cells)
+        kind = FIELDS.get(found[1].strip().lower()) if found is not None else None
+        if found is not None and kind is not None:
+            fields.setdefault(kind, found[2].strip(_MARKS_AROUND))
+            end = number + 1
+        elif cells:
+            break
+    is_whole = {"from", "subject"} <= fields.keys() and len(fields) >= 3
+    return Header(end, fields) if is_whole else None
 
 
 def _read_inline(first: tuple[str, str, str]) -> dict[str, str] | None:
