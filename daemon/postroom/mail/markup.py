@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from postroom.mail.html import html_to_text
 
@@ -47,18 +48,11 @@ _OLD = (
     "type='cite'",
     "type=cite",
 )
-_SIGNATURE = (
-    "gmail_signature",
-    "moz-signature",
-    "ms-outlook-mobile-signature",
-    "AppleMailSignature",
-    "lineBreakAtBeginningOfSignature",
-    "messageSignatureSection",
-    "protonmail_signature_block",
-    'id="Signature"',
-    "id=Signature",
-    "id='Signature'",
+_SIGNATURE = re.compile(
+    r"""\b(?:class|id|name)\s{0,3}=\s{0,3}(?:"[^"<>]{0,100}?|'[^'<>]{0,100}?|[^\s"'<>]{0,100}?)signature""",
+    re.IGNORECASE,
 )
+_MOST_SIGNATURES = 50  # names that are looked at
 _BEFORE = 2_000  # characters before a name within which its tag begins
 _SHOWN = 6_000  # characters of the markup that are turned into words to be looked up
 _KEY = 20  # letters and digits of them that are compared
@@ -81,7 +75,7 @@ def find_marks(markup: str) -> Marks:
     """Find the first mark of each kind."""
     old = _first(markup, _OLD, 0, len(markup))
     end = len(markup) if old is None else old
-    signature = _first(markup, _SIGNATURE, 0, end)
+    signature = _first_signature(markup, end)
     return Marks(
         "" if old is None else _words(markup[old : old + _SHOWN]),
         "" if signature is None else _signature_words(markup, signature, end),
@@ -102,6 +96,15 @@ def _first(markup: str, names: Sequence[str], start: int, end: int) -> int | Non
         if tag >= 0:
             found = end = tag if found is None else min(found, tag)
     return found
+
+
+def _first_signature(markup: str, end: int) -> int | None:
+    """Return where the first element begins that is called a signature."""
+    for at in islice(_SIGNATURE.finditer(markup, 0, end), _MOST_SIGNATURES):
+        tag = markup.rfind("<", max(at.start() - _BEFORE, 0), at.start())
+        if tag >= 0 and markup.find(">", tag, at.start()) < 0:
+            return tag
+    return None
 
 
 def _words(markup: str) -> str:
