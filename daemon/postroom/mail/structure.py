@@ -41,6 +41,7 @@ _PART_HEADERS = 100  # header fields read of one part
 _VALUE_BYTES = 1_048_576  # of one header value kept raw; long lists of recipients are real
 _DELIMITER_LINES = 2_000_000  # lines beginning with "--" looked at
 _BOUNDARY_BYTES = 250
+_LAST_BYTES = 100  # white space behind the last delimiter
 _DEEPEST = 100  # whatever the limits say: what walks the tree later recurses
 
 Fields = tuple[tuple[str, bytes], ...]
@@ -73,7 +74,7 @@ class Node:
     @property
     def encoding(self) -> str:
         """The transfer encoding in lower case; a multipart has none (RFC 2045 §6.4)."""
-        if self.type.startswith("multipart/"):
+        if self.type.startswith("multipart/") and not self.parameters.get("name"):
             return ""
         return encoding_of(self.text("content-transfer-encoding"))
 
@@ -162,12 +163,14 @@ class _Cutter:
             self.defects["multipart was encoded"] = None
 
     def _boundary_of(self, node: Node) -> bytes:
-        """Return the declared boundary; of the whole mail, one that its body shows if need be."""
+        """Return the declared boundary, or if need be one that the body shows."""
         boundary = node.parameters.get("boundary", "").rstrip().encode("utf-8", "replace")
-        if node.number or (boundary and self.raw.find(b"--" + boundary, node.body) >= 0):
+        start, end = max(node.body - 1, 0), node.body + _GUESS_BYTES
+        # In the whole mail it is looked for to the end; with many parts that took too long.
+        if boundary and self.raw.find(b"--" + boundary, start, end if node.number else None) >= 0:
             return boundary
-        found = _GUESSED.search(self.raw[max(node.body - 1, 0) : node.body + _GUESS_BYTES])
-        if found is None:
+        found = _GUESSED.search(self.raw[start:end])
+        if found is None or found[1].removesuffix(b"--") in self.levels or found[1] in self.levels:
             return boundary
         self.defects["boundary is not the declared one"] = None
         return found[1]
@@ -179,12 +182,29 @@ class _Cutter:
         if end - line > _BOUNDARY_BYTES + 10:
             return end
         mark = self.raw[line + 2 : end].rstrip(b" \t\r")
+        if len(self.raw) - end < _LAST_BYTES and self._is_last(mark, end):
+            self._leave(line)
+            return end
         if (level := self.levels.get(mark)) is not None:
             return self._delimiter(level, line, end)
-        if mark.endswith(b"--") and (level := self.levels.get(mark[:-2])) is not None:
+        closed = self.levels.get(mark[:-2]) if mark.endswith(b"--") else None
+        # Lists add their footer to a last line that did not end.
+        if closed is None and mark.startswith(self.stack[-1].boundary + b"--"):
+            closed = len(self.stack) - 1
+        if closed is not None:
             self._leave(line)
-            self._close_down_to(level, line, is_proper=True)
+            self._close_down_to(closed, line, is_proper=True)
         return end
+
+    def _is_last(self, mark: bytes, end: int) -> bool:
+        """Say whether the mail ends with this delimiter, or is cut off inside of it."""
+        if (
+            self.current is None
+            or not mark
+            or not any(each.startswith(mark) for each in self.levels)
+        ):
+            return False
+        return _BLANK_LINES.match(self.raw, end).end() == len(self.raw)  # type: ignore[union-attr]
 
     def _delimiter(self, level: int, line: int, end: int) -> int:
         """Begin the next child of the multipart at `level`."""
@@ -251,8 +271,8 @@ class _Cutter:
                 if f"nested deeper than {self.limits.depth}" not in self.defects:
                     node.type = "text/plain"
                     self.defects["multipart without parts"] = None
-            elif node.type.startswith("multipart/"):
-                node.type = "text/plain"
+            elif node.type.startswith("multipart/") and not node.parameters.get("name"):
+                node.type = "text/plain"  # else a file: "multipart/x-zip"
             self.leaves.append(node)
         if not root.children:
             root.number = "1"
