@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from postroom.core.site import Mailbox
-from postroom.mail.compose import MAX_SUBJECT, Letter, addr_spec, one_line
+from postroom.mail.compose import MAX_SUBJECT, Letter, addr_spec
+from postroom.mail.folding import one_line
 from postroom.mail.message import Address
 from postroom.mail.tokens import Signer, Token
 from postroom.store.recipe import Recipe

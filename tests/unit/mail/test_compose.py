@@ -12,16 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.mail.compose import (
-    CONTROL,
-    MAX_NAME,
-    MAX_SUBJECT,
-    Letter,
-    addr_spec,
-    compose,
-    is_address,
-)
+from postroom.mail.compose import MAX_SUBJECT, Letter, addr_spec, compose, is_address
 from postroom.mail.flowed import flow, unflow
+from postroom.mail.folding import CONTROL, MAX_NAME
 from postroom.mail.message import Address
 
 AT = datetime(2026, 11, 20, 13, 15, tzinfo=UTC)
@@ -328,6 +321,48 @@ def test_text_and_html_are_alternatives_and_attachments_stand_beside_them() -> N
     texts = list(parsed.iter_attachments())
     assert [part.get_param("charset") for part in texts] == ["utf-8", None]
     assert attachments_of(parsed)[1] == ("b", "text/plain", b"\xff")
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+PICTURE = ("p1.x@example.com", "Tür.png", "image/png", PNG)
+
+
+def test_pictures_stand_beside_the_html_that_shows_them() -> None:
+    file = ("a.pdf", "application/pdf", b"x")
+    made = letter(html='<img src="cid:p1.x@example.com">', pictures=(PICTURE,), attachments=(file,))
+    parsed = read(compose(made))
+    assert [
+        *("multipart/mixed", "multipart/alternative", "text/plain", "multipart/related"),
+        *("text/html", "image/png", "application/pdf"),
+    ] == [part.get_content_type() for part in parsed.walk()]
+    related = list(parsed.walk())[3]
+    assert "text/html" == related.get_param("type")
+    picture = list(parsed.walk())[5]
+    assert ("<p1.x@example.com>", "inline", "Tür.png") == (
+        picture["content-id"],
+        picture.get_content_disposition(),
+        picture.get_filename(),
+    )
+    assert PNG == picture.get_payload(decode=True)
+    assert [("a.pdf", "application/pdf", b"x")] == attachments_of(parsed)
+    assert compose(made) == compose(made)
+
+
+def test_without_html_pictures_are_files() -> None:
+    parsed = read(compose(letter(pictures=(PICTURE,))))
+    assert [("Tür.png", "image/png", PNG)] == attachments_of(parsed)
+
+
+@given(name=hostile_text, content_id=hostile_text, content=st.binary(max_size=300))
+def test_no_picture_adds_a_header_or_a_part(name: str, content_id: str, content: bytes) -> None:
+    made = letter(html="<p>", pictures=((content_id, name, "image/png", content),))
+    parsed = read(compose(made))
+    assert 5 == len(list(parsed.walk()))
+    picture = list(parsed.walk())[4]
+    assert content == picture.get_payload(decode=True)
+    assert {"content-type", "content-transfer-encoding", "content-disposition", "content-id"} == {
+        header.lower() for header in picture
+    }
 
 
 def test_non_ascii_attachment_names_are_rfc_2231() -> None:
