@@ -48,8 +48,9 @@ _OLD = (
     "type='cite'",
     "type=cite",
 )
+# Gmail's "signature_prefix" holds the dashes above it.
 _SIGNATURE = re.compile(
-    r"""\b(?:class|id|name)\s{0,3}=\s{0,3}(?:"[^"<>]{0,100}?|'[^'<>]{0,100}?|[^\s"'<>]{0,100}?)signature""",
+    r"""\b(?:class|id|name)\s{0,3}=\s{0,3}(?:"[^"<>]{0,100}?|'[^'<>]{0,100}?|[^\s"'<>]{0,100}?)signature(?!_prefix)""",
     re.IGNORECASE,
 )
 _MOST_SIGNATURES = 50  # names that are looked at
