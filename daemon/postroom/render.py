@@ -9,7 +9,7 @@ Fails:   RenderError when a template that does not ship fails, or there is none 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -31,8 +31,9 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
+from postroom.core.pictures import illustrate
 from postroom.core.units import nearest, show
-from postroom.core.variables import EMPTY, SAMPLE
+from postroom.core.variables import EMPTY, SAMPLE, SAMPLE_PICTURES
 from postroom.errors import PostroomError, Problem
 from postroom.shipped import shipped_texts
 
@@ -49,10 +50,14 @@ _PATH = re.compile(re.escape(FOLDER) + r"([^./]+)\.([A-Za-z0-9-]+)\.j2")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # They turn text around them, too, and make a name look like another.
 _DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_MARK = re.compile("\ue000([0-9]+)\ue001")
 _SPACE_TO_KEEP = re.compile("(?m)^ |(?<= ) ")
 _METHODS_OF_DICT = frozenset(dir(dict))
 _PIECES = 256  # of what a template yields, joined at a time
 _REPLIES = re.compile(r"^(?:(?:re|sv|aw|antw|vs)\s*(?:\[\d+\])?:\s*){2,}", re.IGNORECASE)
+
+
+Picture = Mapping[str, Any]  # of `message.pictures`
 
 
 class RenderError(PostroomError):
@@ -118,13 +123,36 @@ def quote(value: object, mark: str = "> ", most: int = QUOTED_LINES) -> str:
     return "\n".join((mark + line).rstrip() for line in lines)
 
 
-def lines(value: object) -> Markup:
-    """Escape a text for HTML and keep its line breaks and runs of spaces."""
+def lines(value: object, pictures: Sequence[Picture] = ()) -> Markup:
+    """Escape a text for HTML and keep its line breaks and runs of spaces; show its pictures."""
+    if pictures:
+        return _illustrated(str(value), pictures)
     text = value if isinstance(value, str) else str(value)
     plain = "\n".join(text.splitlines()).expandtabs(4)
     escaped = plain if isinstance(text, Markup) else str(escape(plain))
     spaced = _SPACE_TO_KEEP.sub("&nbsp;", escaped)
     return Markup(spaced.replace("\n", "<br>\n"))  # noqa: S704 - escaped above
+
+
+def named(value: object, pictures: Sequence[Picture] = ()) -> str:
+    """Name each picture of a text where the HTML shows it."""
+    names = [f"[picture: {one_line(one['name'])}]" for one in pictures]
+    return illustrate(str(value), names, pictures)
+
+
+def _illustrated(text: str, pictures: Sequence[Picture]) -> Markup:
+    """Write a text as HTML, with its pictures in their places."""
+    marks = [f"\ue000{number}\ue001" for number in range(len(pictures))]
+    marked = illustrate(text.replace("\ue000", "\ufffd"), marks, pictures)
+    shown = _MARK.sub(lambda mark: _picture(pictures[int(mark[1])]), lines(marked))
+    return Markup(shown)  # noqa: S704 - `lines` and `_picture` have escaped it
+
+
+def _picture(picture: Picture) -> str:
+    name = escape(one_line(picture["name"]))
+    if not (content_id := picture.get("cid")):
+        return f"[picture: {name}]"
+    return f'<img src="cid:{escape(content_id)}" alt="{name}" style="max-width: 100%">'
 
 
 @pass_environment
@@ -284,6 +312,7 @@ def _environment(texts: Mapping[str, str], *, autoescape: bool) -> _Environment:
         "line": one_line,
         "quote": quote,
         "lines": lines,
+        "named": named,
         "wordwrap": wordwrap,
     }
     return environment
@@ -337,7 +366,9 @@ def _render(
     if text is None:
         raise RenderError(f"{FOLDER}{library.path_of(name, language)}: has no block text")
     tag = str(known["request"]["tag"])
-    return Rendered(_subject(subject or "", tag), _text(text), html, warning)
+    # Some mails have HTML only where there is a picture to show.
+    shown = html if html is not None and html.strip() else None
+    return Rendered(_subject(subject or "", tag), _text(text), shown, warning)
 
 
 def _inside(
@@ -407,6 +438,8 @@ def _samples(extracted: Collection[str] | None) -> Iterator[dict[str, Any]]:
     for values in (SAMPLE, EMPTY):
         for neutral in (False, True):
             known = {**values, "neutral": neutral, "body": "Words of the mail.\n"}
+            if neutral:
+                known["message"] = {**values["message"], "pictures": SAMPLE_PICTURES}
             names = dict.fromkeys(extracted, "4711") if extracted is not None else _Extracted()
             yield {**known, "extracted": names}
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
-from postroom.core.variables import SAMPLE
+from postroom.core.variables import SAMPLE, SAMPLE_PICTURES
 from postroom.mail.compose import Letter, compose
 from postroom.mail.message import Address
 from postroom.render import Renderer
@@ -34,8 +35,11 @@ def templates() -> Iterator[tuple[str, str]]:
             yield name, language
 
 
-def mail_of(name: str, language: str, number: int, layout: str | None) -> bytes:
-    rendered = Renderer(shipped_texts()).render(name, language, SAMPLE, layout=layout)
+def mail_of(
+    name: str, language: str, number: int, layout: str | None, pictures: Sequence[Any] = ()
+) -> bytes:
+    variables = {**SAMPLE, "message": {**SAMPLE["message"], "pictures": pictures}}
+    rendered = Renderer(shipped_texts()).render(name, language, variables, layout=layout)
     assert rendered.warning is None
     letter = Letter(
         Address("Example Support", "support@example.com"),
@@ -74,6 +78,14 @@ def test_no_shipped_template_looks_like_spam(tmp_path: Path) -> None:
     assert len(wanted) == len(found)
     print(max(found))
     assert [] == [pair for pair in zip(wanted, found, strict=True) if pair[1][0] >= MOST]
+
+
+def test_a_picture_tells_the_filter_nothing_but_that_there_is_one(tmp_path: Path) -> None:
+    wanted = [(name, "en", layout) for name in ("answer", "new") for layout in (None, "letterhead")]
+    mails = [mail_of(*one[:2], 1, one[2], SAMPLE_PICTURES) for one in wanted]
+    rules = {rule for _, found in scores(mails, tmp_path) for rule in found.split(",") if rule}
+    # A picture in less than 3,200 octets of HTML: so writes everybody who sends a screenshot.
+    assert {"HTML_MESSAGE"} == {one for one in rules if not one.startswith("HTML_IMAGE_ONLY_")}
 
 
 def test_the_filter_knows_spam(tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ def hostile(value: str, *, many: int = 1) -> dict[str, Any]:
             "reply_to": value,
             "cc": [value] * many,
             "attachments": attachments,
+            "pictures": [{"part": "2", "name": value, "start": 0, "end": 0, "cid": ""}],
         },
         "quoted": {"text": value, "from_name": value, "at": "yesterday"},
         "participants": [value] * many,

@@ -7,13 +7,15 @@ from jinja2 import Environment
 from jinja2.filters import do_wordwrap
 from markupsafe import Markup
 
-from postroom.core.variables import EMPTY, SAMPLE
+from postroom.core.pictures import illustrate
+from postroom.core.variables import EMPTY, SAMPLE, SAMPLE_PICTURES
 from postroom.render import (
     OUTPUT_CHARS,
     Renderer,
     RenderError,
     check_templates,
     lines,
+    named,
     one_line,
     quote,
     wordwrap,
@@ -134,7 +136,51 @@ def test_html_is_escaped_and_text_is_not() -> None:
 
 
 def test_without_an_html_block_there_is_no_html() -> None:
+    assert renderer().render("approved", "en", SAMPLE, layout="letterhead").html is None
+
+
+def test_an_answer_has_html_only_to_show_pictures() -> None:
     assert renderer().render("answer", "en", SAMPLE, layout="letterhead").html is None
+    with_picture = sample(message={**SAMPLE["message"], "pictures": SAMPLE_PICTURES})
+    shown = renderer().render("answer", "en", with_picture, layout="letterhead").html
+    assert shown is not None
+    assert '<img src="cid:p1.x@example.com" alt="&lt;b&gt;fire.png"' in shown
+
+
+PICTURES = [
+    {"part": "2", "name": "a<b>.png", "start": 3, "end": 3, "cid": "p1@x"},
+    {"part": "3", "name": "c.png", "start": 6, "end": 11, "cid": "p2@x"},
+    {"part": "4", "name": "d.png", "start": 99, "end": 99, "cid": ""},
+]
+
+
+def test_pictures_are_named_in_text_and_shown_in_html() -> None:
+    text = "Hi.\n< [one] >\ue000\nBye."
+    assert "Hi.\n[picture: a<b>.png]\n< [picture: c.png] >\ue000\nBye.\n[picture: d.png]" == named(
+        text, PICTURES
+    )
+    assert (
+        'Hi.<br>\n<img src="cid:p1@x" alt="a&lt;b&gt;.png" style="max-width: 100%"><br>\n'
+        '&lt; <img src="cid:p2@x" alt="c.png" style="max-width: 100%"> &gt;\ufffd<br>\n'
+        "Bye.<br>\n[picture: d.png]" == lines(text, PICTURES)
+    )
+
+
+@pytest.mark.parametrize(
+    ("expected", "text", "place"),
+    [
+        ("X", "", (0, 0)),
+        ("X\nHi", "Hi", (0, 0)),
+        ("Hi\nX", "Hi", (2, 2)),
+        ("Hi\nX", "Hi", (9, 12)),
+        ("X", "Hi", (0, 2)),
+    ],
+)
+def test_a_picture_has_a_place_in_any_text(
+    expected: str, text: str, place: tuple[int, int]
+) -> None:
+    picture = {"name": "x", "start": place[0], "end": place[1]}
+    assert expected == illustrate(text, ["X"], [picture]).strip("\n")
 
 
 def test_a_layout_goes_around_text_and_html() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from postroom.core import letters, lifecycle
+from postroom.core import letters, lifecycle, pictures
 from postroom.core.effects import AppendMessage, Assign, Author, Effect, SetReplied, SetStatus
 from postroom.core.leaks import Leak, LeakKind, find_leaks
 from postroom.core.model import Direction, Handler, Phase, Visibility
@@ -80,7 +80,13 @@ def write_answer(
         handler, task, mail, text, Direction.OUT, Visibility.PUBLIC, because=because, to=to
     )
     yield from letters.letter_to_customers(
-        task, "answer", text, mail.attachments, handler=handler, but=but
+        task,
+        "answer",
+        text,
+        pictures.outgoing(mail),
+        pictures.in_answer(mail, text),
+        handler=handler,
+        but=but,
     )
     if request.replied_at is None:
         yield SetReplied(request.id, task.now, because)

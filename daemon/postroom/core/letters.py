@@ -148,6 +148,7 @@ def letter_to_customers(
     template: str,
     text: str = "",
     attachments: tuple[Attachment, ...] = (),
+    pictures: tuple[Mapping[str, Any], ...] = (),
     *,
     handler: Handler | None = None,
     reason: str = "",
@@ -155,7 +156,8 @@ def letter_to_customers(
 ) -> Iterator[QueueMail]:
     """Return the one mail to all who hear public answers, less those who have it (`but`).
 
-    All see each other in To and Cc (pain 60), each gets it by a delivery of his own.
+    All see each other in To and Cc (pain 60), each gets it by a delivery of his own. `pictures`
+    are those of the attachments that are shown in the text (core.pictures).
     """
     request, mailbox = task.request, task.mailbox
     handler = handler or task.policy.handlers.get(task.actor)
@@ -182,6 +184,7 @@ def letter_to_customers(
                 "from_name": handler.full_name if handler is not None else "",
                 "subject": request.subject,
                 "at": "",
+                "pictures": [dict(one) for one in pictures],
             },
             handler=handler,
             reason=reason,

@@ -68,6 +68,7 @@ class News:
     kind: str = "notice"
     reason: str = ""
     attachments: tuple[Attachment, ...] = ()
+    pictures: tuple[Mapping[str, Any], ...] = ()  # those shown in the text (core.pictures)
     changes: tuple[Mapping[str, Any], ...] = ()
     choices: tuple[str, ...] = ()
     is_awaited: bool = False  # whoever gets it has just written: it does not wait for his hours
@@ -269,6 +270,7 @@ def _letter(scene: Scene, news: News, language: str, time_zone: str) -> QueueMai
             {"name": one.name or one.type, "size": _size(one.size)} for one in news.attachments
         ][:100],
         "omitted": not is_small,
+        "pictures": [dict(one) for one in news.pictures] if is_small else [],
     }
     return QueueMail(
         request=scene.request.id if scene.request is not None else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from postroom.core import letters, notices, participants
+from postroom.core import letters, notices, participants, pictures
 from postroom.core.assignment import Choice, choose_owner
 from postroom.core.effects import (
     AddParticipant,
@@ -325,6 +325,7 @@ def telling_of_mail(case: Case, scene: Scene, event: str) -> Telling:
         case.routing.because("notify", "a new request" if is_new else "a new message"),
         lambda zone: letters.of_mail(case.arrival, zone, case.verdict.value),
         attachments=case.arrival.mail.attachments,
+        pictures=pictures.in_notice(case.arrival.mail),
     )
     return Telling(scene, news, tuple(handlers), tuple(others))
 

@@ -5,7 +5,7 @@ Plain JSON values: they are frozen in the database when a mail is queued, and re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Names of `reply.links`; each mail has those that fit.
@@ -42,6 +42,7 @@ EMPTY: Mapping[str, Any] = {
         "verdict": "",  # of the sender: pass none fail
         "attachments": [],
         "omitted": False,
+        "pictures": [],  # shown in the text; core.pictures, and `cid` by work.letter
     },
     "quoted": {"text": "", "from_name": "", "at": ""},
     "participants": [],
@@ -81,6 +82,7 @@ SAMPLE: Mapping[str, Any] = {
         "verdict": "none",
         "attachments": [{"name": "fire & smoke.jpg", "size": "840 kB"}],
         "omitted": True,
+        "pictures": [],  # SAMPLE_PICTURES, where a template is to be seen with them
     },
     "quoted": {
         "text": "Is it the <b>big</b> one?\n\nPlease answer soon.",
@@ -112,3 +114,8 @@ SAMPLE: Mapping[str, Any] = {
     "extracted": {"order": "4711"},
     "neutral": False,
 }
+
+# Below the first line of the sample's text.
+SAMPLE_PICTURES: Sequence[Mapping[str, Any]] = (
+    {"part": "2", "name": "<b>fire.png", "start": 33, "end": 33, "cid": "p1.x@example.com"},
+)

@@ -5,7 +5,7 @@ which lines of it are new. Left out are quoted lines and what introduces them, o
 header block or separator, signatures, and what telephones and programs add. Answers between and
 below quoted lines stay. If nothing seems new, all of the text is shown (pain 63), and `is_all_old`
 says so: such a mail, a quote or a bare forward, commands nothing and answers nobody.
-Used by: mail.parse.
+Used by: mail.parse, mail.pictures.
 """
 
 from __future__ import annotations
@@ -53,6 +53,18 @@ class Fresh:
     older: Boundary | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Extents:
+    """Which lines are new, and which are signatures below new ones; all others are older.
+
+    `named` is the first line of the signature that the HTML names so, or -1.
+    """
+
+    own: tuple[slice, ...]
+    signatures: tuple[slice, ...]
+    named: int = -1
+
+
 def split_fresh(text: str, markup: str | None = None) -> Fresh:
     """Tell what is new in a text; `markup` is the same mail in HTML, if it has such a part."""
     text = text.replace("\r", "") if "\r" in text else text
@@ -66,6 +78,16 @@ def split_fresh(text: str, markup: str | None = None) -> Fresh:
     return Fresh(fresh, is_all_old=False, older=walk.older)
 
 
+def find_extents(text: str, markup: str | None = None) -> Extents:
+    """Tell the lines of a text apart, as `split_fresh` does."""
+    walk = _Walk(text, find_marks(markup) if markup else Marks())
+    walk.run()
+    lines = text.split("\n")
+    if not any(_WORD.search(line) for part in walk.parts for line in lines[part]):
+        return Extents((slice(0, len(lines)),), ())
+    return Extents(tuple(walk.parts), tuple(walk.signatures), walk.signature)
+
+
 class _Walk:
     """State of the pass over the lines: what is kept, in parts between quotes."""
 
@@ -73,6 +95,7 @@ class _Walk:
         cleaned = clean(text)
         self.lines = lines = with_plain_marks(cleaned)
         self.parts: list[slice] = []
+        self.signatures: list[slice] = []
         self.start = 0  # of the part that is being read
         self.older: Boundary | None = None
         self.has_quote = False
@@ -161,12 +184,15 @@ class _Walk:
     def _close(self, end: int) -> None:
         """End a part: what follows is older, or nothing."""
         start, self.start = self.start, end
+        last = end
         if start <= self.signature < end:
             end = self.signature
         if start < end:
             if len(self.parts) < _MOST_PARTS:
                 end = start + own_lines(self.lines[start:end])
             self.parts.append(slice(start, end))
+        if max(start, end) < last:
+            self.signatures.append(slice(end, last))
 
 
 def _is_clue(line: str) -> bool:

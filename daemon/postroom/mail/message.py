@@ -73,6 +73,29 @@ class Attachment:
     looks_like: str = ""  # the type by its first octets, "" if they say nothing
 
 
+class Belongs(StrEnum):
+    """Whose a picture in a mail is."""
+
+    OWN = "own"  # it stands among the new words
+    BELOW = "below"  # below them: in a signature, as far as the text can tell
+    SIGNATURE = "signature"  # in what the HTML names so
+    OLDER = "older"  # in a quote, or in what is passed on
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Where the HTML of a mail shows a picture of the mail's own.
+
+    `start` and `end` say where in `fresh`: the end of the line before it, or the mark that stands
+    for it there ("[cid:…]"). Both are -1 for what does not belong to the new words.
+    """
+
+    part: str
+    belongs: Belongs
+    start: int = -1
+    end: int = -1
+
+
 @dataclass(frozen=True, slots=True)
 class FailedRecipient:
     """One recipient of RFC 3464's per-recipient fields."""
@@ -119,6 +142,7 @@ class ParsedMail:
     is_all_old: bool = False  # nothing in it is new: a quote, or a mail passed on without a word
     html: str | None = None  # as sent, unsanitised, within the limits
     attachments: tuple[Attachment, ...] = ()
+    pictures: tuple[Picture, ...] = ()  # those attachments that the HTML shows
     attached_text: str = ""  # what can be read in the attachments, for the leak scan
     attached_text_is_whole: bool = True  # False: cut at a limit, so a scan of it proves nothing
     origin: Origin = Origin.PERSON

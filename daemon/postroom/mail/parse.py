@@ -31,6 +31,7 @@ from postroom.mail.forward import find_forward, is_forward_subject, readable_sen
 from postroom.mail.fresh import Fresh, split_fresh
 from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits, Origin, ParsedMail
 from postroom.mail.origin import judge_origin
+from postroom.mail.pictures import find_pictures
 from postroom.mail.refs import message_id_of, message_ids
 from postroom.mail.reports import find_report, octets_of
 from postroom.mail.secured import open_signed
@@ -82,6 +83,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
         is_all_old=fresh.is_all_old,
         html=bodies.html,
         attachments=attachments,
+        pictures=find_pictures(fresh.text, bodies.html, attachments),
         attached_text=attached.text,
         attached_text_is_whole=attached.is_whole,
         origin=origin,

@@ -18,7 +18,7 @@ from postroom.mail.compose import addr_spec, compose
 from postroom.mail.tokens import Signer
 from postroom.render import Renderer
 from postroom.store.recipe import Recipe
-from postroom.work.letter import Attachment, Rendered, addresses_in, letter_for
+from postroom.work.letter import Attachment, Rendered, addresses_in, letter_for, pictures_in
 
 KEPT_RENDERERS = 4  # retries of old mail are rare
 
@@ -70,7 +70,7 @@ def write(order: Order, render: Render) -> Written:
         recipe.template,
         recipe.language,
         recipe.layout,
-        {**recipe.variables, "reply": addresses_in(recipe, mailbox, signer)},
+        _variables(order),
     )
     letter = letter_for(
         recipe, order.recipient, rendered, mailbox, signer, attachments=order.attachments
@@ -79,6 +79,16 @@ def write(order: Order, render: Render) -> Written:
     if order.sign is not None:
         raw = order.sign(raw, addr_spec(letter.from_.address).rpartition("@")[2], letter.date)
     return Written(raw, letter.subject, rendered.warning)
+
+
+def _variables(order: Order) -> dict[str, Any]:
+    """Return what was frozen, and what follows from Message-ID and keys."""
+    recipe = order.recipe
+    message = recipe.variables.get("message")
+    known = {**recipe.variables, "reply": addresses_in(recipe, order.mailbox, order.signer)}
+    if message and message.get("pictures"):
+        known["message"] = {**message, "pictures": pictures_in(recipe, order.mailbox)}
+    return known
 
 
 def write_by_papers(wanted: tuple[Papers, Order]) -> Written:

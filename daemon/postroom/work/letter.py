@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -103,6 +104,7 @@ def letter_for(
         # RFC 2919: filters of the team can sort by it, and RFC 3834 §2 keeps out-of-office away.
         domain = addr_spec(mailbox.address).rpartition("@")[2]
         headers += (("List-Id", f"<{mailbox.name}.{signer.instance}.{domain}>"),)
+    files, pictures = _told_apart(recipe, rendered, mailbox, attachments)
     thread_index = _thread_index(recipe.thread_index, recipe.at)
     if thread_index:
         headers += (("Thread-Topic", _topic(rendered.subject, recipe.variables)),)
@@ -121,8 +123,44 @@ def letter_for(
         auto_submitted=auto_submitted,
         thread_index=thread_index,
         headers=headers,
-        attachments=attachments,
+        attachments=tuple(files),
+        pictures=tuple(pictures),
     )
+
+
+# ---- pictures
+
+
+def pictures_in(recipe: Recipe, mailbox: Mailbox) -> list[dict[str, Any]]:
+    """Return the variable `message.pictures`, each with the Content-ID that it will have (`cid`).
+
+    Made of our Message-ID: always the same, and another one in each mail.
+    """
+    message = recipe.variables.get("message") or {}
+    own = hashlib.sha256(recipe.message_id.encode(errors="replace")).hexdigest()[:16]
+    domain = addr_spec(mailbox.address).rpartition("@")[2]
+    return [
+        {**one, "cid": f"picture{number}.{own}@{domain}"}
+        for number, one in enumerate(message.get("pictures") or (), 1)
+    ]
+
+
+def _told_apart(
+    recipe: Recipe, rendered: Rendered, mailbox: Mailbox, attachments: tuple[Attachment, ...]
+) -> tuple[list[Attachment], list[tuple[str, str, str, bytes]]]:
+    """Return what is attached, and what the HTML shows: a template need not show any."""
+    markup = rendered.html or ""
+    named = {one["part"]: one["cid"] for one in pictures_in(recipe, mailbox)}
+    parts = [item["part"] for item in recipe.attachments]
+    files: list[Attachment] = []
+    pictures: list[tuple[str, str, str, bytes]] = []
+    for number, attachment in enumerate(attachments):
+        content_id = named.get(parts[number]) if number < len(parts) else None
+        if content_id is not None and f"cid:{content_id}" in markup:
+            pictures.append((content_id, *attachment))
+        else:
+            files.append(attachment)
+    return files, pictures
 
 
 # ---- addresses
