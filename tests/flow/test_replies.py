@@ -56,6 +56,20 @@ def answered(house: House, **changes: Any) -> EmailMessage:
     return reply
 
 
+def receipt_of(letter: EmailMessage) -> bytes:
+    """Return what a mail program says when Ann has read a mail (RFC 8098)."""
+    return (
+        "From: Ann Berg <ann@example.net>\nTo: support@example.com\nSubject: Read: Broken\n"
+        "Message-ID: <receipt@example.net>\nMIME-Version: 1.0\nContent-Type: multipart/report; "
+        'report-type=disposition-notification; boundary="R"\n\n'
+        "--R\nContent-Type: text/plain\n\nYour message was read.\n\n"
+        "--R\nContent-Type: message/disposition-notification\n\n"
+        "Final-Recipient: rfc822;ann@example.net\n"
+        f"Original-Message-ID: {letter['Message-ID']}\n"
+        "Disposition: manual-action/MDN-sent-manually; displayed\n\n--R--\n"
+    ).encode()
+
+
 def tokens(house: House, header: str) -> tuple[Token, ...]:
     templates = [mailbox.reply_address for mailbox in house.site.mailboxes.values()]
     return house.desk.signer.find([parseaddr(header)[1]], templates)
@@ -298,6 +312,14 @@ def test_a_bounce_to_the_mailbox_finds_its_request_by_the_message_id(house: Hous
     first = answered(house)
     entry = put_in(house, bounce_of(first), sender="", recipient="support@example.com")
     assert (entry.outcome, entry.request_id) == ("bounce", 1)
+
+
+def test_a_read_receipt_joins_its_request_and_nobody_hears_of_it(house: House) -> None:
+    first = answered(house)
+    entry = put_in(house, receipt_of(first), recipient="support@example.com")
+    assert (entry.outcome, entry.request_id) == ("appended", 1)
+    assert row(house, t.message, journal_id=entry.id).visibility == "internal"
+    assert send(house) == []
 
 
 def test_our_own_words_that_come_back_open_nothing(house: House) -> None:

@@ -38,7 +38,10 @@ from postroom.mail.message import Origin
 
 # Only these may change a request; a list passes on what a person wrote.
 _TOUCHES = frozenset({Origin.PERSON, Origin.LIST})
-# Deliveries of these kinds go outside.
+# What a receipt or a notice of success says, RFC 8098 §3.2.6 and RFC 3464 §2.3.3.
+_NO_NEWS = frozenset({"displayed", "deleted", "dispatched", "processed", "denied"}) | frozenset(
+    {"delivered", "relayed", "expanded"}
+)
 
 
 def append_mail(case: Case) -> Decision:
@@ -203,6 +206,22 @@ def record_bounce(case: Case) -> Decision:
         news = (notices.of_undelivered(task, one, reason) for one in failed)
         effects.extend(notices.tell(one for one in news if one is not None))
     return case.decided(Outcome.BOUNCE, reason, effects, request=request, bounce=diagnostic)
+
+
+def keep_receipt(case: Case) -> Decision | None:
+    """Keep a receipt of a mail of ours inside, in its request, and tell nobody; None if it is no
+    receipt, or of a mail that we do not know."""
+    bounce = case.arrival.mail.bounce
+    actions = {one.action for one in bounce.recipients} if bounce is not None else set()
+    request = case.facts.requests.get(_bounced_request(case) or 0)
+    if not actions or not actions <= _NO_NEWS or request is None:
+        return None
+    effects: list[Effect] = [
+        message_of(case, request, Visibility.INTERNAL, Direction.IN),
+        KnowIds(request.id, ids_of(case.arrival, case.facts, request.id)),
+    ]
+    reason = f"a receipt of a mail that we sent: {', '.join(sorted(actions))}"
+    return case.decided(Outcome.APPENDED, reason, effects, request=request)
 
 
 def _bounced_request(case: Case) -> int | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from postroom.core import letters, notices
-from postroom.core.appending import append_mail, record_bounce
+from postroom.core.appending import append_mail, keep_receipt, record_bounce
 from postroom.core.brakes import TOO_MANY, brake_error, brake_notice, brake_request
 from postroom.core.effects import (
     AppendMessage,
@@ -66,8 +66,8 @@ def _decide(arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: dat
     if arrival.wish is Wish.NONE and (same := find_same(arrival, facts, site)) is not None:
         return _duplicate(arrival, same, facts, policy)
     case = judge(arrival, facts, policy, site, now)
-    if case.origin is Origin.BOUNCE and arrival.wish is not Wish.TAKE_IN:
-        return record_bounce(case)
+    if arrival.wish is not Wish.TAKE_IN and (told := _told_of_ours(case)) is not None:
+        return told
     is_person = case.origin is Origin.PERSON
     # Automatic mail to an address of people inside is an internal event, whatever it says.
     if case.thread.is_inside and not is_person and case.origin is not Origin.LOOP:
@@ -94,6 +94,17 @@ def _decide(arrival: Arrival, facts: Facts, policy: Policy, site: Site, now: dat
             return handle_mail(case) if is_own else append_mail(case)
         case Joining.NEW:
             return _new(case)
+
+
+def _told_of_ours(case: Case) -> Decision | None:
+    """Decide about what others say of mail that we sent: that it failed, or was read."""
+    match case.origin:
+        case Origin.BOUNCE:
+            return record_bounce(case)
+        case Origin.REPORT:
+            return keep_receipt(case)
+        case _:
+            return None
 
 
 def _quiet(decision: Decision) -> Decision:

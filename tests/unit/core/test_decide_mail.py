@@ -711,6 +711,31 @@ def test_a_delivery_without_a_request_is_recorded_all_the_same() -> None:
     assert ([4], None) == ([e.delivery for e in only(decision, RecordBounce)], decision.request)
 
 
+# ---- receipts
+
+
+def receipt(action: str = "displayed") -> dict[str, Any]:
+    said = Bounce((FailedRecipient(ANN, action),), "ours@example.com")
+    return {"origin": Origin.REPORT, "bounce": said, "tokens": ()}
+
+
+@pytest.mark.parametrize("action", ["displayed", "deleted", "delivered", "relayed"])
+def test_a_receipt_joins_its_request_in_silence(action: str) -> None:
+    decision = decide(arrival(**receipt(action)), facts(closed(), known=(sent(),)))
+    assert (Outcome.APPENDED, 7) == (decision.outcome, decision.request)
+    assert [Visibility.INTERNAL] == [one.visibility for one in only(decision, AppendMessage)]
+    assert {AppendMessage, KnowIds} == {type(one) for one in decision.effects}
+
+
+def test_a_complaint_is_no_receipt() -> None:
+    decision = decide(arrival(**receipt("abuse")), facts(request(), known=(sent(),)))
+    assert Outcome.OPENED == decision.outcome
+
+
+def test_a_receipt_of_a_mail_that_we_do_not_know_opens_a_request() -> None:
+    assert Outcome.OPENED == decide(arrival(**receipt()), facts(request())).outcome
+
+
 # ---- opening a request is in test_opening.py; here only that it spends its token
 
 
