@@ -127,6 +127,9 @@ def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judg
     vague = sum(sign.weight for sign in telling if sign.is_vague)
     if not has_news or _weight(signs) < (_SERVER_ENOUGH if is_sure else _SERVER_ENOUGH + 1 + vague):
         return None
+    is_named = bool(bounce.recipients) or words.SERVERS.fullmatch(head.local) is not None
+    if not is_named and words.FAILED.match(head.subject) is None:
+        return None
     evidence = [sign.evidence for sign in telling]
     return _judge_delivery(bounce, *evidence[:10])
 
@@ -349,7 +352,9 @@ def _in_text(head: Head, text: str) -> Iterator[Sign]:
     if is_sure and (found := words.AWAY.search(said[:1_500])) is not None:
         yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 1)
         return
-    if (found := words.AUTOMATED.search(said)) is not None:
+    if (found := words.AWAY_FIXED.search(said)) is not None:
+        yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 1)
+    elif (found := words.AUTOMATED.search(said)) is not None:
         yield Sign(Origin.AUTOMATIC, f"text: {found[0][:100]}", 1)
     elif any(mark in text[:_OPENING] for mark in "?？؟"):
         yield Sign(Origin.PERSON, "text: a question", -1)

@@ -117,6 +117,9 @@ ROBOTS = re.compile(
     r"|joomla|drupal|munin|nagios|icinga2?|zabbix|monit|prometheus|grafana|logwatch|logcheck"
     r"|smartd|fail2ban|rkhunter|backup|backups|bacula|bamboo|teamcity|buildbot|jira|confluence"
     r"|gitlab|bugzilla|redmine|trac|mantis|sonarqube|nessus|vmware|esxi?|idrac|scanner|scan"
+    r"|apcupsd|upsmon|ups|mdadm|ipmi|ilo|i?drac|nas"
+    r"|synology|diskstation|qnap|truenas|freenas|proxmox|pve|sonicwall|fortigate|printer|copier"
+    r"|drucker|kopierer|mfp|xerox|ricoh|asterisk|voicemail|monitor|monitoring|syslog"
     r"|mailer|automailer|auto-?mailer|robot|mail-?bot|bot|automatic|autoreply|auto-?reply"
     r"|auto-?responder|autoresponse|auto-?confirm|auto-?notify|autoinfo|unattended|mailgun"
     r"|mailings?|campaigns?|e-?news|digest|calendar-notification|drive-shares-.*|dmarc(?:[-_+].*"
@@ -152,7 +155,7 @@ ANSWERED = re.compile(
 )
 # The fixed words that programs, and only they, put before or instead of the subject of an answer.
 AUTOMATIC_ANSWER = re.compile(
-    r"\s*+[\[(<*]?(?:auto(?:matic|mated)?[- ]?(?:e-?mail |mail )?(?:reply|response|responder"
+    r"\s*+[\[(<*【［「]?(?:auto(?:matic|mated)?[- ]?(?:e-?mail |mail )?(?:reply|response|responder"
     r"|answer|antwort|svar|acknowledge?ment|confirmation)(?: from| message| notice)?|auto"
     r"|autoresp|out[- ]of[- ](?:the[- ])?office[- ](?:auto-?(?:reply|response)|assistant|response"
     r"|automatic reply|reply)|vacation (?:auto-?)?(?:reply|response)|(?:absence|ooo"
@@ -160,19 +163,26 @@ AUTOMATIC_ANSWER = re.compile(
     r"|rückantwort|antwort(?:mail)?)|abwesenheitsnotiz|abwesenheitsassistent"
     r"|abwesenheitsbenachrichtigung|abwesenheitsmeldung|autom\. antwort|auto-?antwort"
     r"|réponse automatique|notification d'absence|respuesta autom[áa]tica|risposta automatica"
-    r"|messaggio di assenza|resposta autom[áa]tica"
+    r"|messaggio di assenza|resposta autom[áàa]tica"
     r"|automatisch (?:antwoord|bericht)|afwezigheids\w{3,20}|auto-?svar|automati(?:skt?"
     r"|sch) (?:svar|besked|antwort)|frånvaromeddelande|fraværs(?:assistent|besked|melding)"
     r"|automaattinen (?:vastaus|poissaolo\w{0,10})|automaatvastus|autom(?:atick"
     r"|atisk)[áaýt] (?:odpověď|odpoveď|svar)|odpowied[źz] automatyczna|automatyczna odpowied[źz]"
-    r"|automatski odgovor|samodejni odgovor|automatinis atsakymas|automātiskā atbilde"
+    r"|automatski odgovor|аутоматски одговор|samodejni odgovor|automatinis atsakymas"
+    r"|automātiskā atbilde"
     r"|автоответ\w{0,10}|автоматическ\w{2,3} (?:ответ|уведомление)|автоматична відповідь"
     r"|автоматичен отговор|αυτόματη απάντηση|otomatik (?:yanıt|cevap)|automatikus válasz"
     r"|r[ăa]spuns automat|jawapan automatik|balasan otomatis|trả lời tự động"
     r"|(?:การ)?ตอบกลับอัตโนมัติ"
     r"|תשובה אוטומטית|מענה אוטומטי|(?:ال)?رد (?:ال)?تلقائي|پاسخ خودکار|स्वचालित \S{1,10}"
     r"|자동 ?(?:회신|응답|답장)|自动(?:答复|回复|应答)|自動(?:回覆|回信|答覆|応答|返信"
-    r"|送信)\w{0,6}|不在通知|休暇通知)[\])>*]?\s*+(?:[:：\-–—(\[【]|$)"
+    r"|送信)\w{0,6}|不在通知|休暇通知)(?:[\])*】］」]|[>]?\s*+(?:[:：\-–—(\[【]|$))"
+    r"|\s*+(?:automatische antwort auf|auto(?:matic)?[- ]?(?:reply|response) (?:to|from)) (?:ihre"
+    r"|your)\b"
+    r"|\s*+yahoo! auto response"
+    # Domino, of a name with its organisation.
+    r"|\s*+[^/:]{1,60}(?:/[^/:]{1,40}){1,4} (?:is out of the office|ist außer haus|est absent"
+    r"|est en congé|non è in ufficio|está fuera de la oficina|is niet op kantoor)"
     r"|\s*+auto: .{1,80} is out of|\s*+(?:autoreply|autoresponse)\b|\s*+out of office auto-?reply",
     re.IGNORECASE,
 )
@@ -185,19 +195,8 @@ AWAY_SUBJECT = re.compile(
     r"|fuera de (?:la )?oficina|ausente(?: de la oficina)?|fuori (?:sede|ufficio)"
     r"|ausência(?: temporária)?|fora do escritório|niet aanwezig|afwezig|frånvaro?|fravær"
     r"|ikke til stede|på ferie|poissa|nieobecno[śs][ćc]|в отпуске|ofis dışı\w{0,10}|házon kívül"
-    r"|不在(?:届|連絡)?|休暇|外出(?:中|通知)|부재 ?중 ?\S{0,10})\s*+(?:[:：\-–—(\[【.!]|\bre:|$)",
-    re.IGNORECASE,
-)
-# A mail is put into a queue, and its sender told so.
-RECEIVED = re.compile(
-    r"(?:we (?:have )?received your|thank you for (?:contacting|your (?:e-?mail|message|inquiry"
-    r"|enquiry|request))|your (?:request|ticket|case|inquiry|enquiry|message|e-?mail) (?:has been"
-    r"|was|\S{1,20} has been) (?:received|created|opened|registered|logged)"
-    r"|(?:ticket|case|request) (?:received|created|opened|confirmation)|acknowledge?ment"
-    r"|receipt of your|eingangsbestätigung|empfangsbestätigung|ihre (?:anfrage|e-?mail"
-    r"|nachricht) (?:ist|wurde)|accusé de réception|acuse de recibo|conferma (?:di )?ricezione"
-    r"|ontvangstbevestiging|mottagningsbekräftelse|e-?mail requires verification"
-    r"|please confirm your (?:message|e-?mail)|confirm(?:ation)? (?:required|needed) )",
+    r"|不在(?:届|連絡)?|休暇|外出(?:中|通知)|부재 ?중 ?\S{0,10}"
+    r"|[^:]{1,60} (?:is out of the office|ist außer haus))\s*+(?:[:：\-–—(\[【.!]|\bre:|$)",
     re.IGNORECASE,
 )
 FAILED = re.compile(
@@ -235,18 +234,16 @@ FAILED = re.compile(
     r"|無法(?:傳遞|投遞|寄達)|反송|배달 실패|전송 실패|배달되지)",
     re.IGNORECASE,
 )
-WENT_WELL = re.compile(
-    r"\s*+(?:delivery status notification ?\((?:success|relay)|delivered:|relayed:|expanded:"
-    r"|successful mail delivery|return receipt|zugestellt:|übermittelt:|remis\s?:|relayé\s?:"
-    r"|entregado:|consegnato:|erfolgreich)",
-    re.IGNORECASE,
-)
 MACHINE_SUBJECT = re.compile(
     r"\s*+(?:cron <[^<>]{1,200}> |anacron job|logwatch for |report domain: ?\S+ "
     r"|\*{1,3} ?(?:security information|problem|recovery|acknowledgement|nagios|downtime)"
     r"|\*\* (?:problem|recovery|acknowledgement|flapping|downtime)|(?:problem|recovery|resolved"
     r"|ok|critical|warning): .{1,200} (?:on|is|has|host|service) |\[?(?:firing"
-    r"|resolved)(?::\d+)?\]|build (?:failed|fixed|success)|smart error|apt-listchanges"
+    r"|resolved)(?::\d+)?\]|build (?:failed|fixed|success)|(?:e?fax"
+    r"|voice ?mail) (?:message )?(?:received )?from"
+    r"|new (?:voice ?mail|fax)\b|scan(?:ned)? (?:from|image|document) "
+    r"|you have (?:a )?(?:new )?(?:voice ?mail"
+    r"|fax)|smart error|apt-listchanges"
     r"|undelivered mail|rkhunter)",
     re.IGNORECASE,
 )
@@ -280,6 +277,12 @@ AWAY = re.compile(
     r"|にしております)|休暇"
     r"|出張中|外出(?:中|して)|不在办公室|我(?:正在|目前)?(?:休假|出差|外出)|您的邮件(?:已|我)"
     r"|已收到您的|부재중|휴가|출장",
+)
+# Domino's own sentences.
+AWAY_FIXED = re.compile(
+    r"i will be out of the office starting .{1,30} and will not return until"
+    r"|ich werde ab .{1,30} nicht im büro sein\. ich kehre zurück"
+    r"|je serai absent.{0,4} (?:à partir )?du .{1,30} et ne serai de retour"
 )
 AUTOMATED = re.compile(
     r"(?:this|the following) (?:is an|message is an|message (?:was|has been|is)|e-?mail (?:was"
