@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from postroom.mail.phrases import NARRATOR, STARTS, WROTE
+from postroom.mail.phrases import NARRATOR, SAID, STARTS, WROTE
 
 LOOK = 400  # characters of a line that are compared
 _LONGEST = 600  # characters of an introduction, all its lines together
+_SHORT = 80  # of one that has not much to prove it
 _NEAR = 3  # empty lines between what belongs together
 _WRAPPED = 4  # lines above the last one that may belong to an introduction
 _QUOTED = re.compile(r"\s{0,3}(?:>(?!>> .{0,200}>>>?\s*$)|&gt;)")
@@ -146,9 +147,11 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
         return False
     is_last = verb is not None and verb.end() >= len(core) - 12
     if is_marked:
+        if verb is None and len(words) <= _SHORT and SAID.match(words) is not None:
+            return True
         if verb is None:
             return has_address and (has_date or has_time or _is_addressed(words))
-        return has_address or has_date or has_time or (is_last and len(words) <= 80)
+        return has_address or has_date or has_time or (is_last and len(words) <= _SHORT)
     if NARRATOR.search(low) is not None:
         return False
     if verb is None:

@@ -96,6 +96,12 @@ ko  님이 작성/작성/썼습니다/님이 쓴 메시지/쓰셨습니다/작�
 """  # noqa: E501
 WROTE = any_of(phrases_of(_WROTE))
 
+# What people have their programs say instead; it counts above quote marks only.
+SAID = re.compile(
+    r"(?:[Tt]hus |[Aa]lso )?(?:[Ss]pake|[Ss]prach|[Qq]uoth) [A-Z]"
+    r"|(?:[A-Z][\w.'-]{0,20} ){2,3}(?:said|says|sez|spoke thusly|sagte|meinte)\W*$"
+)
+
 # How introductions begin, when not with a date or a name.
 _STARTS = """
 en  on/at/in a message dated/in message/quoting
