@@ -175,7 +175,8 @@ def _read_inline(first: tuple[str, str, str]) -> dict[str, str] | None:
     if kind != "from" or len(value) < 20:
         return None
     marks = [each for each in _FIELD_INSIDE.finditer(value) if each[1].lower() in FIELDS]
-    marks = marks or list(_FIELD_GLUED.finditer(value))
+    if not marks and len(value) > _WRAPPED:
+        marks = list(_FIELD_GLUED.finditer(value))
     fields = {"from": value[: marks[0].start()].strip(" *")} if marks else {}
     for mark, following in zip(marks, [*marks[1:], None], strict=False):
         end = following.start() if following is not None else len(value)

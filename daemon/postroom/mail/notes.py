@@ -53,11 +53,11 @@ def read_notes(lines: Sequence[str], position: int) -> tuple[int, Header] | None
 
 
 def notes_below(lines: Sequence[str], position: int) -> Header | None:
-    """Read the header that begins in this line."""
+    """Read the header that begins in this line, or below the name of a company."""
     for number in range(position, min(position + _ABOVE, len(lines))):
         if may_be_notes(lines[number]):
             found = read_notes(lines, number)
-            return found[1] if found is not None and found[0] <= position else None
+            return None if found is None else found[1]
     return None
 
 
@@ -113,6 +113,9 @@ def _value(lines: Sequence[str], position: int) -> tuple[int, str]:
 def _above(lines: Sequence[str], label: int, stamp: int) -> tuple[int, str]:
     """Find the first line of name and address, and read them."""
     beside = _STAMP.sub("", lines[stamp][:_WIDEST]).strip(_FRAME + ",").removesuffix(" on")
+    word, _, value = beside.partition(":")
+    if FIELDS.get(word.lower()) == "from":
+        beside = value.strip(_FRAME)
     if len(beside) > 2:  # "Ann Berg <ann@kunde.example> on 05/05/2026 10:00:00 AM"
         return stamp, beside
     start = min(label, stamp)

@@ -38,6 +38,7 @@ _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u3000]")
 _ODD = re.compile("[\u00a0\u00ad\u061c\u180e\u2000-\u200f\u202a-\u202f\u2060-\u2069\u3000\ufeff]")
 _DASHES = "-‐‑‒–—―─━=_*+~#<> \t"
 _RULE = re.compile(r"\s*(?:[-‐‑‒–—―─━_=*~]\s?){5,}\s*$")
+_LONG_DASHES = "-----"
 _LONGEST_ORDER = 160  # characters of "Please type your reply above this line"
 _NOTES = re.compile(r"\S.{1,80}---\d{1,4}[./-]\d{1,2}[./-]\d{2,4} \d.{4,20}---")
 
@@ -87,6 +88,10 @@ def find_boundary(
     bare = line.strip()
     if (kind := _separator(lines, position, bare)) is not None:
         return _complete(lines, position, position + 1, is_forward=kind == "forward")
+    if bare.startswith(_LONG_DASHES) and (below := _broken_dashes(lines, position)):
+        kind = _separator(lines, position + 1, f"{bare} {below}")
+        if kind is not None:
+            return _complete(lines, position, position + 2, is_forward=kind == "forward")
     header = read_header(lines, position, is_expected=is_expected or _is_ruled(lines, position))
     if header is not None:
         return _complete(lines, _rule_above(lines, position), position)
@@ -101,6 +106,13 @@ def find_boundary(
             start, words = found
             return Boundary(start, position + 1, words, None, is_forward=False, is_quoted=is_marked)
     return None
+
+
+def _broken_dashes(lines: Sequence[str], position: int) -> str:
+    """Return the second line of a separator that was too long for one; "" if there is none."""
+    below = lines[position + 1][:LOOK].strip() if position + 1 < len(lines) else ""
+    is_end = below.endswith(_LONG_DASHES) and below.strip(_DASHES) != ""
+    return "" if not is_end or lines[position].rstrip().endswith("-") else below
 
 
 def _complete(
