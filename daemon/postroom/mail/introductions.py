@@ -14,6 +14,7 @@ from postroom.mail.phrases import NARRATOR, SAID, STARTS, WROTE
 
 LOOK = 400  # characters of a line that are compared
 _LONGEST = 600  # characters of an introduction, all its lines together
+_NARROW = 56  # characters of a line that mail programs fill at least
 _SHORT = 80  # of one that has not much to prove it
 _NEAR = 3  # empty lines between what belongs together
 _WRAPPED = 4  # lines above the last one that may belong to an introduction
@@ -29,6 +30,7 @@ _GROUPWISE = re.compile(r"\s{0,3}>{2,3} \S.{0,200}\d.{0,200}>{2,3}\s*$")
 _ZOHO = re.compile(r"\s{0,3}-{3,}\s?\S.{0,500}-{3,}\s*$")
 # A line of this shape may be the last one of an introduction.
 _ENDING = re.compile(r"[:：]\W{0,3}$|[-–—]{3,}\s*$|>{2,3}\s*$")
+_ABBREVIATION = re.compile(r"(?:\d|(?<!\w)[^\W\d_a-z]\w{0,2})\.$")  # "Di. 5.", "Dr."
 _SENTENCE_END = (".", "!", "?", ":", "。", "؟")
 
 
@@ -78,6 +80,9 @@ def find_introduction(
 
     `is_marked`: lines with quote marks follow.
     """
+    filled = _filled(lines, position)
+    if filled is not None and is_introduction(filled[1], is_marked=is_marked):
+        return filled
     joined = lines[position][:LOOK].strip()
     found: tuple[int, str] | None = None
     for start in range(position, max(position - _WRAPPED, 0) - 1, -1):
@@ -96,6 +101,31 @@ def find_introduction(
             if found is None or not _has_date(found[1].lower()):
                 found = start, joined
     return found
+
+
+def _filled(lines: Sequence[str], position: int) -> tuple[int, str] | None:
+    """Return the lines up to this one that only their width broke: the first one, and all words."""
+    joined = below = lines[position][:LOOK].strip()
+    start = position
+    for number in range(position - 1, max(position - 2 - _WRAPPED, -1), -1):
+        above = lines[number][:LOOK].strip()
+        if not above or is_quoted(above) or not _goes_on(above, below):
+            return (start, joined) if start < position else None
+        joined, below, start = f"{above} {joined}", above, number
+        if len(joined) > _LONGEST:
+            return None
+    return (0, joined) if start == 0 < position else None
+
+
+def _goes_on(above: str, below: str) -> bool:
+    """Say whether the second line stands below the first because it did not fit."""
+    if len(above) + len(below.partition(" ")[0]) < _NARROW and not above.endswith("<"):
+        return False
+    if below[:1].isupper() and STARTS.match(below.lower()) and _has_date(below.lower()):
+        return False
+    if not below[:1].isupper() or _ABBREVIATION.search(above) is not None:
+        return True
+    return not above.endswith(_SENTENCE_END)
 
 
 def is_bare_introduction(line: str) -> bool:
@@ -143,7 +173,7 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
     has_date, has_time = _DATE.search(low) is not None, _TIME.search(low) is not None
     if _ZOHO.match(words) is not None:
         return verb is not None and (has_date or has_address)
-    if not words.rstrip("* ").endswith((":", "：")):
+    if not words.rstrip("* ").endswith((":", "：")) or words.count("(") > words.count(")"):
         return False
     is_last = verb is not None and verb.end() >= len(core) - 12
     if is_marked:
@@ -151,6 +181,9 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
             return True
         if verb is None:
             return has_address and (has_date or has_time or _is_addressed(words))
+        is_near = has_address or _begins(low) or len(core) - verb.end() <= _SHORT // 2
+        if len(words) > _SHORT and not is_near:
+            return False
         return has_address or has_date or has_time or (is_last and len(words) <= _SHORT)
     if NARRATOR.search(low) is not None:
         return False

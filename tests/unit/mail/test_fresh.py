@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from textwrap import fill
 
 import pytest
 from tests.unit.mail.quoting import read_table
@@ -37,6 +38,24 @@ def test_an_introduction_is_left_out_wherever_the_answer_stands(introduction: st
 )
 def test_what_an_introduction_with_an_address_introduces_needs_no_marks(introduction: str) -> None:
     assert NEW == split_fresh(f"{NEW}\n\n{introduction}\n\n{OLD}\n").text
+
+
+LONG = {
+    "Ann Smith": "Dr. Wolfgang Schlegel-Steinhausen (Support)",
+    "ann@x.example": "reply+abcdefghijklmnopqrstuvwxyz012345@reply.notifications.example",
+}
+
+
+@pytest.mark.parametrize("width", [56, 65, 72, 78])
+@pytest.mark.parametrize("introduction", [each for each in INTRODUCTIONS if each[0] not in ">-"])
+def test_an_introduction_is_found_wherever_it_is_broken(introduction: str, width: int) -> None:
+    words = introduction.replace("\n", " ")
+    for name, long in product(LONG, (False, True)):
+        words = words.replace(name, LONG[name]) if long else words
+        broken = fill(words, width, break_long_words=False, break_on_hyphens=False)
+        assert "Yes." == split_fresh(f"Yes.\n\n{broken}\n\n{QUOTED}\n").text
+        assert "Yes." == split_fresh(f"{broken}\n{QUOTED}\n\nYes.\n").text
+        assert "Yes." == split_fresh(f"Yes.\n{broken}\n{QUOTED}\n").text
 
 
 LAYOUTS = {
