@@ -5,6 +5,8 @@ Used by: mail.signatures. In lower case; "/" stands between phrases of a line.
 
 from __future__ import annotations
 
+import re
+
 from postroom.mail.phrases import any_of, pattern_of, phrases_of
 
 # "Sent from my iPhone": one of these and one of the devices or programs, in a short line.
@@ -59,10 +61,21 @@ ko  에서 보냄/에서 전송/보낸/전송됨/보냄/에서 발송
 """  # noqa: E501
 SENT_FROM = any_of(phrases_of(_SENT))
 DEVICE = pattern_of(r"""
-iphon|ipad|ipod|android|blackberry|smartphone|windows\s?phone
+iphon|ipad|ipod|android|blackberry|smartphone|windows|galaxy|xperia|אייפון|אנדרואיד
 (?<!\w)(?:mobile|mobil|mobiles?|handy|phone|tablet\w*|samsung|galaxy|huawei|xiaomi|redmi|oneplus|motorola|nokia|lumia|htc|sony|xperia|pixel|lg|oppo|vivo|honor|verizon|at&t|t-mobile|vodafone|orange|telekom|tele2|handheld|wireless|outlook|hotmail|gmail|yahoo\w*|aol|protonmail|proton mail|proton|tutanota|tuta|fastmail|thunderbird|airmail|spark|edison|mailspring|zoho|zimbra|roundcube|k-9|aqua ?mail|bluemail|mailbird|canary|mail for windows|windows mail|windows|courrier|correo para|posta per|hey|superhuman|polymail|newton|boxer|nine|touchdown|gmx\w*|web\.de|mail\.ru|yandex|яндекс\w*|почт\w+|мобильн\w+|мобільн\w+|мобилен|телефон\w*|мобилн\w+|celular|móvil|movil|telemóvel|cellulare|portable|mobilní\w*|mobilne\w*|telefon\w*|telefoon|puhelim\w*|téléphone|τηλέφωνο|κινητό|qq|163|foxmail|naver|iphone\w*|ipadi\w*|mac|macbook|imac|apple ?watch|device|jolla|myself|commodore|email\.cz|seznam\w*|o2|freenet|ionos|mail app|e-mail app|mailapp|the road|cloudmagic)(?!\w)
 手机|手機|邮箱|郵箱|邮件|信箱|携帯|スマート|モバイル|휴대|스마트폰|네이버|모바일|갤럭시|मोबाइल|มือถือ|điện thoại
 """)  # noqa: E501
+# The same of any program, in a paragraph of its own and without more words.
+ADDED = re.compile(
+    r"\W{0,3}(?:[Ss]ent (?:from|with|via|using|by|on the go)|[Gg]esendet (?:von|mit|aus|über)"
+    r"|[Ee]nvoyé (?:de|depuis|avec|à partir|par|via)|[Ee]nviad[oa] (?:desde|do|com|con|de|via)"
+    r"|[Ii]nviat[oa] (?:da|con|dal|tramite)|(?:[Vv]erzonden|[Vv]erstuurd) (?:vanaf|vanuit|met|via)"
+    r"|[Ss]kickat (?:från|med)|[Ss]endt (?:fra|med|via)|[Ll]ähetetty|[Ww]ysłan[oe] (?:z|za)"
+    r"|[Oo]desláno (?:z|ze|pomocí)|[Oo]doslané (?:z|zo)|[Оо]тправлено (?:с|со|из)"
+    r"|[Нн]адіслано (?:з|із)|[Tt]rimis (?:de|din)|[Vv]on unterwegs gesendet"
+    r"|(?:Get|Download) [A-Z]\w+ for (?:Android|iOS))"
+    r"(?! the wrong)(?: [^\s?!]{1,20}){0,5}\W{0,3}$"
+)
 GET_OUTLOOK = pattern_of(r"""
 outlook\b.{0,40}\b(?:ios|android|mac)\b|\b(?:ios|android|mac)\b.{0,20}outlook|aka\.ms/
 outlook.{0,12}(?:ios|android)|(?:ios|android).{0,12}outlook

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from postroom.mail.closings import (
+    ADDED,
     DEVICE,
     DISCLAIMER,
     DISCLAIMER_START,
@@ -217,6 +218,8 @@ def _above_rule(lines: Sequence[str], start: int) -> int:
 
 def _above_device(lines: Sequence[str], start: int, end: int) -> int:
     """Cut at "Sent from my iPhone" and "Get Outlook for iOS" in the last lines of a paragraph."""
+    if end - start == 1 and ADDED.match(lines[start]) is not None:
+        return start
     for number in range(max(start, end - 4), end):
         if is_device_line(lines[number]) and sum(map(len, lines[number:end])) < 400:
             return number
