@@ -36,6 +36,13 @@ _DATED = re.compile(
     r"(?:\s?\(?(?:[A-Z]{2,5}|(?:UTC|GMT)?[+-]\d{1,2}:?\d{0,2})\b\)?)?"
     r"|(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?!\d)"
 )
+# What stands between date and name in some languages: "um 10:00 Uhr Ann", "Ann hat am".
+_FILLERS = frozenset(
+    {"", "uhr", "hat", "odesílatel", "от", "keltezéssel", "tarihinde", "מאת", "je", "oseba"}
+    | {"lietotājs", "użytkownik", "π.μ", "μ.μ", "ο/η", "a.m", "p.m", "ص", "م", "تمت", "ما", "يلي"}
+    | {"بواسطة", "बजे", "को", "/la", "la", "ла", "於", "于", "님이", "igorleak", "erabiltzaileak"}
+)
+_ZONE = re.compile(r"[+-]\d{4}")
 _STOPS = " ,、，;:*\"'<>"
 _NOTE = re.compile(r"\(\w+: (.*)\)$")  # "(időpont: 2026. máj. 5., K, 10:00)"
 
@@ -132,12 +139,16 @@ def read_introduction(words: str) -> tuple[str, str]:
     start, end = (len(text), len(text)) if address is None else address.span()
     dates = [each for each in _DATED.finditer(text) if each.end() <= start or each.start() >= end]
     if not dates:
-        return readable_sender(text[:end]) if address is not None else "", ""
+        return readable_sender(_without_verbs(text[:end])), ""
     last = dates[-1]
     if last.start() >= end:
         # The date stands behind the name: Ann <a@b> wrote on 5 May 2026 10:00.
         return readable_sender(text[:end]), _when(text[end:])
-    return readable_sender(_without_verbs(text[last.end() : end])), _when(text[: last.end()])
+    who = _without_verbs(text[last.end() : end])
+    verb = WROTE.search(text.lower()) if address is None and not who else None
+    if verb is not None:  # Ann wrote on 5 May 2026 10:00.
+        return readable_sender(text[: verb.start()]), _when(text[verb.end() :])
+    return readable_sender(who), _when(text[: last.end()])
 
 
 def _when(text: str) -> str:
@@ -148,5 +159,17 @@ def _when(text: str) -> str:
 
 
 def _without_verbs(text: str) -> str:
-    text = WROTE.sub(" ", text) if len(text.lower()) == len(text) else text
-    return text.strip(_STOPS)
+    """Leave out "wrote", and what stands between date and name in some languages."""
+    low = text.lower()
+    for verb in reversed(list(WROTE.finditer(low)) if len(low) == len(text) else []):
+        text = f"{text[: verb.start()]} {text[verb.end() :]}"
+    words = text.strip(_STOPS).split()
+    while words and _is_filler(words[0]):
+        del words[0]
+    while words and _is_filler(words[-1]):
+        del words[-1]
+    return " ".join(words).strip(_STOPS)
+
+
+def _is_filler(word: str) -> bool:
+    return word.lower().strip(_STOPS + ".—–-") in _FILLERS or _ZONE.match(word) is not None

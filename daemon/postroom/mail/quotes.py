@@ -17,6 +17,7 @@ from postroom.mail.introductions import (
     LOOK,
     find_introduction,
     introduction_below,
+    is_introduction,
     is_quote_next,
     is_quoted,
     may_end_introduction,
@@ -196,7 +197,8 @@ def _separator(lines: Sequence[str], position: int, bare: str) -> str | None:
     found = SEPARATOR_START.match(words)
     if found is None:
         is_closed = bare.endswith(("---", "===", "——", "──") if is_dashed else (":", "："))
-        if not is_closed or not 3 <= len(words) <= 60:
+        is_short = 3 <= len(words) <= 60
+        if not is_closed or not is_short or is_introduction(bare, is_marked=False):
             return None
         is_passed_on = PASSED_ON.search(words) is not None and A_MAIL.search(words) is not None
         if (is_dashed or is_passed_on) and _is_mail_next(lines, position + 1):

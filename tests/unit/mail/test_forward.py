@@ -13,6 +13,7 @@ ANN = "Ann Smith <ann@x.example>"
 BODY = "Hello Bob,\n\nthe offer is below. Note: it ends soon.\n\nAnn"
 COMMENT = "Please have a look."
 DATE = "5. 5. 2026 10:00"
+NAMES = {"Ann Smith", "Ann", "ann@x.example", "Ann <ann@x.example>"}
 FOUND = Forward(ANN, "Offer", DATE, BODY)
 
 
@@ -45,6 +46,17 @@ def test_separators_and_headers_of_many_languages(language: str) -> None:
     assert FOUND == forward_in("Fwd: Offer", marked)
     assert COMMENT == split_fresh(marked).text
     assert FOUND == forward_in("Fwd: Offer", f"{COMMENT}\n\n{header}\n\n{BODY}")
+
+
+@pytest.mark.parametrize(
+    "introduction", [each for each in read_table("introductions") if "Ann" in each]
+)
+def test_who_and_when_of_an_introduction(introduction: str) -> None:
+    found = forward_in("Fwd: Offer", f"See.\n\n{introduction}\n\n{quoted(BODY)}\n")
+    assert found is not None
+    assert BODY == found.text
+    assert found.from_ in {ANN, "Ann Smith via Support <support@x.example>", *NAMES}
+    assert ("10" in found.date) == ("10" in introduction)
 
 
 HEADER = f"From: {ANN}\nDate: {DATE}\nSubject: Offer\nTo: Bob <b@y.example>"
