@@ -17,6 +17,8 @@ _NEAR = 15  # lines within which a field that goes on must meet the next one
 _LOOK = 2_000  # characters of a line that are read
 _MARKS = " \t>*_|#"
 _MARKS_AROUND = " \t*_|"
+_INDENTED = re.compile(r"(?:> ?)*+(?:[ \t]|<[^<>]{1,200}>)")  # as a line of a field that goes on
+_MAIN = frozenset({"from", "to", "date", "subject"})
 _LABEL = 60  # characters of a line that may be its label
 _WRAPPED = 60  # a line of this length may go on in the next one
 _MOST_CELLS = 16  # lines of a block in a table
@@ -111,12 +113,15 @@ class _Reader:
         above = self.lines[self.position - 1]
         if not value:
             return self._is_label_near(_NEAR, over_blanks=False) or self.last != "other"
+        is_indented = _INDENTED.match(line) is not None
         if self._is_label_near(_NEAR, over_blanks=False):
             return True
         if self.last in {"to", "other"}:
-            return value.endswith((",", ";")) or (line[:1].isspace() and "@" in line)
+            return value.endswith((",", ";")) or (is_indented and "@" in line)
         if self.last != "subject" or len(above) < _WRAPPED:
             return False
+        if is_indented:
+            return True
         below = self.lines[self.position + 1 : self.position + 2]
         return bool(below) and not below[0].strip(_MARKS)
 
@@ -130,7 +135,8 @@ class _Reader:
                 return False
             label = label_of(line)
             if label is not None:
-                return self._is_new(label[0]) and label[0] != "other"
+                is_open = label[0] != "other" or not self.fields.keys() >= _MAIN
+                return self._is_new(label[0]) and is_open
             if over_blanks:
                 return False
         return False
