@@ -85,6 +85,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"(?:sender address|mail from).{0,40}(?:does not exist|domain not found|unknown"
         r"|undeliverable|non-existent)",
         r"domain must (?:resolve|exist)|sender.{0,20}(?:verification|verify) fail",
+        r"sender.{0,30}(?:could not|cannot) be verified|verification failed for sender"
+        r"|sender rejected: no mx",
         r"sender (?:unknown|is invalid|invalid)|invalid (?:sender|return path"
         r"|mail from)|unknown sender",
     ),
@@ -162,6 +164,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"domain has no mail exchangers|lookup of.{0,80}failed|\bdns\b.{0,30}(?:failed|error"
         r"|not found)|(?:server|host) not found",
         r"recipient address has a (?:null mx|non-existent domain)|could not resolve",
+        r"host ?name lookup.{0,10}fail|verify domain of recipient|no mail ?server found",
         r"name or service not known|unknown mail host|(?:domain|dns) (?:name )?lookup.{0,20}fail"
         r"|lookup dns for|dns name does not exist",
         *NO_HOST,
@@ -205,6 +208,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"all recipients (?:were |are )?(?:rejected|invalid)|no valid recipients?|invalid (?:rcpt"
         r"|recipients)|unable to (?:find|locate) (?:the )?(?:user|recipient|mailbox)"
         r"|\bcan't be delivered to the address\b",
+        r"\brp:nsu\b|suppressed",
         r"not our user\b|(?:nobody|no-?one) (?:here|with|by) (?:by )?(?:that|this)"
         r"|address is not handled|unable to verify (?:the )?(?:user|recipient|mailbox)"
         r"|recipient cannot be verified|wrong (?:recipient|address|user)|\baddress error",

@@ -33,7 +33,7 @@ CAUSES: tuple[Cause, ...] = (
         "4.7.28",
         r"rate ?limit|too (?:many|much) (?:messages|mails?|e-?mails?|recipients|traffic)"
         r"|receiving mail (?:at )?too (?:quickly|fast)|daily.{0,30}(?:limit|quota)"
-        r"|exceeded the max (?:e-?mails|defers)|(?:limit"
+        r"|exceeded the max (?:e-?mails|defers)|frequency limited|(?:limit"
         r"|number) of (?:messages|mails?|recipients) (?:per|exceed)|sending (?:limit|rate)",
     ),
     cause(
@@ -50,7 +50,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|exceeded)|retries exceeded|unable to deliver.{0,30} in \d+ |maximum (?:time|retries"
         r"|number of)",
         r"(?:retry|retries|attempts?) (?:limit|count)? ?.{0,12}(?:reached|exceeded)"
-        r"|max(?:imum)? retry|within the time limit",
+        r"|max(?:imum)? retry|after (?:multiple|several|repeated|many) (?:retries|attempts|tries)"
+        r"|within the time limit",
         *EXPIRED,
     ),
     cause(
@@ -60,6 +61,7 @@ CAUSES: tuple[Cause, ...] = (
         r"|blacklisted|\breputation\b|senderscore",
         r"\bvirus|virii|malware|infected|\bworm\b|trojan|phishing|suspicious (?:content"
         r"|attachment)|dangerous (?:content|attachment)|banned (?:content|attachment|file|name)"
+        r"|not accept attachment|dynamic ip|(?:faked|forged) helo|helo is|must match"
         r"|content (?:filter|rejected|restriction|policy|not (?:allowed|accept|accessible))",
         weight=2,
     ),
@@ -74,13 +76,13 @@ CAUSES: tuple[Cause, ...] = (
         r"|host not reachable|no route to host|network (?:is )?unreachable|host (?:is )?unreachable"
         r"|all (?:mx|servers?|hosts) (?:are )?(?:unavailable|unreachable|failed|busy)"
         r"|network error|connection problem|econnrefused|etimedout",
-        r"socket error|^\W{0,8}(?:connection |smtp )?time-?out\b",
+        r"socket error|\): timed out|^\W{0,8}(?:connection |smtp )?time-?out\b",
         *NO_CONNECTION,
     ),
     cause(
         "5.3.0",
         r"mailer error|command died|(?:can't|couldn't|could not|cannot|unable to) "
-        r"(?:create|lock|append|open (?:the )?(?:mail ?box|file|/))",
+        r"(?:create|lock|append|open (?:the )?(?:mail ?box|file|database|/))",
     ),
     cause(
         "4.4.2",
@@ -104,14 +106,15 @@ CAUSES: tuple[Cause, ...] = (
         r"|not allowed|prohibited|restricted)|not authori[sz]ed|unauthori[sz]ed"
         r"|transaction failed.{0,30}blocked",
         r"(?:not|aren't|isn't) (?:allowed|permitted|authori[sz]ed) to (?:send|post|e?-?mail"
-        r"|submit)|you (?:are|do) not (?:have permission|allowed|a member)|only (?:members"
+        r"|submit)|you (?:are|do|may) not (?:have permission|allowed|a member)|only (?:members"
         r"|subscribers)|restricted to (?:members|subscribers)|only use your own|not a member"
         r"|(?:restricted|members-only|closed|moderated) (?:list|group)"
         r"|non-?members?",
         r"sender (?:address )?(?:rejected|denied|blocked|refused)|message (?:content )?(?:was "
         r"|has been |is )?(?:rejected|refused|blocked|denied|discarded|filtered|considered)"
         r"|(?:mail|message) (?:refused|rejected|blocked|denied)|looks like|bounced by|quarantin",
-        r"not want (?:e-?)?mail from|\bdt:spm\b|\bmi:sp|\bhl:i|(?:classified|identified|flagged)"
+        r"not want (?:e-?)?mail from|\bdt:spm\b|\bmi:sp|\bhl:|\((?:rly|dyn|rtr|hvu):"
+        r"|messages from \S{1,80} weren't sent|(?:classified|identified|flagged)"
         r" as (?:bulk|junk)",
         *REFUSED,
         weight=2,
@@ -156,7 +159,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|violat|syntax)|(?:malformed|invalid|illegal|improper|missing|multiple|duplicate"
         r"|non-?ascii|bare (?:lf|cr)).{0,30}(?:mime|header|content|message|encoding|character|lf"
         r"|line)|not rfc ?\d* ?(?:2?822|5322|compliant|conform)|conversion (?:fail|not|is not)"
-        r"|bare (?:lf|linefeed|cr)|line (?:is )?too long|line length",
+        r"|bare (?:lf|linefeed|cr)|line (?:is )?too long|line length|no (?:from|date|subject"
+        r"|to) header",
     ),
     cause(
         "5.5.2",

@@ -38,6 +38,9 @@ _OTHER_ACTIONS = {
 Code = tuple[str, str, str]
 
 _WENT_WELL = ("delivered", "relayed", "expanded")
+# The last detail of each subject that the registry of RFC 5248 had when this was written. What lies
+# beyond is Exchange's own, and no more exact than the words beside it.
+_LAST = {"0": 0, "1": 10, "2": 4, "3": 5, "4": 7, "5": 6, "6": 10, "7": 30}
 _UNTOLD = ("0", "3")  # subjects that say no more than that a server had a problem
 # What servers take X.7.1 for, too: these are of the recipient, whatever the number says.
 _OF_RECIPIENT = ("5.1.1", "5.2.1", "5.2.2")
@@ -75,7 +78,7 @@ def status_of(reported: str, diagnostic: str, words: str, action: str) -> str:
     if action in _WENT_WELL:
         return _join(said[0]) if said else "2.0.0"
     said = _of_failures(said)
-    if said and said[0][2] != "0":
+    if said and _is_exact(said[0]):
         return _join(said[0])
     known = list(said)
     for text in (diagnostic, words):
@@ -95,11 +98,15 @@ def _of_failures(codes: list[Code]) -> list[Code]:
     return [code for code in codes if code[0] != "2"]
 
 
+def _is_exact(code: Code) -> bool:
+    return 0 < int(code[2]) <= _LAST[code[1]]
+
+
 def _exact(codes: list[Code]) -> Code | None:
     """Take the first exact code, unless it is quoted by one that names another subject."""
     family = ""
     for code in codes:
-        if code[2] != "0":
+        if _is_exact(code):
             return code if family in ("", code[1]) else None
         family = family or (code[1] if code[1] not in _UNTOLD else "")
     return None
@@ -118,11 +125,11 @@ def _from_words(codes: list[Code], text: str, action: str, least: int) -> str | 
     """Make "5.0.0", "5.2.0" or nothing exact by what the words mean."""
     families = {subject for _, subject, _ in codes if subject not in _UNTOLD}
     cause = _cause_of(text[:_WORDS])
+    if families and cause is not None and cause.weight < 3:
+        cause = _cause_of(text[:_WORDS], "".join(sorted(families)))
     if cause is None or cause.weight < least:
         return None
     _, subject, detail = cause.status.split(".")
-    if families and cause.weight < 3 and subject not in families:
-        return None
     digit = _digit(codes, replies_in(text[:_WORDS]), action) or cause.status[0]
     return f"{digit}.{subject}.{detail}"
 
@@ -148,11 +155,13 @@ def _digit(codes: list[Code], replies: list[str], action: str) -> str:
 
 
 @lru_cache(maxsize=64)  # a notice says the same of many
-def _cause_of(text: str) -> Cause | None:
+def _cause_of(text: str, subjects: str = "") -> Cause | None:
+    """Find the first cause that the text names, of these subjects only if there are any."""
     lowered = " ".join(text.lower().replace("\u2019", "'").replace("_", " ").split())
     if not lowered:
         return None
-    return next((cause for cause in CAUSES if cause.words.search(lowered)), None)
+    known = (cause for cause in CAUSES if not subjects or cause.status[2] in subjects)
+    return next((cause for cause in known if cause.words.search(lowered)), None)
 
 
 def _codes(text: str) -> list[Code]:

@@ -100,7 +100,7 @@ _HELP = re.compile(
 )
 _HELPERS = frozenset({"postmaster", "mailer-daemon", "abuse", "hostmaster", "mailerdaemon"})
 _REPLY = re.compile(r"(?<![\d.:])([45]\d\d)(?=[ \t#:,)\]-]|$)(?!-\d\d-)")
-_ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
+_ENHANCED = re.compile(r"(?<![\d.])([245])\.0{0,2}([0-7])\.(\d{1,3})(?![\d]|\.\d)")
 # Sendmail of a user of its own host.
 _BARE = re.compile(r"(?:<<< )?[45]\d\d <?([A-Za-z0-9._+-]{1,64})>?\.\.\. ")
 _NUMBER = re.compile(r"\d{1,4}[.)]?")

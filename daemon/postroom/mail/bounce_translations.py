@@ -129,7 +129,8 @@ NO_CONNECTION = (
 )
 EXPIRED = (
     r"zustell(?:zeit|versuch|frist).{0,40}(?:abgelaufen|überschritten|erschöpft|ausgeschöpft)",
-    r"zeit.{0,30}(?:abgelaufen|überschritten)|délai(?! de connexion).{0,30}(?:expir|dépass)",
+    r"nach \d+ (?:tagen|stunden)|zeit.{0,30}(?:abgelaufen|überschritten)",
+    r"délai(?! de connexion).{0,30}(?:expir|dépass)",
     r"tiempo.{0,40}(?:agotad|expirad)|истек|превышено число попыток|超过.{0,8}重试",
 )
 REFUSED = (

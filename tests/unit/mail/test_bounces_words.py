@@ -177,6 +177,48 @@ WORDS = [
     ("5.3.0", "maildrop: Unable to create a dot-lock"),
     ("5.3.0", "vacation: can't read file"),
     ("5.3.0", "mail filter error"),
+    ("5.7.1", "421 : (DYN:T1) http://postmaster.info.aol.example/errors/421dynt1.html"),
+    ("5.7.1", "554-: (RTR:BB) http://postmaster.info.aol.example/errors/554rtrbb.html"),
+    (
+        "5.7.1",
+        "554-: (HVU:B1) http://postmaster.info.aol.example/errors/554hvub1.html 554 TRANSACTIO",
+    ),
+    ("5.7.1", "550 OU-002 (SNT004-MC2F4) Unfortunately, messages from 192.0.2.1 weren't sent."),
+    (
+        "5.7.1",
+        "550 5.7.606 Access denied, banned sending IP [192.0.2.1]. To request removal from thi",
+    ),
+    ("5.7.1", "550 5.7.511 Access denied, banned sender[192.0.2.1]"),
+    ("5.3.2", "421 4.16.55 [TS01] Messages from 192.0.2.1 temporarily deferred"),
+    ("5.7.28", "550 Ip frequency limited. http://service.mail.qq.example"),
+    ("5.7.28", "550 Domain frequency limited"),
+    ("5.1.1", "550 RP:NSU 163 mx"),
+    ("5.7.1", "553 HL:NRP 126 smtp"),
+    (
+        "5.7.28",
+        "451 4.7.650 The mail server [192.0.2.1] has been temporarily rate limited due to IP r",
+    ),
+    ("5.7.1", "554 Your IP (192.0.2.1) is dynamic IP address, use your ISP SMTP server instead"),
+    ("5.7.1", "550 HELO is a local name"),
+    ("5.7.1", "550 Faked HELO"),
+    ("5.1.8", "550 Sender's address could not be verified"),
+    ("5.1.8", "550 Callback verification failed for sender"),
+    ("5.7.1", "550 sender address must match authenticated user"),
+    ("5.1.8", "Envelope sender rejected: no MX"),
+    ("5.1.1", "Recipient address has been suppressed due to misspelled domain"),
+    ("5.7.1", "550 We do not accept attachments of this type"),
+    ("5.6.0", "550 No From header"),
+    ("5.4.1", "450 4.4.316 Connection refused [Message=Socket error code 10061]"),
+    ("5.4.1", "450 4.4.317 Cannot establish session with remote server"),
+    ("5.4.1", "mx.example (192.0.2.1): timed out"),
+    ("5.4.7", "Unable to deliver message after multiple retries, giving up."),
+    ("5.4.7", "550 5.4.300 Message expired"),
+    ("5.4.7", "Zustellung nach 5 Tagen abgebrochen"),
+    ("5.1.2", "550 5.4.312 Message expired, DNS query failed"),
+    ("5.1.2", "Host name lookup failure"),
+    ("5.1.2", "451 unable to verify domain of recipient"),
+    ("5.1.2", "no mail server found for domain"),
+    ("5.3.0", "unable to open database"),
 ]
 
 
@@ -200,6 +242,22 @@ def test_words_make_an_empty_status_exact(expected: str, said: str) -> None:
 )
 def test_the_code_that_is_quoted_first_says_what_it_is_about(expected: str, said: str) -> None:
     assert expected == status_of("", said, "", "failed")
+
+
+@pytest.mark.parametrize(
+    ("expected", "code", "said"),
+    [
+        ("5.4.7", "5.4.300", "Message expired"),
+        ("5.1.2", "5.4.310", "DNS domain x.example does not exist"),
+        ("5.4.6", "5.4.14", "Hop count exceeded - possible mail loop"),
+        ("5.7.133", "5.7.133", "what nobody else says"),
+        ("5.1.10", "5.1.10", "RESOLVER.ADR.RecipientNotFound"),
+    ],
+)
+def test_a_code_that_is_not_registered_says_no_more_than_its_words(
+    expected: str, code: str, said: str
+) -> None:
+    assert expected == status_of(code, f"550 {code} {said}", "", "failed")
 
 
 def test_a_mail_that_failed_has_no_code_of_success() -> None:
