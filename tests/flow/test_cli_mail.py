@@ -1,4 +1,4 @@
-"""mail inject, read and explain; spool."""
+"""mail inject, read, html and explain; spool."""
 
 from __future__ import annotations
 
@@ -293,3 +293,41 @@ def test_a_quarantined_mail_is_shown_with_why_and_tried_again(tmp_path: Path) ->
     for verb in ("show", "export", "retry"):
         missing: Said = shop.run("spool", verb, "mx1-1-99")
         assert (1, "") == (missing.code, missing.out)
+
+
+# ---- html
+
+
+HTML = (
+    b"From: ann@example.net\nSubject: Look\nContent-Type: text/html\n\n<p>Hi</p><script>x</script>"
+    b'<img src="https://elsewhere.example/a.png">'
+)
+
+
+def test_a_mail_is_written_as_a_page(tmp_path: Path) -> None:
+    source, output = tmp_path / "mail.eml", tmp_path / "mail.html"
+    source.write_bytes(HTML)
+    said = command("mail", "html", source, "-o", output)
+    assert (0, "") == (said.code, said.err)
+    assert "1 references to elsewhere left out (--remote-images shows them)" in said.out
+    page = output.read_text()
+    assert "<p>Hi</p>" in page
+    assert "elsewhere.example" not in page
+    assert "script>" not in page
+    said = command("mail", "html", source, "-o", output, "--remote-images", "--json")
+    assert {"file": str(output), "blocked": 0, "pictures": 0} == said.json
+    assert '<img src="https://elsewhere.example/a.png"' in output.read_text()
+
+
+def test_a_page_goes_to_standard_output_too() -> None:
+    words = argv("mail", "html", "-")
+    done = subprocess.run(words, input=HTML, capture_output=True, env=clean_env(), check=True)
+    assert done.stdout.startswith(b"<!DOCTYPE html>")
+
+
+def test_what_is_no_mail_or_text_has_no_page(tmp_path: Path) -> None:
+    source = CORPUS / "attachments.eml"
+    said = command("mail", "html", source, "-o", tmp_path / "x", "--part", "3")
+    assert 1 == said.code
+    assert "part 3 is no mail or text of it" in said.err
+    assert 1 == command("mail", "html", tmp_path / "none.eml", "-o", tmp_path / "x").code

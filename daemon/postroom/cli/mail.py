@@ -1,4 +1,4 @@
-"""mail inject, read and explain."""
+"""mail inject, read, html and explain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from postroom.cli.access import open_desk, read_config
 from postroom.cli.options import ConfigOption, JsonOption
 
-app = typer.Typer(no_args_is_help=True, help="Take in, read and explain mail.")
+app = typer.Typer(no_args_is_help=True, help="Take in, read, show and explain mail.")
 
 Files = Annotated[
     list[Path],
@@ -96,6 +96,47 @@ def read(
         raise typer.BadParameter("name a FILE, or give paths with --stdin")
     elif not read_files(files, as_json=as_json):
         raise typer.Exit(1)
+
+
+@app.command()
+def html(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help='A mail; "-" is standard input.')],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", show_default=False)
+    ] = None,
+    *,
+    part: Annotated[
+        str,
+        typer.Option(
+            "--part",
+            metavar="N",
+            show_default=False,
+            help='An attached mail or text instead, by its number in `mail read --json`: "2".',
+        ),
+    ] = "",
+    remote_images: Annotated[
+        bool,
+        typer.Option("--remote-images", help="Show pictures from elsewhere: they tell who reads."),
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a mail as one page of HTML, safe to open in a browser. Needs no config.
+
+    \b
+      postroom mail html mail.eml -o mail.html
+      postroom spool export ID | postroom mail html - -o mail.html
+
+    The page has the headers, the HTML of the mail without anything that acts or is loaded from
+    elsewhere, its pictures in their places, and a list of its files. Links stay; where one goes
+    elsewhere than its words say, that stands behind it. Of a plain text the quotes are folded.
+    """
+    from postroom.cli.page import write_page
+
+    del config
+    if output is None and sys.stdout.isatty():
+        raise typer.BadParameter("name a file with -o: this is no text for a terminal")
+    write_page(file, output, part, allows_remote=remote_images, as_json=as_json)
 
 
 @app.command()

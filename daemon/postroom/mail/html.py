@@ -50,7 +50,8 @@ def html_to_text(markup: str) -> str:
     return _TextMaker(markup).run()
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
+    """Read character references, however long they are."""
     return html.unescape(_LONG_REFERENCE.sub("\ufffd", text)) if "&" in text else text
 
 
@@ -58,7 +59,7 @@ def _value(attribute: re.Pattern[str], attributes: str) -> str:
     """Return the value of an attribute of a tag, or ""."""
     if (found := attribute.search(attributes)) is None:
         return ""
-    return _unescape(found[1] or found[2] or found[3] or "")
+    return unescape(found[1] or found[2] or found[3] or "")
 
 
 def _is_hidden(attributes: str) -> bool:
@@ -215,7 +216,7 @@ class _TextMaker:
         """Show where a link goes if its words do not say so."""
         if not is_closing:
             found = _HREF.search(attributes)
-            self.href = _unescape(found[1]) if found else ""
+            self.href = unescape(found[1]) if found else ""
             self.before = len(self.line)
             return
         href, self.href = self.href, ""
@@ -228,7 +229,7 @@ class _TextMaker:
     def _say(self, text: str) -> None:
         if not text or self.hidden:
             return
-        text = _unescape(text)
+        text = unescape(text)
         if self.pres:
             first, *more = text.replace("\r", "").split("\n")
             self.line.append(first)

@@ -1,78 +1,66 @@
 """HTML from outside, made harmless for our own pages.
 
-Promise: no script, no form, no style, nothing loaded from elsewhere when it is shown (a remote
-image tells its sender who read it, and when). Markup that would cost too much is shown as text.
+Promise: no script, no form, and nothing loaded from elsewhere unless that is wanted (a remote image
+tells its sender who read it, and when); links say where they go. Any markup gives something, in
+time linear in it.
+Used by: mail.page.
+
+Written anew by mail.tidying, which knows what a reader should see, and then cleaned by nh3, which
+knows what browsers do.
 """
 
 from __future__ import annotations
 
-import html
-import re
-from collections import Counter
+from dataclasses import dataclass
 
 import nh3
 
-from postroom.mail.html import html_to_text
+from postroom.mail.styles import SAFE
+from postroom.mail.tidying import ATTRIBUTES, EVERYWHERE, NOTE, TAGS, Pictures, Tidier
 
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})")
-# Elements that hold nothing, or that the next of their kind closes: they add no depth of their own.
-_FLAT = frozenset(
-    {"br", "hr", "img", "input", "meta", "link", "col", "area", "base", "wbr", "source", "option"}
-    | {"p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "html", "head", "body"}
+_LONGEST = 2_000_000  # characters; what is longer is cut
+
+
+def _checked(tag: str, name: str, value: str) -> str | None:
+    """Keep data: to pictures: as a link it is a page of the stranger's."""
+    is_data = value.lstrip()[:5].lower() == "data:"
+    return None if is_data and (tag, name) != ("img", "src") else value
+
+
+_CLEANER = nh3.Cleaner(
+    tags=set(TAGS),
+    clean_content_tags={"script", "style", "title", "template", "noscript", "svg", "math"},
+    attributes={
+        "*": {"style", *EVERYWHERE},
+        "a": {"href"},
+        "img": {"src", "alt"},
+        **{tag: set(names) for tag, names in ATTRIBUTES.items()},
+    },
+    allowed_classes={"span": {NOTE}},
+    filter_style_properties=set(SAFE),
+    attribute_filter=_checked,
+    set_tag_attribute_values={"a": {"target": "_blank"}},
+    url_schemes={"http", "https", "mailto", "tel", "data"},
+    link_rel="noopener noreferrer nofollow",
+    strip_comments=True,
 )
-_DEEPEST = 400  # html5ever takes time quadratic in the nesting: 20,000 levels are three seconds
-_LONGEST = 2_000_000
-_TAGS = frozenset(
-    {"a", "abbr", "b", "blockquote", "br", "caption", "center", "code", "col", "colgroup", "dd"}
-    | {"del", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins"}
-    | {"kbd", "li", "ol", "p", "pre", "q", "s", "small", "span", "strike", "strong", "sub", "sup"}
-    | {"table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul"}
-)
-_ATTRIBUTES = {
-    "a": {"href", "title"},
-    "img": {"alt", "title", "width", "height", "src"},
-    "td": {"colspan", "rowspan", "align", "valign"},
-    "th": {"colspan", "rowspan", "align", "valign"},
-    "ol": {"start"},
-}
-_INLINE_IMAGE = re.compile(r"cid:[^\s]{1,250}", re.IGNORECASE)
 
 
-def sanitize_html(markup: str) -> str:
-    """Return the markup without anything that acts or loads; images of the mail (`cid:`) stay."""
-    if len(markup) > _LONGEST or _depth(markup) > _DEEPEST:
-        return f"<pre>{html.escape(html_to_text(markup[:_LONGEST]))}</pre>"
-    return nh3.clean(
-        markup.replace("\0", ""),
-        tags=set(_TAGS),
-        clean_content_tags={"script", "style", "title", "template", "noscript"},
-        attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
-        attribute_filter=_filter,
-        url_schemes={"http", "https", "mailto", "tel", "cid"},
-        link_rel="noopener noreferrer nofollow",
-        strip_comments=True,
-    )
+@dataclass(frozen=True, slots=True)
+class Sanitized:
+    """HTML that may be shown; `blocked` counts the references to elsewhere that were left out."""
+
+    html: str
+    blocked: int
 
 
-def _filter(tag: str, attribute: str, value: str) -> str | None:
-    if (tag, attribute) == ("img", "src"):
-        return value if _INLINE_IMAGE.fullmatch(value.strip()) else None
-    return value
+def sanitize_html(
+    markup: str, pictures: Pictures = lambda _: None, *, allows_remote: bool = False
+) -> Sanitized:
+    """Return a mail's HTML without anything that acts or, but for `allows_remote`, loads.
 
-
-def _depth(markup: str) -> int:
-    """Count how deep the tags may nest; a closing tag counts only if its element is open."""
-    opened: Counter[str] = Counter()
-    depth = deepest = 0
-    for match in _TAG.finditer(markup):
-        name = match[2].lower()
-        if name in _FLAT:
-            continue
-        if not match[1]:
-            opened[name] += 1
-            depth += 1
-            deepest = max(deepest, depth)
-        elif opened[name]:
-            opened[name] -= 1
-            depth -= 1
-    return deepest
+    `pictures` gives what a picture of the mail itself is shown by (a data: URI, an address of our
+    own), named by its Content-ID as the HTML has it; None leaves it out.
+    """
+    tidier = Tidier(markup[:_LONGEST].replace("\0", ""), pictures, allows_remote=allows_remote)
+    return Sanitized(_CLEANER.clean(tidier.run()), tidier.blocked)
