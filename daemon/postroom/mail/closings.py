@@ -182,14 +182,14 @@ view it on github|退订|取消订阅|配信停止|수신거부
 
 # How people close; the name below is theirs, too, and stays with their words.
 _VALEDICTIONS = """
-en  regards/best regards/kind regards/warm regards/warmest regards/many thanks/thanks/thank you/cheers/best/sincerely/yours sincerely/yours truly/yours faithfully/best wishes/all the best/cordially/respectfully/with best regards/with kind regards/thanks and regards/thanks & regards/thx/kindest regards/rgds/br/kr/thanks in advance/thank you in advance/with regards/very truly yours/thanks again/take care/sincerely yours/with thanks/kindly/warmly/love
-de  mit freundlichen grüßen/mit freundlichen grüssen/freundliche grüße/viele grüße/beste grüße/liebe grüße/herzliche grüße/mfg/gruß/lg/vg/schöne grüße/freundliche grüsse/viele grüsse/beste grüsse/liebe grüsse/hochachtungsvoll/mit freundlichem gruß/mit besten grüßen/vielen dank/danke/mit freundlichen gruessen/viele gruesse/grüße/gruss/besten gruß/lieben gruß/mit herzlichen grüßen/vielen dank im voraus/schönen gruß
-fr  cordialement/bien cordialement/bien à vous/salutations/merci/meilleures salutations/cdlt/sincères salutations/amicalement/respectueusement/cdt/très cordialement/sincèrement/merci d'avance/bonne journée/bien à toi/avec mes meilleures salutations/à bientôt
+en  regards/warm wishes/with kindest regards/with warm regards/thanks so much/many thanks and regards/thanks and best regards/thanks and kind regards/best regards/kind regards/warm regards/warmest regards/many thanks/thanks/thank you/cheers/best/sincerely/yours sincerely/yours truly/yours faithfully/best wishes/all the best/cordially/respectfully/with best regards/with kind regards/thanks and regards/thanks & regards/thx/kindest regards/rgds/br/kr/thanks in advance/thank you in advance/with regards/very truly yours/thanks again/take care/sincerely yours/with thanks/kindly/warmly/love
+de  mit freundlichen grüßen/freundlichst/mit lieben grüßen/mit freundlicher empfehlung/mit freundlichen grüssen/freundliche grüße/viele grüße/beste grüße/liebe grüße/herzliche grüße/mfg/gruß/lg/vg/schöne grüße/freundliche grüsse/viele grüsse/beste grüsse/liebe grüsse/hochachtungsvoll/mit freundlichem gruß/mit besten grüßen/vielen dank/danke/mit freundlichen gruessen/viele gruesse/grüße/gruss/besten gruß/lieben gruß/mit herzlichen grüßen/vielen dank im voraus/schönen gruß
+fr  cordialement/bien amicalement/salutations distinguées/sincères salutations/bonne réception/bonne fin de journée/bien cordialement/bien à vous/salutations/merci/meilleures salutations/cdlt/sincères salutations/amicalement/respectueusement/cdt/très cordialement/sincèrement/merci d'avance/bonne journée/bien à toi/avec mes meilleures salutations/à bientôt
 es  saludos/un saludo/saludos cordiales/atentamente/cordialmente/gracias/muchas gracias/un cordial saludo/reciba un cordial saludo/saludos atentos/un abrazo/atte/gracias y saludos/muchos saludos/quedo atento/quedo atenta
 it  cordiali saluti/distinti saluti/saluti/grazie/un saluto/cordialmente/buona giornata/grazie mille/un cordiale saluto/grazie e saluti/a presto/ciao
 pt  atenciosamente/cumprimentos/com os melhores cumprimentos/obrigado/obrigada/abraços/melhores cumprimentos/cordialmente/att/atte/saudações/grato/grata/abraço/muito obrigado/muito obrigada
 nl  met vriendelijke groet/met vriendelijke groeten/vriendelijke groet/groeten/mvg/groet/hartelijke groet/bedankt/alvast bedankt/met hartelijke groet/vriendelijke groeten/hoogachtend
-sv  med vänliga hälsningar/vänliga hälsningar/mvh/hälsningar/vänligen/med vänlig hälsning/vänlig hälsning/tack/bästa hälsningar/tack på förhand
+sv  m v h/med vänliga hälsningar/vänliga hälsningar/mvh/hälsningar/vänligen/med vänlig hälsning/vänlig hälsning/tack/bästa hälsningar/tack på förhand
 nb  med vennlig hilsen/vennlig hilsen/mvh/hilsen/beste hilsen/takk/med vennleg helsing/venleg helsing/på forhånd takk
 da  med venlig hilsen/venlig hilsen/mvh/hilsen/de bedste hilsner/bedste hilsner/tak/på forhånd tak/vh/kh/kærlig hilsen
 is  kveðja/með kveðju/bestu kveðjur/kær kveðja/takk
@@ -197,8 +197,8 @@ fi  ystävällisin terveisin/terveisin/yst. terv./parhain terveisin/t./kiitos/ki
 et  lugupidamisega/parimate soovidega/tervitades/heade soovidega/tänan/aitäh
 lv  ar cieņu/ar laba vēlējumiem/paldies/ar sveicieniem
 lt  pagarbiai/su pagarba/geriausi linkėjimai/ačiū/dėkoju
-pl  pozdrawiam/z poważaniem/pozdrowienia/dziękuję/z wyrazami szacunku/serdecznie pozdrawiam/dzięki/z góry dziękuję/pozdr
-cs  s pozdravem/děkuji/s přátelským pozdravem/díky/s úctou/hezký den/děkuji a přeji hezký den/předem děkuji
+pl  pozdrawiam/pozdrawiam serdecznie/łączę pozdrowienia/z pozdrowieniami/z poważaniem/pozdrowienia/dziękuję/z wyrazami szacunku/serdecznie pozdrawiam/dzięki/z góry dziękuję/pozdr
+cs  s pozdravem/zdravím/přeji pěkný den/s pozdravem a přáním hezkého dne/děkuji/s přátelským pozdravem/díky/s úctou/hezký den/děkuji a přeji hezký den/předem děkuji
 sk  s pozdravom/ďakujem/s úctou/pekný deň/vopred ďakujem
 sl  lep pozdrav/lp/s spoštovanjem/hvala/lepo pozdravljeni/hvala in lep pozdrav
 hr  lijep pozdrav/srdačan pozdrav/s poštovanjem/pozdrav/hvala/lp
@@ -206,7 +206,7 @@ sr  поздрав/срдачан поздрав/с поштовањем/хва�
 hu  üdvözlettel/tisztelettel/köszönöm/üdv/köszönettel/szívélyes üdvözlettel
 ro  cu stimă/cu respect/mulțumesc/toate cele bune/o zi bună/cu stima/multumesc
 bg  поздрави/с уважение/благодаря/с поздрав/поздрави и хубав ден
-ru  с уважением/с наилучшими пожеланиями/спасибо/благодарю/всего доброго/с уваж./заранее спасибо/всего хорошего
+ru  с уважением/с наилучшими/хорошего дня/с наилучшими пожеланиями/спасибо/благодарю/всего доброго/с уваж./заранее спасибо/всего хорошего
 uk  з повагою/дякую/з найкращими побажаннями/щиро/наперед дякую
 el  με εκτίμηση/φιλικά/ευχαριστώ/χαιρετισμούς/με φιλικούς χαιρετισμούς/ευχαριστώ πολύ
 tr  saygılarımla/teşekkürler/iyi çalışmalar/saygılarımızla/selamlar/sevgiler/iyi günler/teşekkür ederim

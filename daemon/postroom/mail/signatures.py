@@ -263,9 +263,19 @@ def _above_block(lines: Sequence[str], count: int) -> int:
             return count
         if is_valediction(line):
             below = [each for each in lines[number + 1 : end] if each.strip()]
-            return number if _is_block(below) else count
+            return _above_valedictions(lines, number) if _is_block(below) else count
     card = _above_card(lines, end)
     return card if card < end else count
+
+
+def _above_valedictions(lines: Sequence[str], position: int) -> int:
+    """Pass over another greeting just above: 此致 and 敬礼, "Thanks" and "Best regards"."""
+    for number in range(position - 1, max(position - 3, -1), -1):
+        if is_valediction(lines[number]):
+            return number
+        if lines[number].strip():
+            break
+    return position
 
 
 def _above_card(lines: Sequence[str], end: int) -> int:
@@ -290,6 +300,8 @@ def is_valediction(line: str) -> bool:
     low = line.lower().strip(" \t,.!;:*_-–")
     if low in VALEDICTIONS:
         return True
+    if "/" in low or "|" in low:  # in two languages
+        return any(part.strip(" ,") in VALEDICTIONS for part in re.split(r"[/|]", low))
     head, _, name = low.partition(",")
     return bool(name) and len(name) <= 30 and head.strip() in VALEDICTIONS
 
