@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postroom.mail.armour import below_armour
+from postroom.mail.html import html_to_text
 from postroom.mail.introductions import is_bare_introduction, is_quoted
 from postroom.mail.markup import Marks, find_marks, line_of
 from postroom.mail.othermarks import with_plain_marks
@@ -68,6 +69,15 @@ class Extents:
 def split_fresh(text: str, markup: str | None = None) -> Fresh:
     """Tell what is new in a text; `markup` is the same mail in HTML, if it has such a part."""
     text = text.replace("\r", "") if "\r" in text else text
+    found = _split(text, markup)
+    if found.is_all_old and markup:  # below a quote that only the markup shows as one?
+        shown = html_to_text(markup)
+        if shown != text and not (again := _split(shown, markup)).is_all_old:
+            return Fresh(again.text, is_all_old=False, older=found.older)
+    return found
+
+
+def _split(text: str, markup: str | None) -> Fresh:
     walk = _Walk(text, find_marks(markup) if markup else Marks())
     walk.run()
     originals = text.split("\n")
