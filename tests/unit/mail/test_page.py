@@ -86,8 +86,6 @@ def test_quotes_of_a_plain_text_are_folded() -> None:
     assert '<pre dir="auto" class="own">Yes.' in shown
     pattern = r"<details><summary>quoted: 2 lines</summary>(.*?)</details>"
     folded = re.search(pattern, shown, re.DOTALL)
-        r"<details><summary>quoted: 2 lines</summary>(.*?)</details>", shown, re.DOTALL
-    )
     assert folded is not None
     assert "&gt; Really &lt;now&gt;?" in folded[1]
     assert "Yes." not in folded[1]
