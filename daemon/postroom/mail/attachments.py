@@ -8,11 +8,13 @@ from urllib.parse import unquote
 
 from postroom.mail.bodies import Bodies, choose_bodies, disposition_of, file_name_of
 from postroom.mail.charset import decode_bytes, scrub
+from postroom.mail.compound import MAGIC
 from postroom.mail.cutting import place_of
 from postroom.mail.embedded import File
 from postroom.mail.html import html_to_text
 from postroom.mail.magic import PROGRAMS, sniff
 from postroom.mail.message import Attachment, Limits
+from postroom.mail.outlook import is_msg, mail_of_msg
 from postroom.mail.structure import Fields, Node, Structure, cut, read_fields
 from postroom.mail.transfer import PLAIN, base64_size, decode_transfer
 from postroom.mail.words import decode_header, decode_words
@@ -50,6 +52,7 @@ _EXTENSIONS = {
 _MAILS = frozenset({"message/rfc822", "message/global", "text/rfc822-headers"})
 _MAIL_NAMES = (".eml", ".mht", ".mhtml")
 _MAIL_BYTES = 8 << 20  # of one attached mail, as encoded
+_MSG_BYTES = 64 << 20
 _MAIL_DEPTH = 5  # mails inside mails inside the mail
 _MAIL_HEADERS = ("subject", "from", "to", "cc", "reply-to")
 _MARKUP = frozenset({"text/html", "application/xhtml+xml"})
@@ -81,7 +84,7 @@ def list_attachments(structure: Structure, bodies: Bodies) -> tuple[Attachment, 
                     looks_like=_sniff(structure, leaf),
                 )
             )
-        # Files in a text or a winmail.dat: not leaves, but things that somebody sent.
+        # Files in a text, a winmail.dat or a .msg: not leaves, but things that somebody sent.
         for n, file in enumerate(bodies.files.get(leaf.number, ()), 1):
             found.append(
                 Attachment(
@@ -180,8 +183,8 @@ def read_attached(structure: Structure, bodies: Bodies, limits: Limits) -> Attac
     """Read what a person could: names, texts, HTML, calendars, vCards, and mails inside the mail.
 
     Files of an unknown type count if their first octets are plainly text. Not read: pictures, PDF,
-    archives and what is packed in them, so also docx, odt, xlsx, and Outlook's .msg. An mbox is
-    read as its first mail, with the rest as that mail's text.
+    archives and what is packed in them, so also docx, odt and xlsx. An mbox is read as its first
+    mail, with the rest as that mail's text.
     """
     if len(bodies.parts) == len(structure.leaves) and not bodies.files:
         return Attached()
@@ -195,7 +198,8 @@ class _Kind:
 
     def __init__(self, name: str, declared: str, start: bytes) -> None:
         name = name.lower().strip()
-        is_mail = declared in _MAILS or name.endswith(_MAIL_NAMES)
+        self.is_msg = is_msg(declared, name) and start.startswith(MAGIC)
+        is_mail = self.is_msg or declared in _MAILS or name.endswith(_MAIL_NAMES)
         is_text = declared.startswith(("text/", "message/")) or _is_text(start)
         self.is_readable = is_mail or is_text
         self.is_mail = is_mail or (is_text and _begins_like_mail(start))
@@ -219,9 +223,9 @@ class _AttachedReader:
                 self.defects[f"attachments not read whole: {defect}"] = None
         self.parts -= len(structure.leaves)
         for leaf in structure.leaves:
-            for file in bodies.files.get(leaf.number, ()):
-                self._read_file(file, depth)
             if leaf.number in bodies.parts:
+                for file in bodies.files.get(leaf.number, ()):
+                    self._read_file(file, depth)
                 continue
             if self.chars <= 0:
                 self._say_full()
@@ -249,21 +253,21 @@ class _AttachedReader:
         start = decode_transfer(structure.raw[leaf.body : end], leaf.encoding)[:_LOOK]
         kind = _Kind(name, leaf.type, start)
         if kind.is_readable:
-            octets = self._octets(
-                structure, leaf, _MAIL_BYTES if kind.is_mail else self.limits.text_chars
-            )
+            octets = self._octets(structure, leaf, self._most(kind))
             self._read(octets, kind, leaf.parameters.get("charset", ""), depth)
 
     def _read_file(self, file: File, depth: int) -> None:
         self._add(scrub(file.name[:2_000]))
         kind = _Kind(file.name, file.type, file.octets[:_LOOK])
         if kind.is_readable:
-            most = _MAIL_BYTES if kind.is_mail else self.limits.text_chars
+            most = self._most(kind)
             if len(file.octets) > most:
                 self.defects[f"attachment read to its first {most} octets"] = None
             self._read(file.octets[:most], kind, "", depth)
 
     def _read(self, octets: bytes, kind: _Kind, charset: str, depth: int) -> None:
+        if kind.is_msg:
+            octets = mail_of_msg(octets) or b""
         if kind.is_mail:
             self._read_mail(octets, depth + 1)
             return
@@ -274,6 +278,11 @@ class _AttachedReader:
             self._add_markup(text)
         else:
             self._add(text)
+
+    def _most(self, kind: _Kind) -> int:
+        if kind.is_msg:  # its tables may stand at the end
+            return _MSG_BYTES
+        return _MAIL_BYTES if kind.is_mail else self.limits.text_chars
 
     def _octets(self, structure: Structure, leaf: Node, most: int) -> bytes:
         if leaf.end - leaf.body > most:

@@ -14,6 +14,7 @@ from postroom.mail.flowed import unflow
 from postroom.mail.html import html_to_text
 from postroom.mail.labels import codec_of
 from postroom.mail.message import Limits
+from postroom.mail.outlook import is_msg, read_msg
 from postroom.mail.parameters import read_disposition
 from postroom.mail.secured import ENCRYPTED_PGP, ENCRYPTED_SMIME, is_enveloped, is_pkcs7
 from postroom.mail.structure import Node, Structure
@@ -45,7 +46,7 @@ _PACKED_BYTES = 64 << 20
 class Bodies:
     """What the mail says, and which parts said it (by their number).
 
-    `files` are those that were found inside of a part: in its text, or in a winmail.dat.
+    `files` are those that were found inside of a part: in its text, a winmail.dat or a .msg.
     """
 
     text: str = ""
@@ -213,6 +214,8 @@ class _Reader:
             elif is_tnef(leaf.type, file_name_of(leaf)):
                 opened = self._open_tnef(leaf)
                 words.append("" if text.strip() else opened.text)
+            elif is_msg(leaf.type, file_name_of(leaf)):
+                self._open_msg(leaf)
             elif is_pkcs7(leaf.type, file_name_of(leaf)):
                 if is_enveloped(self._octets(leaf, min(leaf.end, leaf.body + 400))):
                     words.append(ENCRYPTED_SMIME)
@@ -243,6 +246,12 @@ class _Reader:
             self.found.defects[f"opened {leaf.type}"] = None
         self.packed = self.packed or opened
         return opened
+
+    def _open_msg(self, leaf: Node) -> None:
+        """List what is inside of a .msg beside the .msg itself: that is a mail of its own."""
+        message = read_msg(self._octets(leaf, min(leaf.end, leaf.body + _PACKED_BYTES)))
+        if message is not None and message.files:
+            self.found.files[leaf.number] = message.files
 
     def packed_html(self, body: _Body) -> str | None:
         """Return the HTML of a winmail.dat, if the mail itself has no text at all."""

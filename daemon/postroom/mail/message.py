@@ -59,7 +59,7 @@ class Attachment:
     """One MIME leaf that is not the text.
 
     `part` counts as IMAP does ("2", "2.1"); "0" is the whole mail, "2/1" the first file inside of
-    a part (a uuencoded one in a text, one in a winmail.dat). `type` is the declared one.
+    a part (uuencoded in a text, in a winmail.dat or a .msg). `type` is the declared one.
     `place` None: it cannot be cut out without reading the mail again.
     """
 

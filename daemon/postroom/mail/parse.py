@@ -25,17 +25,19 @@ from postroom.mail.attachments import (
     safe_name,
     type_of,
 )
-from postroom.mail.bodies import choose_bodies
+from postroom.mail.bodies import choose_bodies, file_name_of
+from postroom.mail.compound import MAGIC
 from postroom.mail.dates import read_date
 from postroom.mail.forward import find_forward, is_forward_subject, readable_sender
 from postroom.mail.fresh import Fresh, split_fresh
 from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits, Origin, ParsedMail
 from postroom.mail.origin import judge_origin
+from postroom.mail.outlook import is_msg, mail_of_msg
 from postroom.mail.pictures import find_pictures
 from postroom.mail.refs import message_id_of, message_ids
 from postroom.mail.reports import find_report, octets_of
 from postroom.mail.secured import open_signed
-from postroom.mail.structure import DEFAULTS, Fields, Structure, cut, read_fields
+from postroom.mail.structure import DEFAULTS, Fields, Node, Structure, cut, read_fields
 from postroom.mail.transfer import decode_transfer
 from postroom.mail.words import decode_header, decode_words
 
@@ -58,7 +60,7 @@ _ENVELOPE_BYTES = 65_536  # of a mail that could not be read
 
 def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
     """Read one mail."""
-    structure = cut(raw, limits)
+    structure = _cut(raw, limits)
     head = _Head(structure.root.fields, limits, _charset_hint(structure))
     outside, structure = structure, open_signed(structure, limits)
     bodies = choose_bodies(structure, limits)
@@ -117,7 +119,7 @@ def read_part(raw: bytes, part: str, limits: Limits = DEFAULTS) -> tuple[str, st
     """
     if part == "0":
         return "message/rfc822", "message.eml", raw
-    structure = open_signed(cut(raw, limits), limits)
+    structure = open_signed(_cut(raw, limits), limits)
     number, slash, place = part.partition("/")
     if slash:
         files = dict(enumerate(choose_bodies(structure, limits).files.get(number, ()), 1))
@@ -128,6 +130,14 @@ def read_part(raw: bytes, part: str, limits: Limits = DEFAULTS) -> tuple[str, st
             octets = decode_transfer(structure.slice(leaf), leaf.encoding)
             return leaf.type, name_of(structure, leaf), octets
     raise KeyError(part)
+
+
+def _cut(raw: bytes, limits: Limits) -> Structure:
+    """Find the parts of a mail, which may be a .msg that somebody saved."""
+    mail = mail_of_msg(raw) if raw.startswith(MAGIC) else None
+    structure = cut(raw if mail is None else mail, limits)
+    structure.is_verbatim = structure.is_verbatim and mail is None
+    return structure
 
 
 def from_envelope(envelope: Envelope, raw: bytes, why: str) -> ParsedMail:
@@ -239,14 +249,23 @@ def _find_forward(
 
 def _attached(structure: Structure, limits: Limits) -> Forward | None:
     """Read the first mail that is attached."""
-    leaf = next((leaf for leaf in structure.leaves if leaf.type == "message/rfc822"), None)
-    if leaf is None:
+    found = (raw for leaf in structure.leaves if (raw := _mail_in(structure, leaf)) is not None)
+    if (raw := next(found, None)) is None:
         return None
-    inner = cut(octets_of(structure, leaf), limits)
+    inner = cut(raw, limits)
     fields = _Head(inner.root.fields, limits, _charset_hint(inner))
     text = choose_bodies(inner, limits).text
     sender = readable_sender(fields.first("from"))
     return Forward(sender, fields.subject(), fields.first("date"), text)
+
+
+def _mail_in(structure: Structure, leaf: Node) -> bytes | None:
+    """Return the mail that a part is, if it is one."""
+    if leaf.type == "message/rfc822":
+        return octets_of(structure, leaf)
+    if not is_msg(leaf.type, file_name_of(leaf)):
+        return None
+    return mail_of_msg(decode_transfer(structure.slice(leaf), leaf.encoding))
 
 
 def _content_hash(structure: Structure, head: _Head) -> str:

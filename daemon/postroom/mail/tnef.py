@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from postroom.mail.charset import decode_bytes
 from postroom.mail.embedded import File
-from postroom.mail.html import html_to_text
-from postroom.mail.rtf import decompress, read_rtf
+from postroom.mail.mapi import Properties, file_of, words_of
 
 _SIGNATURE = 0x223E9F78
 _TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
@@ -21,17 +20,12 @@ _NAME = "winmail.dat"
 # Attributes (MS-OXTNEF §2.1.1).
 _CODEPAGE, _BODY, _PROPERTIES = 0x9007, 0x800C, 0x9003
 _BEGIN_FILE, _FILE_TITLE, _FILE_OCTETS, _FILE_PROPERTIES = 0x9002, 0x8010, 0x800F, 0x9005
-# Properties (MS-OXPROPS).
-_TEXT, _HTML, _RTF, _CPID = 0x1000, 0x1013, 0x1009, 0x3FDE
-_LONG_NAME, _SHORT_NAME, _DISPLAY_NAME = 0x3707, 0x3704, 0x3001
-_ATTACHED, _MIME_TYPE, _CONTENT_ID = 0x3701, 0x370E, 0x3712
 _STRING, _UNICODE, _OBJECT, _BINARY = 0x1E, 0x1F, 0x0D, 0x102
 _SIZES = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 0x0A: 4, 0x0B: 4, 0x14: 8, 0x40: 8, 0x48: 16}
 _OBJECT_HEAD = 16  # the identifier of an interface stands before an object
 _FILES = 200
 _MOST_PROPERTIES = 5_000
 _VALUES = 1_000
-_LONGEST_NAME = 1_000
 
 
 @dataclass(slots=True)
@@ -50,18 +44,10 @@ class _Packed:
 
     title: str = ""
     octets: bytes = b""
-    properties: dict[int, bytes | str] = field(default_factory=dict)
+    properties: Properties = field(default_factory=dict)
 
     def file(self) -> File:
-        get = self.properties.get
-        name = get(_LONG_NAME) or get(_SHORT_NAME) or self.title or get(_DISPLAY_NAME) or ""
-        octets = get(_ATTACHED)
-        return File(
-            str(name)[:_LONGEST_NAME],
-            octets if isinstance(octets, bytes) else self.octets,
-            str(get(_MIME_TYPE) or "").lower()[:100],
-            str(get(_CONTENT_ID) or "")[:250],
-        )
+        return file_of(self.properties, self.title, self.octets)
 
 
 def is_tnef(kind: str, name: str) -> bool:
@@ -74,7 +60,7 @@ def read_tnef(octets: bytes) -> Tnef:
     found = Tnef()
     if len(octets) < 6 or struct.unpack_from("<I", octets)[0] != _SIGNATURE:
         return found
-    codec, properties, packed = "cp1252", dict[int, bytes | str](), list[_Packed]()
+    codec, properties, packed = "cp1252", Properties(), list[_Packed]()
     body = b""
     for identity, data in _attributes(octets):
         if identity == _CODEPAGE and len(data) >= 4:
@@ -89,7 +75,7 @@ def read_tnef(octets: bytes) -> Tnef:
             _add(packed[-1], identity, data, codec)
     found.files = [each.file() for each in packed]
     found.is_whole = True
-    found.text, found.html = _words(properties, decode_bytes(body.rstrip(b"\0"), codec)[0])
+    found.text, found.html = words_of(properties, decode_bytes(body.rstrip(b"\0"), codec)[0])
     return found
 
 
@@ -100,32 +86,6 @@ def _add(packed: _Packed, identity: int, data: bytes, codec: str) -> None:
         packed.octets = data
     elif identity == _FILE_PROPERTIES:
         packed.properties = dict(_read_properties(data, codec))
-
-
-def _words(properties: dict[int, bytes | str], body: str) -> tuple[str, str | None]:
-    """Return the text, and the HTML if there is some."""
-    markup = _markup(properties)
-    text = properties.get(_TEXT) or body
-    if not text and isinstance(source := properties.get(_RTF), bytes):
-        words, is_html = read_rtf(decompress(source))
-        if is_html:
-            markup = markup or words
-        else:
-            text = words.strip("\n")
-    if not text and markup:
-        text = html_to_text(markup)
-    return str(text).strip("\0"), markup
-
-
-def _markup(properties: dict[int, bytes | str]) -> str | None:
-    source = properties.get(_HTML)
-    if isinstance(source, str):
-        return source
-    if source is None:
-        return None
-    cpid = properties.get(_CPID)
-    number = int.from_bytes(cpid[:4], "little") if isinstance(cpid, bytes) else 0
-    return decode_bytes(source, {65001: "utf-8", 0: ""}.get(number, f"cp{number}"))[0]
 
 
 def _attributes(octets: bytes) -> Iterator[tuple[int, bytes]]:
