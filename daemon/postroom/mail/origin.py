@@ -149,6 +149,8 @@ def _server_signs(head: Head) -> Iterator[Sign]:
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 3)
     elif words.SERVER_LOCALS.fullmatch(head.local) or words.SILENT.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 1)
+    elif words.ADMINISTRATORS.fullmatch(head.local):
+        yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 1, is_vague=True)
     if head.name and words.SERVER_NAMES.search(head.name[:200]):
         yield Sign(Origin.AUTOMATIC, f"From: {head.name[:100]}", 1, is_vague=True)
     if "".join(fields.get("return-path", "").split()) == "<>":
@@ -335,14 +337,21 @@ def _weak(head: Head) -> Iterator[Sign]:
         local = next((each for each, _, _ in addresses_in(value[:500])), "").rpartition("@")[0]
         if local and words.SILENT.fullmatch(local):
             yield Sign(Origin.AUTOMATIC, f"{name.title()}: {value[:100]}", 2)
-    program = (fields.get("x-mailer", "") or fields.get("user-agent", ""))[:200]
-    if program and words.SCRIPTS.search(program):
-        yield Sign(Origin.AUTOMATIC, f"X-Mailer: {program[:100]}", 1)
+    yield from _program_signs(head)
     feedback = fields.get("feedback-id", "").lower()
     if feedback and not feedback.rstrip().endswith(words.PERSONAL_FEEDBACK):
         yield Sign(Origin.AUTOMATIC, f"Feedback-ID: {feedback[:100]}", 1)
     elif found := next((name for name in fields if name in words.WEAK_FIELDS), None):
         yield Sign(Origin.AUTOMATIC, f"{found.title()}: {fields[found][:100]}", 1)
+
+
+def _program_signs(head: Head) -> Iterator[Sign]:
+    fields = head.fields
+    program = (fields.get("x-mailer", "") or fields.get("user-agent", ""))[:200]
+    if program and words.AUTORESPONDERS.search(program):
+        yield Sign(Origin.AUTO_REPLY, f"X-Mailer: {program[:100]}", 2)
+    elif program and words.SCRIPTS.search(program):
+        yield Sign(Origin.AUTOMATIC, f"X-Mailer: {program[:100]}", 1)
 
 
 def _in_text(head: Head, text: str) -> Iterator[Sign]:
