@@ -18,6 +18,14 @@ _MOST_HEADERS = 6  # lines "Hash: SHA512" below the first one
 _MOST_LINES = 2_000  # of a signature or key
 
 
+def begins_armour(line: str) -> bool:
+    """Say whether the line is the first one of an armour."""
+    if line[:1] not in "-Bb ":
+        return False
+    bare = line[:_LONGEST].strip().upper()
+    return bare == _SIGNED or bare in _BLOCKS
+
+
 def below_armour(lines: Sequence[str], position: int) -> int | None:
     """Return the line below the armour that begins here; None if none does."""
     bare = lines[position][:_LONGEST].strip().upper()

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from postroom.mail.armour import below_armour
+from postroom.mail.armour import begins_armour, below_armour
 from postroom.mail.html import html_to_text
 from postroom.mail.introductions import is_bare_introduction, is_quoted
 from postroom.mail.markup import Marks, find_marks, line_of
@@ -37,6 +37,7 @@ _WORD = re.compile(r"\w")
 _LONG = 60  # characters of a quoted line whose end may have slipped into the next one
 _SLIPPED = 40  # characters of such an end
 _MOST_LOOKS = 3_000  # at lines that may introduce an older mail; those below are kept
+_MOST_ARMOURS = 50  # of PGP and cards, that are passed over
 _MOST_PARTS = 1_000  # between quotes, that are searched for signatures
 _PROMPT = re.compile(r"\s{0,3}>>> \S")
 
@@ -109,7 +110,7 @@ class _Walk:
         self.start = 0  # of the part that is being read
         self.older: Boundary | None = None
         self.has_quote = False
-        self.looks = 0
+        self.looks = self.armours = 0
         self.old = line_of(lines, marks.old)  # where the markup says that an older mail begins
         top = lines if self.old < 0 else lines[: self.old]
         self.signature = line_of(top, marks.signature, is_last=True)
@@ -136,7 +137,7 @@ class _Walk:
             self.has_quote = True
             self.start = self._below_quote(number)
             return self.start
-        if (below := below_armour(self.lines, number)) is not None:
+        if (below := self._below_armour(number)) is not None:
             self._close(number)
             self.start = below
             return below
@@ -145,6 +146,12 @@ class _Walk:
             self.looks += 1
             found = find_boundary(self.lines, number)
         return number + 1 if found is None else self._pass(found)
+
+    def _below_armour(self, number: int) -> int | None:
+        if self.armours >= _MOST_ARMOURS or not begins_armour(self.lines[number]):
+            return None
+        self.armours += 1
+        return below_armour(self.lines, number)
 
     def _at_mark(self, position: int) -> int:
         """Leave out what the markup calls an older mail, also in a language unknown here."""
