@@ -9,11 +9,11 @@ written there.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from postroom.mail.introductions import is_quoted
 from postroom.mail.message import Forward
-from postroom.mail.phrases import FORWARD_PREFIX, REPLY_PREFIX, STARTS, WROTE
+from postroom.mail.phrases import FORWARD_PREFIX, FORWARD_SUFFIX, REPLY_PREFIX, STARTS, WROTE
 from postroom.mail.quotes import (
     Boundary,
     clean,
@@ -29,6 +29,7 @@ _BRACKETS = re.compile(
     re.IGNORECASE,
 )
 _BARE = re.compile(r"(?:mailto:)?([^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+)", re.IGNORECASE)
+_X500 = re.compile(r"[<\[(]?/O=[^<>]{1,400}", re.IGNORECASE)  # within Exchange
 _QUOTES = "\"'“”„‟‘’‚«» \t*_,"
 # What a date ends with: the time with its zone, or the year.
 _DATED = re.compile(
@@ -49,16 +50,23 @@ _NOTE = re.compile(r"\(\w+: (.*)\)$")  # "(időpont: 2026. máj. 5., K, 10:00)"
 
 def is_forward_subject(subject: str) -> bool:
     """Say whether the subject announces a mail that was passed on."""
-    return FORWARD_PREFIX.match(subject) is not None
+    if FORWARD_PREFIX.match(subject) is not None:
+        return True
+    return FORWARD_SUFFIX.search(subject[-20:]) is not None
 
 
 def find_forward(
-    subject: str, text: str, older: Boundary | None, *, is_answer: bool = False
+    subject: str,
+    text: str,
+    older: Boundary | None,
+    *,
+    is_answer: bool = False,
+    recipients: Collection[str] = (),
 ) -> Forward | None:
     """Find the mail passed on in the text.
 
     `older` is where the first older mail begins there, `is_answer` whether In-Reply-To says that
-    this mail answers another.
+    this mail answers another; `recipients` are the addresses that it goes to, in lower case.
     """
     is_announced = is_forward_subject(subject)
     if older is None and not is_announced:
@@ -69,13 +77,19 @@ def find_forward(
         originals = _without_marks(originals)
     lines = clean("\n".join(originals)).split("\n")
     found = _near_top(lines) if is_inside else older
-    if found is None or not (
-        is_announced
-        or found.is_forward
-        or (found.header is not None and not is_answer and REPLY_PREFIX.match(subject) is None)
-    ):
+    if found is None:
         return None
-    return _read(subject, lines, originals, found)
+    is_answer = is_answer or REPLY_PREFIX.match(subject) is not None
+    if is_announced or found.is_forward or (found.header is not None and not is_answer):
+        forward = _read(subject, lines, originals, found)
+        is_sent_back = forward is not None and _address(forward.from_) in recipients
+        # What goes to its author is an answer, whatever its subject is called.
+        return forward if is_announced or found.is_forward or not is_sent_back else None
+    return None
+
+
+def _address(sender: str) -> str:
+    return sender.rpartition("<")[2].rstrip(">").lower()
 
 
 def _without_marks(originals: Sequence[str]) -> list[str]:
@@ -111,9 +125,13 @@ def _read(
         body = _without_marks(body)
     while body and found.is_forward and (not body[-1].strip() or is_rule(body[-1])):
         body.pop()  # KMail draws a line below
-    title = fields.get("subject") or FORWARD_PREFIX.sub("", subject, count=1).strip()
+    title = fields.get("subject") or _without_prefix(subject)
     words = "\n".join(body).strip()
     return Forward(readable_sender(fields.get("from", "")), title, fields.get("date", ""), words)
+
+
+def _without_prefix(subject: str) -> str:
+    return FORWARD_SUFFIX.sub("", FORWARD_PREFIX.sub("", subject, count=1)).strip()
 
 
 def readable_sender(value: str) -> str:
@@ -123,7 +141,7 @@ def readable_sender(value: str) -> str:
     if found is None:
         bare = _BARE.search(value[:1_000])
         if bare is None:
-            return value.strip(_QUOTES + "<>[]()")
+            return _X500.sub("", value).strip(_QUOTES + "<>[]()")
         found = bare
     address = found[1].strip("'\"")
     name = value[: found.start()].strip(_QUOTES).removesuffix("[").strip(_QUOTES + "<(")

@@ -239,7 +239,11 @@ def _find_forward(
 ) -> Forward | None:
     subject = head.subject()
     is_answer = bool(head.first("in-reply-to"))
-    inline = find_forward(subject, text, fresh.older, is_answer=is_answer)
+    recipients = set[str]()
+    if fresh.older is not None and fresh.older.header is not None:
+        all_of_them = (*head.addresses("to"), *head.addresses("cc"))
+        recipients = {one.address.lower() for one in all_of_them}
+    inline = find_forward(subject, text, fresh.older, is_answer=is_answer, recipients=recipients)
     if inline is not None:
         return inline
     # A mail attached below a line or two is what it is about, whatever the subject says.

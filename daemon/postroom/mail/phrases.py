@@ -267,7 +267,7 @@ PASSED_ON = pattern_of(r"""
 forward|weiterge(?:leitet|reicht)|transf[ée]r|réexp|réachem|transmis|reenvi|remiti|inoltr|girat[ao]|encaminh|doorgestuur|doorgezond
 vidarebef|vidaresän|videresen|áfram|välite|edelleen|edasta|edasi|pārsūt|persiųs|przekaz|przesł|přepos|přesm|předan|prepos|posredov
 proslij|prosleđ|prosled|preusmjer|továbbít|átirány|redirec|retrimi|retransmi|înainta|препрат|проследен|прослеђ|пересл|пересыл|перенаправ
-переадрес|προωθ|ilet[ie]l|iletilm|yönlend|توجيه|محول|הועבר|מועבר|chuyển tiếp|ส่งต่อ|terusan|diteruskan|dimajukan|転送|转发|轉寄|轉發|轉傳|전달
+переадрес|προωθ|ilet[ie]l|iletilm|yönlend|توجيه|محول|הועבר|מועבר|psl|posr|přep\w*|weitergeleitet|doorgestuurd|chuyển tiếp|ส่งต่อ|terusan|diteruskan|dimajukan|転送|转发|轉寄|轉發|轉傳|전달
 """)  # noqa: E501
 A_MAIL = pattern_of(r"""
 message|e-?mail|nachricht|courriel|mensaje|correo|messaggio|mensagem|bericht|meddelande|mejl|brev|melding|besked|meddelelse|skilaboð
@@ -322,12 +322,13 @@ välitetyn viestin loppu
 
 # Subjects of mails that were passed on, and of answers: weak evidence, each alone proves nothing.
 FORWARD_PREFIX = re.compile(
-    r"\s*(?:\[[^\]]{1,60}\]\s*)?(?:fwd?|fwrd|wg|wtrl|tr|rv|enc|i|vs|vb|vl|doorst|doorgest|pd"
+    r"\s*(?:\[[^\]:]{1,60}\]\s*)?\[?(?:fwd?|fwrd|wg|wtrl|tr|rv|enc|i|vs|vb|vl|doorst|doorgest|pd"
     r"|[iı]̇?lt|ilet|ynl|πρθ|προωθ|пер|пересл|пересылка|fyi|trs|továbbítás|tov|redir|fs|vid|edasi"
     r"|chuyển tiếp|הועבר|転送|转发|轉寄|轉發|전달|إعادة توجيه|prosl|áfram|persi\w*|pārs\w*|препр"
     r"|прослед\w*)\s*(?:\[\d+\]|\(\d+\))?\s*[:：]",
     re.IGNORECASE,
 )
+FORWARD_SUFFIX = re.compile(r"\(fwd\)\s*\]?\s*$", re.IGNORECASE)
 REPLY_PREFIX = re.compile(
     r"\s*(?:\[[^\]]{1,60}\]\s*)?(?:re|aw|antw|antwort|sv|ré?p?|rif|ris|res|resp|odp|ynt|yan|ang"
     r"|va|vá|vs|atb|απ|σχετ|отв|на|відп|השב|תגובה|回复|回覆|答复|答覆|返信|답장|회신|رد|trả lời|bls"

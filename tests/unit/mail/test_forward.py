@@ -115,6 +115,14 @@ def test_without_prefix_a_header_block_is_a_forward_unless_the_mail_answers() ->
     assert forward_in("An offer", text, is_answer=True) is None
 
 
+def test_what_goes_back_to_its_author_is_an_answer() -> None:
+    text = f"Yes.\n\n{HEADER}\n\n{BODY}"
+    older = split_fresh(text).older
+    assert find_forward("Offer", text, older, recipients={"ann@x.example"}) is None
+    assert find_forward("Offer", text, older, recipients={"c@y.example"}) == FOUND
+    assert find_forward("Fwd: Offer", text, older, recipients={"ann@x.example"}) == FOUND
+
+
 def test_the_first_of_several_mails_counts_and_keeps_the_others() -> None:
     inner = f"See.\n\n---------- Forwarded message ---------\n{HEADER}\n\n{BODY}"
     text = (
@@ -150,6 +158,7 @@ def test_what_stands_below_the_end_of_a_forward_is_new() -> None:
         ("ann@x.example", "ann@x.example [mailto:ann@x.example]"),
         ("Ann Smith", "Ann Smith"),
         ("Smith, Ann <ann@x.example>", '"Smith, Ann" <ann@x.example>'),
+        ("Smith, Ann", "Smith, Ann </O=KUNDE/OU=FIRST/CN=RECIPIENTS/CN=ANNS>"),
         ("", ""),
     ],
 )
@@ -159,7 +168,18 @@ def test_senders_are_written_alike(expected: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     "subject",
-    ["Fwd: x", "FW:x", "WG: x", "TR : x", "[list] Fwd: x", "转发：x", "İLT: x", "Fwd[2]: x"],
+    [
+        "Fwd: x",
+        "FW:x",
+        "WG: x",
+        "TR : x",
+        "[list] Fwd: x",
+        "转发：x",
+        "İLT: x",
+        "Fwd[2]: x",
+        "[Fwd: x]",
+        "x (fwd)",
+    ],
 )
 def test_subjects_of_forwards(subject: str) -> None:
     assert is_forward_subject(subject)
