@@ -179,15 +179,17 @@ def _name(text: str) -> str:
 
 def _tokens(value: str) -> Iterator[tuple[str, str]]:
     """Cut a value into tokens, each with itself if it is a special; one pass."""
-    position, pattern = 0, _TOKEN
-    while (match := pattern.match(value, position)) is not None:
+    position, pattern, depth = 0, _TOKEN, 0
+    # Quotes inside of a comment are no quotes (RFC 5322 §3.2.2).
+    while (match := (_BARE_TOKEN if depth else pattern).match(value, position)) is not None:
         position = match.end()
         if match[1] is None:
+            depth = max(0, depth + (match[3] == "(") - (match[3] == ")"))
             yield match[0], match[3] or ""
         elif match[2]:
             yield match[0], ""
         else:  # a quote without an end is none, nor is any behind it
-            position, pattern = match.start() + 1, _BARE_TOKEN
+            position, pattern = match.start() + 1, pattern if depth else _BARE_TOKEN
 
 
 def _without_comments(value: str) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,9 @@ _ANYTHING = frozenset({"cp1252", "cp1250", "cp1254", "cp1257", "cp850", "cp437",
 _ASCII_BELOW = _ANYTHING | {"utf-8", "koi8-r", "cp1251", "gb18030", "cp949", "big5hkscs", *WITH_C1}
 _JAPANESE = {"iso2022_jp_ext": decode_iso2022_jp_ms, "euc_jp": decode_euc_jp_ms}
 _SAMPLE = 65_536  # octets that the guess at a charset looks at
+# Of so many characters beyond ASCII one may be broken, and the declared charset is still meant.
+_FOREIGN = 4
+_FOREIGN_UTF8 = 2  # by chance, octets of other charsets hardly ever are whole characters of it
 _LIKELY = 0.3  # of the guess's own confidence; below, Western text is likelier
 
 
@@ -70,13 +73,24 @@ def _loosely(raw: bytes, codec: str, *, is_cut: bool) -> tuple[str, str]:
     """Keep the declared charset if only a few octets break it, else guess."""
     text = _replacing(raw, codec)
     foreign = len(text) - len(text.encode("ascii", "ignore"))
-    if text.count("\ufffd") * 4 <= foreign:
+    most = _FOREIGN_UTF8 if codec == "utf-8" else _FOREIGN
+    if text.count("\ufffd") * most <= foreign or (codec == "utf-8" and _ends_inside(raw)):
         return text, codec
     if (guess := _guess(raw)) is not None and guess != codec:
         found = _strictly(raw, guess, is_cut)
         if found is not None:
             return found, guess
     return _cp1252(raw), "cp1252"
+
+
+def _ends_inside(raw: bytes) -> bool:
+    """Say whether this is UTF-8 that was cut off inside of a character, behind its second octet."""
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    try:
+        decoder.decode(raw)
+    except UnicodeError:
+        return False
+    return len(decoder.getstate()[0]) > 1
 
 
 def _replacing(raw: bytes, codec: str) -> str:

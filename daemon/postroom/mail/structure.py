@@ -17,7 +17,7 @@ from postroom.mail.transfer import PLAIN, decode_transfer, encoding_of
 from postroom.mail.words import decode_header
 
 _HEADER_LINE = re.compile(
-    rb"(?!--)([!-9;-~]{1,200}+)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
+    rb"\r*+(?!--)([!-9;-~]{1,200}+)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
 )
 _MBOX_LINE = re.compile(rb">?From [^\n]*+\n")
 _BLANK_LINES = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+")

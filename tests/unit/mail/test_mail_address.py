@@ -40,6 +40,7 @@ from postroom.mail.address import canonical, domain_of, key, parse_addresses, pa
         ([("A", "a@b.example")], "A [mailto:a@b.example]"),
         ([("A", "a@b.example")], "A <a@b.example <a@b.example>>"),
         ([("", "a@b.example")], "a@b . example"),
+        ([("5 in", "a@b.example"), ("", "c@d.example")], 'a@b.example (5" in), c@d.example'),
         ([("exe.gpj", "a@b.example")], "exe\u202e.gpj <a@b.example>"),
     ],
 )
