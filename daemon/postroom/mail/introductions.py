@@ -177,7 +177,8 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
         return False
     is_last = verb is not None and verb.end() >= len(core) - 12
     if is_marked:
-        if verb is None and len(words) <= _SHORT and SAID.match(words) is not None:
+        said = SAID.search(words) if verb is None and len(words) <= _SHORT else None
+        if said is not None and (has_date or said.start() == 0):
             return True
         if verb is None:
             return has_address and (has_date or has_time or _is_addressed(words))

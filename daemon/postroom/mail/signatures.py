@@ -74,13 +74,17 @@ _SPOKEN = re.compile(
 
 def own_lines(lines: Sequence[str]) -> int:
     """Count the lines from the top that a person wrote; below them the signature begins."""
-    count = _above_delimiter(lines)
+    # What follows a greeting is taken as a whole, before a footer in it is taken alone.
+    count = _without_block(lines, _above_delimiter(lines))
     while True:
         shorter = _without_last_paragraph(lines, count)
         if shorter == count:
             break
         count = shorter
-    count = _above_rules(lines, count)
+    return _without_block(lines, _above_rules(lines, count))
+
+
+def _without_block(lines: Sequence[str], count: int) -> int:
     shorter = _above_block(lines, count)
     return shorter if any(_WORD.search(line) for line in lines[:shorter]) else count
 
