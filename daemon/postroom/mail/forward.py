@@ -45,6 +45,8 @@ _FILLERS = frozenset(
 )
 _ZONE = re.compile(r"[+-]\d{4}")
 _STOPS = " ,、，;:*\"'<>"
+_VS = re.compile(r"\s*vs\s*:", re.IGNORECASE)
+_FINNISH = re.compile(r"[\s>*]*(?:lähettäjä|lähetetty)\W", re.IGNORECASE)
 _NOTE = re.compile(r"\(\w+: (.*)\)$")  # "(időpont: 2026. máj. 5., K, 10:00)"
 
 
@@ -79,6 +81,8 @@ def find_forward(
     found = _near_top(lines) if is_inside else older
     if found is None:
         return None
+    if _VS.match(subject) is not None:  # "Vastaus" in Finnish, "Videresendt" in Danish
+        is_announced = not any(_FINNISH.match(line) for line in lines[found.start : found.end])
     is_answer = is_answer or REPLY_PREFIX.match(subject) is not None
     if is_announced or found.is_forward or (found.header is not None and not is_answer):
         forward = _read(subject, lines, originals, found)
@@ -121,7 +125,8 @@ def _read(
         return None
     end = end_of_forward(lines, found.end) if found.is_forward else len(lines)
     body = [line.rstrip("\r") for line in originals[found.end : end]]
-    if found.is_quoted or is_quoted(lines[max(found.end - 1, 0)]):
+    is_marked = found.is_quoted or is_quoted(lines[max(found.end - 1, 0)])
+    if is_marked or all(is_quoted(line) for line in body if line.strip()):
         body = _without_marks(body)
     while body and found.is_forward and (not body[-1].strip() or is_rule(body[-1])):
         body.pop()  # KMail draws a line below

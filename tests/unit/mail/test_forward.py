@@ -115,6 +115,13 @@ def test_without_prefix_a_header_block_is_a_forward_unless_the_mail_answers() ->
     assert forward_in("An offer", text, is_answer=True) is None
 
 
+def test_vs_is_an_answer_in_finnish_and_a_forward_in_danish() -> None:
+    text = "Ok.\n\nLähettäjä: {0}\nLähetetty: {1}\nVastaanottaja: b\nAihe: Offer\n\n{2}"
+    assert forward_in("VS: Offer", text.format(ANN, DATE, BODY)) is None
+    text = "Ok.\n\nFra: {0}\nSendt: {1}\nTil: b\nEmne: Offer\n\n{2}"
+    assert forward_in("VS: Offer", text.format(ANN, DATE, BODY)) == FOUND
+
+
 def test_what_goes_back_to_its_author_is_an_answer() -> None:
     text = f"Yes.\n\n{HEADER}\n\n{BODY}"
     older = split_fresh(text).older
