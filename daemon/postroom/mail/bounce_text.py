@@ -81,7 +81,8 @@ _MESSAGE_ID = re.compile(
 )
 _LABEL = re.compile(
     r"(?:recipient|address|addressed to|rcpt|failed|user|unknown|mailbox|deliver|reach|to"
-    r"|empfänger|destinat|получател|destin|odbiorc|ontvanger|mottagare|宛先|受信者|收件人)"
+    r"|empfänger|destinat|получател|destin|odbiorc|ontvanger|mottagare"
+    r"|宛先|受信者|收件人|받는 ?사람|수신[자인])"
     r"[^@]{0,60}$",
     re.IGNORECASE,
 )

@@ -35,7 +35,8 @@ REPLIES = {
 
 # The server has not given up: whatever else it says, or unless it says that it has.
 STILL_TRYING = re.compile(
-    r"warning (?:message )?only|need to (?:resend|retry)|will be retried (?:until|for)"
+    r"warning (?:message )?only|will (?:continue|keep) (?:to try|trying)"
+    r"|need to (?:resend|retry)|will be retried (?:until|for)"
     r"|delivery attempts will continue|will keep trying|has not yet been delivered"
 )
 DELAYED = re.compile(

@@ -29,6 +29,7 @@ from postroom.mail.reports import (
     Status,
     address_of,
     bare,
+    is_directory_name,
     read_status,
     report_in_text,
     typed,
@@ -64,6 +65,8 @@ def _of_status(status: Status, notice: Notice) -> list[FailedRecipient]:
         address = address_of(fields)
         if "@" not in address:
             address = _completed(address, notice)
+        elif is_directory_name(address) and len(status.recipients) == 1:
+            address = _completed("", notice) or address
         if address and (address not in groups or bare(fields.get("action", "")) == "failed"):
             groups[address] = fields
     named = {name.address.lower(): name for name in notice.names}

@@ -210,7 +210,7 @@ AWAY_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 FAILED = re.compile(
-    r"\s*+(?:\[?(?:undeliver(?:able|ed)|undeliverable|non-?deliver(?:y|able|ed))\b|unzustellbar"
+    r"\s*+(?:\[[^\]]{1,40}\]\s?)?(?:\[?(?:undeliver(?:able|ed)|undeliverable|non-?deliver(?:y|able|ed))\b|unzustellbar"
     r"|unzustellbare|nicht zustellbar|nicht zugestellt|mail (?:delivery|could not|system error"
     r"|failure|failed|not delivered|undeliver)|(?:mail|message|e-?mail"
     r"|delivery) (?:delivery )?(?:has )?(?:fail(?:ed|ure|ed:)?|error|problem|status notification"
@@ -241,7 +241,7 @@ FAILED = re.compile(
     r"|не удалось доставить|сообщение не доставлено|ошибка доставки|μη παραδοτέο"
     r"|未送信|送信エラー|配信(?:不能|エラー|できません)|配送(?:不能|エラー)|エラーメール|退信"
     r"|系统退信|无法(?:送达|投递|传递)|未送达|投递失败|傳遞失敗"
-    r"|無法(?:傳遞|投遞|寄達)|反송|배달 실패|전송 실패|배달되지)",
+    r"|無法(?:傳遞|投遞|寄達)|反송|(?:메일 )?(?:배달|전송|발송) ?실패|배달되지)",
     re.IGNORECASE,
 )
 MACHINE_SUBJECT = re.compile(
@@ -345,7 +345,7 @@ STOCK = re.compile(
     r"|można|został)|nelze|nebyl|не (?:может|удалось|доставлен|было)|nem (?:sikerült"
     r"|kézbesíthető)|teslim edilemedi"
     r"|(?:配信|送信|配送|送達|お届け)(?:でき|に失敗|エラー|不能)|届けることができ|無法|无法|退回"
-    r"|未能|被退|배달(?:하지|되지)|전송(?:하지|되지)",
+    r"|未能|被退|배달(?:하지|되지)|전송(?:하지|되지|이? ?실패)",
 )
 
 # What servers do not write: one who says "I", greets or asks.

@@ -51,6 +51,9 @@ _RECIPIENTS = ("original-recipient", "final-recipient")
 _REPEATED = frozenset({"diagnostic-code", "original-rcpt-to"})  # kept all, a line each
 _COMMENT = re.compile(r"\([^()]*+\)")
 _KIND = re.compile(r"\s*+([A-Za-z0-9][A-Za-z0-9_.+-]{0,30})\s*+;(.*)", re.DOTALL)
+# Exchange packs foreign addresses, and its own directory's names, into local parts.
+_PACKED = re.compile(r"IMCEA(?:SMTP|MAILTO|INVALID)-([^@]{1,400})@.*", re.IGNORECASE)
+_PACKED_CHARACTER = re.compile(r"\+([0-9A-F]{2})", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _IN_TEXT = re.compile(
     r"^[ \t]{0,8}+(?:Reporting-MTA|Final-Recipient|Original-Recipient)[ \t]*+:",
@@ -173,7 +176,7 @@ def bare(value: str) -> str:
 
 def address_of(fields: Mapping[str, str]) -> str:
     """Return the recipient as the sender knew him, if the servers still know it, else the last."""
-    found = [_address(fields[name]) for name in _RECIPIENTS if name in fields]
+    found = [_address(fields[name]) for name in (*_RECIPIENTS, "x-display-name") if name in fields]
     whole = [address for address in found if _is_whole(address)]
     return next(iter(whole or [address for address in found if address]), "")
 
@@ -190,6 +193,8 @@ def _address(value: str) -> str:
     if '"' not in rest:
         # Seen: "rfc822; user@host, via relay".
         rest = next((word for word in rest.split() if "@" in word), rest).strip("<>;,")
+    if (packed := _PACKED.fullmatch(rest)) is not None:
+        rest = _PACKED_CHARACTER.sub(lambda match: chr(int(match[1], 16)), packed[1])
     return canonical(rest)[:_LOCAL_CHARS]
 
 
@@ -199,4 +204,10 @@ def _character(code: int) -> str:
 
 def _is_whole(address: str) -> bool:
     local, at, domain = address.rpartition("@")
-    return bool(local and at and domain) and "/" not in domain
+    is_known = bool(local and at and domain) and "/" not in domain
+    return is_known and not is_directory_name(address)
+
+
+def is_directory_name(address: str) -> bool:
+    """Say whether it is a name of Exchange's directory, which no mail is written to."""
+    return address.lower().startswith("imceaex-")

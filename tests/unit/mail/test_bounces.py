@@ -28,6 +28,8 @@ ANN = "ann@kunde.example"
         (ANN, "rfc822; ann@kunde.example, via mx.kunde.example"),
         ("jörg@kunde.example", "utf-8; j\\x{F6}rg@kunde.example"),
         ("jörg@kunde.example", "utf-8; jörg@kunde.example"),
+        (ANN, "rfc822;IMCEASMTP-ann+40kunde+2Eexample@example.com"),
+        ("a_b@kunde.example", "rfc822;IMCEAINVALID-a+5Fb+40kunde+2Eexample@example.com"),
         ("ann", "rfc822; ann"),
         ("", "rfc822;"),
         ("", ""),
