@@ -101,7 +101,7 @@ class _TextMaker:
         """Handle what begins with `<` at `start`; return where the text goes on."""
         markup = self.markup
         if markup.startswith("<!--", start):
-            return self._after("-->", start + 4)
+            return self._after("-->", start + 2)  # "<!-->" is one, too
         if markup.startswith(("<!", "<?"), start):
             return self._after(">", start)
         name = _TAG_NAME.match(markup, start + 1)

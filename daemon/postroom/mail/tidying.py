@@ -119,7 +119,7 @@ class Tidier:
         """Handle what begins with `<` at `start`; return where the text goes on."""
         markup = self.markup
         if markup.startswith("<!--", start):
-            return self._after("-->", start + 4)
+            return self._after("-->", start + 2)  # "<!-->" is one, too
         name = _NAME.match(markup, start + 1)
         if name is None:
             return self._after(">", start)

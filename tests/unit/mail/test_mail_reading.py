@@ -206,6 +206,8 @@ def test_silent_sender_is_a_machine() -> None:
         ("\ufffd", "&#99999999999999999999;"),
         ("", "<script>alert(1)</script>"),
         ("deep", "<div>" * 100_000 + "deep"),
+        ("ab", "a<!-->b"),
+        ("abc", "a<!--->b<!-- <i> > -->c"),
     ],
 )
 def test_html_to_text(expected: str, markup: str) -> None:
