@@ -56,7 +56,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"(?:user|recipient|mailbox|inbox|account)(?:'s inbox)? (?:is )?(?:out of|over"
         r"|has no) (?:its "
         r"|his |her |their |the )?(?:space|disk|storage|(?:size )?limit)|insufficient user storage",
-        r"mail ?box (?:disk )?space.{0,10}not enough",
+        r"mail ?box (?:disk )?space.{0,10}not enough|error writing message: file too large",
         r"mailbox size limit|maildir.{0,20}over|account.{0,20}over (?:its )?(?:limit|size)",
         *FULL,
         r"recipient storage full|too m(?:any|uch) (?:messages|mail) (?:in|on) (?:this|the) mailbox"
@@ -209,6 +209,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|recipients)|unable to (?:find|locate) (?:the )?(?:user|recipient|mailbox)"
         r"|\bcan't be delivered to the address\b",
         r"\brp:nsu\b|suppressed",
+        r"does(?: not|n't) know (?:this|the|that) (?:address|recipient|user|mailbox)",
         r"not our user\b|(?:nobody|no-?one) (?:here|with|by) (?:by )?(?:that|this)"
         r"|address is not handled|unable to verify (?:the )?(?:user|recipient|mailbox)"
         r"|recipient cannot be verified|wrong (?:recipient|address|user)|\baddress error",

@@ -7,7 +7,14 @@ and machines.
 from __future__ import annotations
 
 from postroom.mail.bounce_addresses import ADDRESS_CAUSES, Cause, cause
-from postroom.mail.bounce_translations import DELAYED, EXPIRED, NO_CONNECTION, REFUSED
+from postroom.mail.bounce_translations import (
+    DELAYED,
+    EXPIRED,
+    LOOPS,
+    NO_CONNECTION,
+    NOT_ACCEPTING,
+    REFUSED,
+)
 
 CAUSES: tuple[Cause, ...] = (
     *ADDRESS_CAUSES,
@@ -16,6 +23,7 @@ CAUSES: tuple[Cause, ...] = (
         r"too many hops|(?:mail|routing|forwarding|delivery|message|mx|dns) (?:is )?loop"
         r"|loops? (?:detected|back to)|loop(?:ing)? (?:was )?(?:detected|to myself)|hop ?count"
         r"|too many received|mail for.{0,60}loops back",
+        *LOOPS,
     ),
     cause(
         "5.7.26",
@@ -113,7 +121,7 @@ CAUSES: tuple[Cause, ...] = (
         r"sender (?:address )?(?:rejected|denied|blocked|refused)|message (?:content )?(?:was "
         r"|has been |is )?(?:rejected|refused|blocked|denied|discarded|filtered|considered)"
         r"|(?:mail|message) (?:refused|rejected|blocked|denied)|looks like|bounced by|quarantin",
-        r"not want (?:e-?)?mail from|\bdt:spm\b|\bmi:sp|\bhl:|\((?:rly|dyn|rtr|hvu):"
+        r"not want (?:e-?)?mail from|filter rule|\bdt:spm\b|\bmi:sp|\bhl:|\((?:rly|dyn|rtr|hvu):"
         r"|messages from \S{1,80} weren't sent|(?:classified|identified|flagged)"
         r" as (?:bulk|junk)",
         *REFUSED,
@@ -140,6 +148,7 @@ CAUSES: tuple[Cause, ...] = (
         r"|too (?:many"
         r"|busy).{0,30}(?:connections|load|sessions|processes)|maintenance|try (?:again )?later"
         r"|temporar(?:y|ily) (?:failure|error|unavailable|deferred|problem|lookup|local|system)",
+        *NOT_ACCEPTING,
     ),
     cause(
         "5.7.8",

@@ -12,16 +12,20 @@ def _both(nouns: str, states: str) -> str:
     return rf"(?:{nouns}).{{0,60}}(?:{states})|(?:{states})\w{{0,6}} .{{0,20}}(?:{nouns})"
 
 
-_USERS_DE = r"benutzer|empf(?:ä|ae)nger|adressat|postfach|mitarbeiter|adresse"
-_USERS_FR = r"utilisateur|destinataire|adresse|bo[iî]te|compte"
-_USERS_ES = r"usuario|destinatario|direcci[oó]n|buz[oó]n|cuenta"
-_USERS_IT = r"utente|destinatario|indirizzo|casella|posta elettronica"
-_USERS_PT = r"usu[aá]rio|utilizador|destinat[aá]rio|endere[cç]o|conta"
-_USERS_NL = r"gebruiker|ontvanger|geadresseerde|e-?mailadres|adres"
+_USERS_DE = (
+    r"nutzer|empf(?:ä|ae)nger|adressat|postfach|mitarbeiter|adresse|mailbox|konto|teilnehmer"
+)
+_USERS_FR = r"utilisateur|destinataire|adresse|bo[iî]te|compte|abonné|client"
+_USERS_ES = r"usuario|destinatario|direcci[oó]n|buz[oó]n|cuenta|casilla|cliente"
+_USERS_IT = r"utente|destinatario|indirizzo|casella|posta elettronica|mailbox|account"
+_USERS_PT = r"usu[aá]rio|utilizador|destinat[aá]rio|endere[cç]o|conta|caixa postal"
+_USERS_NL = r"gebruiker|ontvanger|geadresseerde|e-?mailadres|adres|postvak|account"
 _USERS_PL = r"użytkownik|odbiorc|adres|konto|skrzynk"
-_USERS_RU = r"пользовател|адресат|получател|адрес|ящик|клиент|користувач|одержувач"
-_USERS_NORDIC = r"användare|mottagare|adress|bruker|mottaker|modtager|bruger"
-_USERS_CS = r"uživatel|používateľ|příjemce|príjemca|adresa|schránka"
+_USERS_RU = (
+    r"пользовател|адресат|получател|адрес|ящик|клиент|абонент|аккаунт|уч[её]тн|користувач|одержувач"
+)
+_USERS_NORDIC = r"användare|mottagare|adress|bruker|mottaker|modtager|bruger|konto|postboks"
+_USERS_CS = r"uživatel|používateľ|příjemce|príjemca|adresa|schránka|účet"
 _USERS_JA = r"ユーザ|利用者|宛先|受信者|アドレス|あて先"
 _USERS_ZH = r"用户|用戶|收件人|邮箱|帐号|账号|地址|信箱|使用者"
 
@@ -32,7 +36,7 @@ UNKNOWN = (
         r"|nicht existier|falsch",
     ),
     r"hier nicht bekannt|uns nicht bekannt|kein (?:benutzer|empf(?:ä|ae)nger|postfach|konto)\b",
-    _both(_USERS_FR, r"inconnu|n'existe pas|introuvable|invalide|inexistant|erronée?"),
+    _both(_USERS_FR, r"inconnu|n'existe (?:pas|plus)|introuvable|invalide|inexistant|erronée?"),
     _both(_USERS_ES, r"desconocid|no existe|inexistente|no encontrad|no v[aá]lid|inv[aá]lid"),
     r"no se (?:ha podido encontrar|encontr)",
     _both(
@@ -56,12 +60,12 @@ UNKNOWN = (
         _USERS_NORDIC,
         r"okänd|finns inte|ukjent|finnes ikke|findes ikke|ukendt|hittades inte|ble ikke funnet",
     ),
-    _both(r"käyttäjä|vastaanottaja", r"tuntematon|ei (?:löydy|löytynyt|ole)"),
+    _both(r"käyttäjä|vastaanottaja|osoite|tili", r"tuntematon|ei (?:löydy|löytynyt|ole)"),
     _both(_USERS_CS, r"neznám|neexistuje|nebyl nalezen|nenalezen|nenájden"),
-    _both(r"felhasználó|címzett", r"ismeretlen|nem (?:található|létezik)"),
+    _both(r"felhasználó|címzett|postafiók|fiók", r"ismeretlen|nem (?:található|létezik)"),
     _both(r"utilizator|destinatar|adres[ae]", r"necunoscut|nu (?:există|exista|a fost găsit)"),
     _both(r"korisnik|primatelj|uporabnik", r"ne postoji|nepoznat|ne obstaja|neznan"),
-    _both(r"kullanıcı|alıcı|adres", r"bulunamadı|bilinmiyor|geçersiz|mevcut değil"),
+    _both(r"kullanıcı|alıcı|adres|hesap", r"bulunamadı|bilinmiyor|geçersiz|mevcut değil"),
     _both(r"παραλήπτης|χρήστης|διεύθυνση", r"άγνωστ|δεν (?:βρέθηκε|υπάρχει)"),
     _both(r"המשתמש|הנמען|הכתובת", r"אינו קיים|לא (?:נמצא|קיים|ידוע)"),
     r"لم يتم العثور|غير موجود|غير معروف|không tìm thấy|không tồn tại|ไม่พบ(?:ผู้รับ|ที่อยู่)",
@@ -91,11 +95,12 @@ FULL = (
     r"(?:邮箱|信箱|收件箱|空间|容量).{0,12}(?:已满|已滿|不足)|超过.{0,8}容量",
 )
 TOO_LARGE = (
-    r"(?:nachricht|e-?mail).{0,40}zu gro(?:ß|ss)|nachrichtengröße.{0,20}(?:überschr|zu )",
+    r"(?:nachricht|mail).{0,40}zu gro(?:ß|ss)|nachrichtengröße.{0,20}(?:überschr|zu )",
     r"message (?:est )?trop (?:grand|gros|volumineux)|demasiado grande|troppo grande|muito grande",
     r"te groot|слишком (?:большо|велик)|превышен.{0,20}размер.{0,10}(?:письм|сообщ)|zbyt du[żz]",
     r"för stort?\b|for stort?\b|liian suuri|příliš velk|túl nagy|çok büyük|prea mare",
     r"サイズ.{0,20}(?:超|大きすぎ)|(?:邮件|附件).{0,10}(?:太大|过大|超过)|크기.{0,10}초과",
+    r"(?:excede|supera|dépasse|überschreitet) .{0,20}(?:tama[ñn]h?o|taille|dimension|größe)",
 )
 DISABLED = (
     r"(?:konto|postfach|benutzer|adresse).{0,40}(?:deaktiviert|gesperrt|geschlossen|inaktiv)",
@@ -111,13 +116,14 @@ NO_HOST = (
     r"dom[ií]nio.{0,40}(?:n[aã]o existe|no existe|descon|inesistente|non esiste|inexistente)",
     r"домен.{0,30}не (?:найден|существует|знайден)|domena.{0,30}(?:nie istnieje|nieznan)",
     r"(?:ホスト|ドメイン).{0,20}(?:見つかりません|存在しません)|(?:域名|主机).{0,15}(?:不存在|无法)",
-    r"找不到.{0,8}(?:域名|主机)",
+    r"找不到.{0,8}(?:域名|主机)|kein mx\b|keine? mx-",
 )
 MOVED = (
     r"neue (?:e-?mail-?)?adresse (?:ist|lautet)|nouvelle adresse (?:e-?mail )?(?:est\b|:)",
     r"nuev[oa] (?:direcci[oó]n|correo) es|nuovo indirizzo è|новый адрес",
 )
 NO_CONNECTION = (
+    r"antwortet nicht|no responde|ne répond pas|n[aã]o responde|non risponde|не отвечает",
     r"keine verbindung|nicht erreichbar|verbindung.{0,30}(?:abgelehnt|fehlgeschlagen|abgebrochen",
     r"unterbrochen)|zeitüberschreitung",
     r"connexion.{0,20}(?:refusée|impossible|dépassé|expiré)|délai de connexion",
@@ -131,14 +137,16 @@ EXPIRED = (
     r"zustell(?:zeit|versuch|frist).{0,40}(?:abgelaufen|überschritten|erschöpft|ausgeschöpft)",
     r"nach \d+ (?:tagen|stunden)|zeit.{0,30}(?:abgelaufen|überschritten)",
     r"délai(?! de connexion).{0,30}(?:expir|dépass)",
-    r"tiempo.{0,40}(?:agotad|expirad)|истек|превышено число попыток|超过.{0,8}重试",
+    r"tiempo.{0,40}(?:agotad|expirad)|agotó el tiempo|истек|превышено число попыток|超过.{0,8}重试",
 )
+LOOPS = (r"(?:mail|nachrichten)-?schleife|bucle de correo|boucle (?:de|d'acheminement)",)
 REFUSED = (
     r"abgelehnt|abgewiesen|verweigert|gesperrt|(?:nicht erlaubt|unzulässig)|rejeté|refusé|rechazad",
     r"denegad|rifiutat|rejeitad|recusad|negad[oa]\b|geweigerd|odrzucon|отклонен|отказано",
     r"заблокирован|запрещ",
     r"拒否|拒绝|被拒|垃圾邮件|спам|거부|차단",
 )
+NOT_ACCEPTING = (r"nimmt keine (?:e-?)?mails? an|keine (?:e-?)?mails? (?:annimm|entgegen)",)
 DELAYED = (
     r"noch nicht (?:zugestellt|ausgeliefert)|verzögert|retardé|retras(?:ad|o)|in ritardo|ritardat",
     r"opóźni|задерж|遅延|延迟|延遲",
