@@ -36,6 +36,15 @@ class LearnContact:
     company_id: int | None = None
     language: str | None = None
     may_exist: bool = False  # nobody looked: one that is there is as good
+    endings: tuple[str, ...] = ()  # of a new one: how his mail ended (core.endings)
+
+
+@dataclass(frozen=True, slots=True)
+class LearnEnding:
+    """Remember how the latest mails of an address ended (core.endings)."""
+
+    address: str
+    endings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +408,7 @@ class RecordBounce:
 
 Effect = (
     LearnContact
+    | LearnEnding
     | OpenRequest
     | AppendMessage
     | AddParticipant

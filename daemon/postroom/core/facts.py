@@ -6,7 +6,7 @@ decision whose facts are no longer true.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -86,6 +86,7 @@ class ContactFact:
     company: str = ""
     company_priority: str | None = None
     company_handler: str | None = None
+    endings: Sequence[str] | None = None  # of the address: how its latest mails ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from postroom.core import letters, notices
+from postroom.core import endings, letters, notices
 from postroom.core.appending import append_mail, keep_receipt, record_bounce
 from postroom.core.brakes import TOO_MANY, brake_error, brake_notice, brake_request
 from postroom.core.effects import (
@@ -51,7 +51,9 @@ def decide_mail(
     """Decide about one mail. Total: every mail gets exactly one outcome."""
     if facts.fetched_before is not None:
         return _fetched_again(arrival, facts.fetched_before, policy)
-    decision = _decide(arrival, facts, policy, site, now)
+    learned = endings.learn(arrival, facts, policy)
+    arrival = learned.arrival
+    decision = endings.remember(_decide(arrival, facts, policy, site, now), learned)
     if arrival.envelope.is_import:
         return _quiet(decision)
     decision = follow(decision, facts, policy, now)

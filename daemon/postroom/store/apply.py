@@ -27,6 +27,7 @@ from postroom.core.effects import (
     HoldMail,
     KnowIds,
     LearnContact,
+    LearnEnding,
     LinkRequests,
     NoteMailbox,
     OpenRequest,
@@ -159,6 +160,8 @@ def _apply(work: Writing, effect: Effect) -> None:  # noqa: C901 - one case for 
     match effect:
         case LearnContact():
             write_request.learn(work, effect)
+        case LearnEnding():
+            write_request.learn_ending(work, effect)
         case OpenRequest():
             write_request.open_(work, effect)
         case AppendMessage():

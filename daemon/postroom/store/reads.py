@@ -93,6 +93,7 @@ _CONTACT = Prepared(
         func.coalesce(t.company.c.name, ""),
         t.company.c.priority,
         t.company.c.handler,
+        t.address.c.endings,
     )
     .select_from(t.address.join(t.contact).outerjoin(t.company))
     .where(t.address.c.key == bindparam("key"))

@@ -166,6 +166,7 @@ address = Table(
     Column("key", PlainText, primary_key=True),  # the whole address in lower case
     Column("address", PlainText, nullable=False),
     Column("contact_id", ForeignKey("contact.id"), nullable=False, index=True),
+    Column("endings", JSON),  # of its latest mails, hashed (core.endings); they go with the address
 )
 
 handler = _table(

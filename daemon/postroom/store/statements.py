@@ -210,6 +210,11 @@ NAME_CONTACT = Prepared(
     .where(t.contact.c.id == bindparam("b_id"), t.contact.c.name == "")
     .values(name=bindparam("b_name"))
 )
+SET_ENDINGS = Prepared(
+    update(t.address)
+    .where(t.address.c.key == bindparam("b_key"))
+    .values(endings=bindparam("b_endings"))
+)
 UNPARTICIPATE = Prepared(
     t.participant.delete().where(
         t.participant.c.request_id == bindparam("b_id"),

@@ -12,6 +12,7 @@ from postroom.core.effects import (
     AppendMessage,
     Assign,
     LearnContact,
+    LearnEnding,
     LinkRequests,
     OpenRequest,
     RemoveParticipant,
@@ -51,9 +52,17 @@ def learn(work: Writing, effect: LearnContact) -> None:
         },
     )
     key = effect.address.lower()
-    row = {"key": key, "address": effect.address, "contact_id": number}
+    row: dict[str, Any] = {"key": key, "address": effect.address, "contact_id": number}
+    if effect.endings:
+        row["endings"] = list(effect.endings)
     s.ADDRESS.send(work.connection, row)  # unique: somebody else was first → Conflict
     work.contacts[key] = number
+
+
+def learn_ending(work: Writing, effect: LearnEnding) -> None:
+    """Remember how an address's latest mails ended: who writes last is right."""
+    keys = {"b_key": effect.address.lower(), "b_endings": list(effect.endings)}
+    s.SET_ENDINGS.send(work.connection, keys)
 
 
 def open_(work: Writing, effect: OpenRequest) -> None:
