@@ -19,6 +19,9 @@ _MARKS = " \t>*_|#"
 _MARKS_AROUND = " \t*_|"
 _INDENTED = re.compile(r"(?:> ?)*+(?:[ \t]|<[^<>]{1,200}>)")  # as a line of a field that goes on
 _MAIN = frozenset({"from", "to", "date", "subject"})
+_TIME = re.compile(
+    r"\d\s?[:h時点시时]|(?<![.\d])\d{1,2}\.\d\d(?![.\d])|\d ?[ap]\.?m\b", re.IGNORECASE
+)
 _LABEL = 60  # characters of a line that may be its label
 _WRAPPED = 60  # a line of this length may go on in the next one
 _MOST_CELLS = 16  # lines of a block in a table
@@ -152,7 +155,9 @@ def _belong_together(fields: Mapping[str, str], labels: set[str], *, is_expected
     is_sent = not SENT.isdisjoint(labels)
     is_dated = any(each.isdigit() for each in fields.get("date", ""))
     if {"date", "subject"} <= kinds:
-        return is_dated or is_addressed
+        # "From: Oslo", "Date: 5 May" and "Subject: tickets" are a customer's.
+        is_timed = _TIME.search(fields["date"]) is not None
+        return is_addressed or (is_dated and (is_sent or is_timed))
     if len(kinds) >= 3:
         return is_addressed or (is_sent and is_dated)
     return "date" in kinds and is_sent and is_dated and is_addressed

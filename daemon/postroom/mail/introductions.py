@@ -190,12 +190,18 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
         return False
     if verb is None:
         return has_date and has_time and _is_addressed(words)
-    is_placed = is_last or len(core) - verb.end() <= 160
+    is_placed = is_last or (len(core) - verb.end() <= 160 and _is_named(words, low, verb.end()))
     if has_address:
         is_whole = has_date or has_time or _BRACKETED.search(words) is not None
         is_start = _begins(low) or WROTE.match(low) is not None
         return is_placed and is_whole and (is_start or has_date or is_last)
     return is_placed and has_date and (has_time or _begins(low)) and len(words) <= 200
+
+
+def _is_named(words: str, low: str, end: int) -> bool:
+    """Say whether a name or a date follows the verb, and not "in his report"."""
+    tail = words[end:].lstrip(" ,/()") if len(words) == len(low) else ""
+    return not tail[:1].islower() or any(each.isdigit() or each == "@" for each in tail)
 
 
 def _is_addressed(words: str) -> bool:

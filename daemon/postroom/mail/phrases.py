@@ -159,6 +159,7 @@ NARRATOR = re.compile(
     r"|eu|nós|ik|wij|we|jij|jag|vi|jeg|я|мы|вы)\s+(?:also |just |already |have |once )?"
     r"(?:wrote|write|writes|schrieb|schrieben|habe|haben|ai|avons|écri\w+|escribí\w*|scri\w+"
     r"|schreef|skrev|писал\w?|written)(?!\w)"
+    r"|(?<!\w)(?:wrote|writes) (?:to|me|us|you|in|that)(?!\w)"
 )
 
 # What stands between dashes above an answered mail, and above one that was passed on.
