@@ -66,6 +66,8 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"\d[\d\s./()-]{7,20}\d")
+# A line in small letters of four words and more, and none of a title, a place or a way.
+_TOLD = re.compile(r"[a-zß-öø-ÿ][^\W\d_]*+(?:,? [^\W\d_]++){3,}+[,:.]?\s*$")
 _NUMBER = re.compile(r"\d\d[\d\s./()-]{3}")
 _SPOKEN = re.compile(
     r"[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)", re.IGNORECASE
@@ -96,7 +98,7 @@ def _above_delimiter(lines: Sequence[str]) -> int:
         return min(strict)
     typed = [
         number
-        for number in range(max(1, len(lines) - _TAIL), len(lines))
+        for number in range(max(0, len(lines) - _TAIL), len(lines))
         if lines[number][:1] in _DELIMITERS and _DELIMITER.match(lines[number]) is not None
     ]
     for number in typed[-_MOST_DELIMITERS:]:
@@ -131,7 +133,7 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
 def _is_table(lines: Sequence[str], mark: int) -> bool:
     """Say whether a long rule belongs to a title or table: one below it may close a box."""
     rules = sum(_LONG_RULE.match(line) is not None for line in lines[mark + 1 : mark + _TAIL])
-    return bool(lines[mark - 1].strip()) or rules > 1
+    return (mark > 0 and bool(lines[mark - 1].strip())) or rules > 1
 
 
 def _is_programs(low: str) -> bool:
@@ -312,6 +314,8 @@ def is_valediction(line: str) -> bool:
 
 def _is_block(below: Sequence[str]) -> bool:
     if not 2 <= len(below) <= _BLOCK:
+        return False
+    if any(_TOLD.match(line) is not None for line in below):
         return False
     if any(len(_LINK.sub("", line)) > _NARROW for line in below):
         return False
