@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -109,6 +109,18 @@ def test_waiting_mails_share_one_flush(spool: Spool) -> None:
 
 
 POISON: bytes = "\ud800"  # type: ignore[assignment] # SQLite cannot keep it
+
+
+def test_what_is_finished_waits_for_no_flush_and_what_is_put_does(spool: Spool) -> None:
+    for _ in range(2):
+        spool_id = put(spool)
+        before = spool.flushes
+        spool.finish([spool_id]).result(WAIT)
+        assert 0 == spool.flushes - before
+        with held(spool):
+            futures = [spool.finish([spool_id]), spool.put(ENVELOPE, b"with it")]
+        wait(futures, WAIT)
+        assert 2 == spool.flushes - before  # the one that was held, and one for both of them
 
 
 def test_put_all_keeps_all_or_none(spool: Spool) -> None:

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -170,11 +171,11 @@ class Spool:
     def finish(self, spool_ids: Iterable[str]) -> Future[None]:
         """Delete mails whose journal rows are committed.
 
-        Need not be waited for: it is repeated until it succeeds, and a mail that comes back after
-        a crash is already applied.
+        Need not be waited for, nor flushed: it is repeated until it succeeds, and a mail that comes
+        back after a crash or a power cut is already applied.
         """
         gone = tuple(spool_ids)
-        return self._submit_change(lambda db: rows.delete(db, gone), gone)
+        return self._submit_change(lambda db: rows.delete(db, gone), gone, is_promised=False)
 
     def defer(
         self, spool_id: str, why: str, due_at: datetime, *, counted: bool = False
@@ -249,9 +250,14 @@ class Spool:
         return job.future
 
     def _submit_change(
-        self, run: Callable[[sqlite3.Connection], T], spool_ids: Sequence[str]
+        self,
+        run: Callable[[sqlite3.Connection], T],
+        spool_ids: Sequence[str],
+        *,
+        is_promised: bool = True,
     ) -> Future[T]:
-        """Change claimed mails: they stay claimed until it is durable, and it is never given up."""
-        job = Job(run, after=lambda: self._release(spool_ids), is_patient=True)
+        """Change claimed mails: they stay claimed until it is done, and it is never given up."""
+        after = partial(self._release, spool_ids)
+        job = Job(run, after, is_patient=True, is_promised=is_promised)
         self._writer.submit(job)
         return job.future

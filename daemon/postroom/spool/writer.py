@@ -1,7 +1,8 @@
 """Group commit: one thread that writes whatever waits in one transaction.
 
-Promise: a job's future is done after the commit that holds it returned, never before; a job that
-fails leaves nothing behind and takes no other job with it; the thread outlives every trouble.
+Promise: a job's future is done after the commit that holds it returned, never before, and all that
+is promised is on the disk then; a job that fails leaves nothing behind and takes no other job with
+it; the thread outlives every trouble.
 Used by: spool, for all that changes its file.
 """
 
@@ -34,6 +35,8 @@ class Job:
     after: Callable[[], None]  # called when it is durable
     size: int = 0
     is_patient: bool = False  # tried again until the trouble is over; others fail at once
+    # False: a power cut may undo it, for it will be done again. Costs no flush of the disk.
+    is_promised: bool = True
     future: Future[Any] = field(default_factory=Future)
 
 
@@ -41,13 +44,14 @@ class Writer:
     """The one writing connection of this process, and its thread."""
 
     def __init__(self, path: Path, busy_timeout: float) -> None:
-        self.flushes = 0  # commits so far
+        self.flushes = 0  # of the disk so far, one for each commit that promises something
         self._path = path
         self._inode = path.stat().st_ino
         self._busy_timeout = busy_timeout
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._again: list[Job] = []
         self._db: sqlite3.Connection | None = None
+        self._is_flushing = True  # as SQLite was told last
         self._lock = threading.Lock()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
@@ -118,7 +122,7 @@ class Writer:
                 for job in jobs:
                     self._refuse(job, error)
             return
-        self.flushes += 1
+        self.flushes += self._is_flushing
         failpoints.hit("spool.committed")
         for job, result in zip(jobs, results, strict=True):
             job.after()
@@ -127,12 +131,19 @@ class Writer:
     def _transact(self, jobs: list[Job]) -> list[Any]:
         """Do all jobs in one transaction; closing the connection undoes one that broke."""
         db = self._connection()
+        self._flush(db, any(job.is_promised for job in jobs))
         db.execute("BEGIN IMMEDIATE")
         failpoints.hit("spool.begun")
         results = [job.run(db) for job in jobs]
         failpoints.hit("spool.written")
         db.execute("COMMIT")
         return results
+
+    def _flush(self, db: sqlite3.Connection, wanted: bool) -> None:
+        """Have the next commit flushed or not; the log keeps their order in both cases."""
+        if wanted is not self._is_flushing:
+            db.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
+            self._is_flushing = wanted
 
     def _connection(self) -> sqlite3.Connection:
         # A file that was deleted or replaced under us takes writes in silence, and loses them.
@@ -144,6 +155,7 @@ class Writer:
             raise Unavailable(f"{self._path} was moved away: restart to make a new one")
         if self._db is None:
             self._db = connect(self._path, self._busy_timeout)
+            self._is_flushing = True
         return self._db
 
     def _refuse(self, job: Job, error: Exception) -> None:
