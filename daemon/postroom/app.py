@@ -17,6 +17,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 import threading
 
 import structlog
@@ -24,9 +25,8 @@ import structlog
 from postroom import systemd
 from postroom.config import Config
 from postroom.doors import STOP_SECONDS, Doors
-from postroom.doorway import run_doors
 from postroom.errors import PostroomError
-from postroom.holding import DOORS, WORK, hold_folder
+from postroom.holding import WORK, hold_folder
 from postroom.pages import watched
 from postroom.pulse import IDLE
 from postroom.supervision import Vitals, begin, stop_on_signals
@@ -35,14 +35,13 @@ from postroom.waiting import Work
 log = structlog.get_logger()
 
 RESTING = (IDLE, "stopping")
+# The writer lets go of the interpreter's lock at each statement, some forty for a mail, and asks
+# for it again: a thread that computes keeps it for so long (Python's 5 ms cost half of the rate).
+SWITCH_SECONDS = 0.0002
 
 
 def run(config: Config, only: str | None = None) -> None:
-    """Run the daemon, or one part of it, until SIGTERM or SIGINT."""
-    if only == DOORS:
-        address = config.metrics.doors_address
-        run_doors(config, lambda vitals: watched(address, vitals, lambda: "listening"))
-        return
+    """Run the daemon, or its work alone, until SIGTERM or SIGINT; doors alone are `doorway`'s."""
     vitals = begin(config)
     with hold_folder(config.data, (WORK,)):
         asyncio.run(_run_work(config, vitals, only))
@@ -60,7 +59,7 @@ async def _run_work(config: Config, vitals: Vitals, only: str | None) -> None:
         if doors is not None:
             await doors.start()
         work.start()
-        _spare_the_collector()
+        _suit_the_threads()
         log.info("daemon.ready", instance=config.instance, pid=os.getpid())
         async with watched(config.metrics.address, vitals, work.status, work.look):
             await _until(stop, work, doors)
@@ -86,8 +85,10 @@ async def _until(stop: asyncio.Event, work: Work, doors: Doors | None) -> None:
         raise several.exceptions[0] from None
 
 
-def _spare_the_collector() -> None:
-    """Keep what was loaded at the start out of the search for cycles, and search less often."""
+def _suit_the_threads() -> None:
+    """Have the interpreter do what suits a process of many threads that mostly wait."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    # What was loaded at the start stays out of the search for cycles, which is made less often.
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)

@@ -46,6 +46,14 @@ def run_doors(config: Config, told: Told) -> None:
         asyncio.run(_run(config, vitals, told))
 
 
+def run_alone(config: Config) -> None:
+    """Do the same as a service of its own (`run --only doors`), with pages for those who watch."""
+    from postroom.pages import watched  # noqa: PLC0415 - the daemon's own doors have none
+
+    address = config.metrics.doors_address
+    run_doors(config, lambda vitals: watched(address, vitals, lambda: "listening"))
+
+
 async def _run(config: Config, vitals: Vitals, told: Told) -> None:
     stop = stop_on_signals()
     with Spool(config.data, config.node) as spool:

@@ -41,10 +41,15 @@ def run(
     SIGTERM, 1 when another daemon uses the data folder or the database needs `postroom db upgrade`,
     78 on mistakes in config or rules.
     """
-    from postroom import app
-
     del as_json  # the form of the log is [logs] format
-    app.run(read_config(config), only.value if only is not None else None)
+    if only is Part.DOORS:  # knows no database and no rules: half the memory
+        from postroom import doorway
+
+        doorway.run_alone(read_config(config))
+    else:
+        from postroom import app
+
+        app.run(read_config(config), only.value if only is not None else None)
 
 
 def check(

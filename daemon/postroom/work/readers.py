@@ -11,6 +11,7 @@ Fails:   Unavailable if no reader process can be started: nobody's fault, least 
 from __future__ import annotations
 
 import fcntl
+import gc
 import multiprocessing
 import os
 import resource
@@ -281,6 +282,9 @@ def _prepare(memory: int, life: Connection) -> None:
     # The whole group gets these at shutdown; the pipeline still needs its answers then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # What was loaded before stays out of the search for cycles, and shared with the others.
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + memory
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
