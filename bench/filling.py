@@ -162,7 +162,7 @@ def _write(connection: Connection, world: _World, requests: list[dict[str, Any]]
     for row in requests:
         values = tuple(row[name] for name in facets.NAMES)
         if values not in known:
-            known[values] = facets.facet_of(connection, row)
+            known[values] = facets.ask(connection, row).number(connection)
         row["facet_id"] = known[values]
     _insert(connection, t.request, requests)
     messages = [_message(world, row) for row in requests]

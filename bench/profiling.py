@@ -26,12 +26,13 @@ from typing import Any
 import structlog
 from bench.corpus import MAILBOX, make_corpus
 from bench.processes import free_port, write_config
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine, event
 
 from postroom.config import load_config
 from postroom.house import open_house, open_readers, open_sender
 from postroom.mail.message import Envelope
 from postroom.mail.parse import read_mail
+from postroom.store import db
 from postroom.work import desk
 from postroom.work.pipeline import Pipeline
 
@@ -42,7 +43,7 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (desk.reads, "load_mail_facts", "load facts"),
     (desk, "decide_mail", "decide"),
     (desk, "apply", "apply"),
-    (Connection, "commit", "commit"),
+    (db, "_end", "commit"),
 )
 
 

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from tests.flow.reloads import (
     HOUR,
     NOON,
@@ -36,6 +37,7 @@ from postroom.core.changes import ChangeStatus, Postpone
 from postroom.house import House
 from postroom.store import following
 from postroom.store import schema as t
+from postroom.work.desk import Settled
 from postroom.work.retiming import Retimer, follow_already
 
 
@@ -225,24 +227,22 @@ def test_a_level_whose_rules_changed_a_moment_ago_is_not_done_by_the_old_ones(
 
 
 def test_an_error_or_a_crash_in_the_middle_is_made_good_at_the_next_start(
-    house: House, tmp_path: Path
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(5):
         put_in(house, mail(sender=f"ann{number}@example.net"))
     house.desk.adopt(
         change_rules(house, priorities=PRIORITIES.replace('"4h"', '"6h"').replace('"2h"', '"3h"'))
     )
-    visits = count(1)
+    retime = house.desk._retime_here
 
-    def fail() -> None:
-        if next(visits) in (3, 4):
+    def fail(connection: Connection, request_id: int, before: str | None) -> Settled:
+        if request_id in (3, 4):
             raise failpoints.FailpointError
+        return retime(connection, request_id, before)
 
-    failpoints.arm("apply.written", fail)
-    try:
-        said = follow(house)
-    finally:
-        failpoints.disarm()
+    monkeypatch.setattr(house.desk, "_retime_here", fail)
+    said = follow(house)
     assert said is not None
     assert (3, 2) == (said["changed"], said["failed"])
     assert not follow_already(house.database, house.desk.policy)

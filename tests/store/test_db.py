@@ -132,14 +132,32 @@ def test_a_row_that_names_nothing_is_a_conflict(database: Database) -> None:
 @pytest.mark.usefixtures("patient")
 def test_a_transaction_that_breaks_tells_everybody_and_keeps_nothing(database: Database) -> None:
     nonsense: Work[Any] = lambda c: c.execute(text("SELECT * FROM nowhere"))  # noqa: E731
-    one, conflicting, bad = together(database, contact("one"), broken, nonsense)
+    one, bad, late = together(database, contact("one"), nonsense, contact("late"))
     for future in (one, bad):
         with pytest.raises(Unavailable, match=NO_TABLE):
             future.result(20)
-    with pytest.raises(ZeroDivisionError):  # its own error is nearer to the truth
-        conflicting.result(20)
-    assert names(database) == []
-    assert database.write(contact("next")) == "next"
+    assert late.result(20) == "late"  # came when the transaction was over
+    assert names(database) == ["late"]
+
+
+def test_works_are_done_again_in_savepoints_when_one_of_them_fails(database: Database) -> None:
+    runs: list[str] = []
+
+    def counted(connection: Connection) -> str:
+        runs.append("counted")
+        return contact("one")(connection)
+
+    def breaking(connection: Connection) -> None:
+        contact("lost")(connection)
+        runs.append("breaking")
+        broken(connection)
+
+    one, bad, two = together(database, counted, breaking, contact("two"))
+    with pytest.raises(ZeroDivisionError):
+        bad.result(20)
+    assert ("one", "two") == (one.result(20), two.result(20))
+    assert ["counted", "breaking"] * 2 == runs
+    assert ["one", "two"] == names(database)
 
 
 @pytest.mark.usefixtures("patient")

@@ -56,6 +56,22 @@ def test_what_fails_when_it_is_sent_harms_none_of_the_same_transaction(database:
     assert ["a@x.example", "b@x.example", "there@x.example"] == keys(database)
 
 
+def test_a_work_that_fails_before_it_says_anything_undoes_no_other(database: Database) -> None:
+    def nothing(_: Connection) -> None:
+        raise ValueError("changed its mind")
+
+    go = Event()
+    first = database.submit(lambda _: go.wait(30))
+    one = database.submit(lambda c: learn(c, "a@x.example"))
+    failing = database.submit(nothing)
+    go.set()
+    assert first.result()
+    assert one.result()
+    with pytest.raises(ValueError, match="changed its mind"):
+        failing.result()
+    assert ["a@x.example"] == keys(database)
+
+
 def test_a_statement_of_sqlalchemys_sees_what_was_put_down_before(database: Database) -> None:
     def work(connection: Connection) -> list[str]:
         learn(connection, "a@x.example")

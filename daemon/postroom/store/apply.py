@@ -54,7 +54,7 @@ from postroom.core.model import Phase
 from postroom.core.site import Site
 from postroom.errors import Conflict, NotAllowed
 from postroom.mail.tokens import Signer
-from postroom.store import facets, hooks, policies, write_mail, write_request
+from postroom.store import facets, hooks, indexing, policies, write_mail, write_request
 from postroom.store import schema as t
 from postroom.store import statements as s
 from postroom.store.objects import StoredObject
@@ -95,6 +95,7 @@ def apply(
     if work.history:
         s.HISTORY.run_each(connection, work.history)
     work.check()
+    indexing.write_entries(work)
     write_request.make_handlers(work)
     failpoints.hit("apply.written")
     request = work.opened if work.opened is not None else decision.request
@@ -143,10 +144,13 @@ def _check(work: Writing) -> None:
         for number, version in decision.versions.items()
     }
     work.ask_for_handlers()
-    if any(isinstance(effect, OpenRequest) for effect in decision.effects):
-        s.REQUEST.expect(connection)
-    for table in (s.JOURNAL, s.MESSAGE, s.OUTBOX, s.CONTACT, s.PARTICIPANT):
+    for effect in decision.effects:
+        if isinstance(effect, OpenRequest):
+            s.REQUEST.expect(connection)
+            work.asked_facet = write_request.ask_for_facet(work, effect)
+    for table in (s.JOURNAL, s.MESSAGE, s.CONTACT, s.PARTICIPANT):
         table.expect(connection)
+    s.OUTBOX.expect(connection, sum(isinstance(effect, QueueMail) for effect in decision.effects))
     if policies.named(active) != decision.policy_version:
         raise Conflict("the policy was reloaded")
     for request_id, answer in touched.items():

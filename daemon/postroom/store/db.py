@@ -1,7 +1,7 @@
 """The database: one writer with group commit, readers beside it.
 
 Promise: work given to `write` is committed before its result is seen; a work that raises leaves no
-trace, and the others of the same transaction are not harmed (each runs in a savepoint).
+trace, and the others of the same transaction are not harmed (they are done again without it).
 Used by: work (stages), cli.
 Fails:   Unavailable when the database is locked, full or away; Conflict when a unique row was there
 already: another decision came first.
@@ -12,20 +12,19 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from postroom.core.place import Place
 from postroom.errors import Unavailable
 from postroom.store.engines import DATABASE_ERRORS, open_engine, translated
 from postroom.store.objects import Objects
-from postroom.store.unsent import unsent_of
+from postroom.store.unsent import is_lost, keep_session, session_of, unsent_of
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -123,18 +122,19 @@ class Database:
         with self.engine.connect() as connection:
             try:
                 _begin(connection, begin)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
+            except DATABASE_ERRORS:
+                if not is_lost(connection):
                     raise
+                connection.invalidate()
                 connection.rollback()  # the next statement gets a session of its own
                 _begin(connection, begin)
-            if (unsent := unsent_of(connection)) is not None:
-                unsent.clear()  # of a transaction that was given up
+            keep_session(connection)
             try:
                 yield connection
-            except (*DATABASE_ERRORS, Unavailable):
-                # What state it is in nobody knows: a full disk, a lost session.
-                connection.invalidate()
+            except (*DATABASE_ERRORS, Unavailable) as error:
+                if isinstance(translated(error), Unavailable):
+                    # What state it is in nobody knows: a full disk, a lost session.
+                    connection.invalidate()
                 raise
 
     def _run(self) -> None:
@@ -142,19 +142,19 @@ class Database:
             self._transaction(first)
 
     def _transaction(self, first: _Waiting) -> None:
-        """One transaction: the first work, and whatever else waits while it is young."""
+        """One transaction: the first work, and whatever else waits while it is young.
+
+        Savepoints cost a mail more than its flush, and hardly ever is one needed: so all are tried
+        without, and when one of several fails, these are undone and done again, each in its own.
+        """
         done: list[_Waiting] = []
         try:
-            with self._begun(self._opening.write) as connection:
-                until = time.monotonic() + TRANSACTION_SECONDS
-                waiting: _Waiting | None = first
-                while waiting is not None:
-                    done.append(waiting)
-                    self._savepoint(connection, waiting)
-                    waiting = self._next(done, until)
-                _say(connection)
-                connection.commit()
-                self._committed()
+            try:
+                self._carry_out(self._gathered(first, done), _try)
+            except Exception as error:
+                if len(done) == 1 or isinstance(translated(error), Unavailable):
+                    raise
+                self._carry_out(done, _do)
         except BaseException as error:  # noqa: BLE001 - nobody else could tell those who wait
             failure = translated(error)
             for waiting in done or [first]:
@@ -165,6 +165,24 @@ class Database:
                 waiting.future.set_exception(waiting.error)
             else:
                 waiting.future.set_result(waiting.outcome)
+
+    def _carry_out(
+        self, works: Iterable[_Waiting], how: Callable[[Connection, _Waiting], None]
+    ) -> None:
+        with self._begun(self._opening.write) as connection:
+            for waiting in works:
+                how(connection, waiting)
+            _end(connection)
+            self._committed()
+
+    def _gathered(self, first: _Waiting, done: list[_Waiting]) -> Iterator[_Waiting]:
+        """Give the first, then others that wait; `done` has all that were given."""
+        until = time.monotonic() + TRANSACTION_SECONDS
+        waiting: _Waiting | None = first
+        while waiting is not None:
+            done.append(waiting)
+            yield waiting
+            waiting = self._next(done, until)
 
     def _committed(self) -> None:
         self.commits += 1
@@ -189,29 +207,46 @@ class Database:
             self._waiting.put(None)
         return following
 
-    @staticmethod
-    def _savepoint(connection: Connection, waiting: _Waiting) -> None:
-        _put(connection, "SAVEPOINT work")
-        try:
-            waiting.outcome = waiting.work(connection)
-            _say(connection)  # what goes wrong with it belongs to it
-        except Exception as error:
-            waiting.error = translated(error)
-            if isinstance(waiting.error, Unavailable):
-                raise  # full disk, lost connection: the transaction as a whole has failed
-            if (unsent := unsent_of(connection)) is not None:
-                unsent.clear()
-            _put(connection, "ROLLBACK TO SAVEPOINT work")
-        _put(connection, "RELEASE SAVEPOINT work")
+
+def _try(connection: Connection, waiting: _Waiting) -> None:
+    """Do one work where nothing can be undone but all."""
+    waiting.outcome = waiting.work(connection)
+
+
+def _end(connection: Connection) -> None:
+    """Commit; a server hears it with what was still to be said, and does not if that fails."""
+    driver, unsent = session_of(connection)
+    if unsent is not None:
+        _put(connection, "COMMIT")
+        _say(connection)
+    else:
+        driver.commit()
+    connection.commit()  # SQLAlchemy's own notion of it
+
+
+def _do(connection: Connection, waiting: _Waiting) -> None:
+    """Do one work in a savepoint: whatever goes wrong with it belongs to it."""
+    _put(connection, "SAVEPOINT work")
+    _say(connection)  # or what is unsent of a work that fails would take the one before with it
+    try:
+        waiting.outcome = waiting.work(connection)
+        _say(connection)
+    except Exception as error:
+        waiting.error = translated(error)
+        if isinstance(waiting.error, Unavailable):
+            raise  # full disk, lost connection: the transaction as a whole has failed
+        if (unsent := unsent_of(connection)) is not None:
+            unsent.clear()
+        _put(connection, "ROLLBACK TO SAVEPOINT work")
+    _put(connection, "RELEASE SAVEPOINT work")
 
 
 def _put(connection: Connection, statement: str) -> None:
     """Tell a server with what follows, SQLite now. (SQLAlchemy adds 15 µs to each.)"""
-    unsent = unsent_of(connection)
+    driver, unsent = session_of(connection)
     if unsent is not None:
-        unsent.put(statement)
+        unsent.put(statement, None)
     else:
-        driver: Any = connection.connection.driver_connection
         driver.execute(statement)
 
 
@@ -222,5 +257,8 @@ def _say(connection: Connection) -> None:
 
 
 def _begin(connection: Connection, statements: Sequence[str]) -> None:
+    if (unsent := unsent_of(connection)) is not None:
+        unsent.clear()  # of a transaction that was given up
     for statement in statements:
-        connection.exec_driver_sql(statement)
+        _put(connection, statement)
+    _say(connection)

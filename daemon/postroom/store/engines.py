@@ -142,9 +142,7 @@ def _session(url: URL, password: str | None, busy_timeout: float) -> dict[str, A
     }
     told: dict[str, Any] = {
         "application_name": "postroom",
-        # A statement that was to be prepared in a pipeline which then failed is not there, and the
-        # driver would believe for ever that it is. (Seen: tests/flow/test_ticker.py, a crowd.)
-        "prepare_threshold": None,
+        "prepare_threshold": None,  # what is asked often is prepared by store.dialogue
         "connect_timeout": "10",
         # A server that vanished without a word is known to be away within half a minute.
         "keepalives_idle": "10",

@@ -10,12 +10,13 @@ Fails:   Conflict when another node made the same facet at the same moment.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from postroom.store import schema as t
-from postroom.store.prepared import Numbered, Prepared
+from postroom.store.prepared import Answer, Numbered, Prepared
 
 NAMES = ("phase", "status", "owner", "category", "priority", "type", "mailbox")
 NOBODY = ""  # as owner
@@ -39,16 +40,28 @@ _SET = Prepared(
 )
 
 
-def facet_of(connection: Connection, values: Mapping[str, Any]) -> int:
-    """Return the facet with these values of NAMES; make it when it is the first of its kind."""
+@dataclass(frozen=True, slots=True)
+class AskedFacet:
+    """The question which facet has these values of NAMES."""
+
+    values: Mapping[str, Any]
+    answer: Answer
+
+    def number(self, connection: Connection) -> int:
+        """Return the facet; make it when it is the first of its kind."""
+        row = self.answer.first()
+        return int(row[0]) if row is not None else _MAKE.insert(connection, self.values)
+
+
+def ask(connection: Connection, values: Mapping[str, Any]) -> AskedFacet:
+    """Ask which facet has these values of NAMES, without waiting for the answer."""
     named = {name: values[name] or NOBODY for name in NAMES}
-    row = _FACET.first(connection, named)
-    return int(row[0]) if row is not None else _MAKE.insert(connection, named)
+    return AskedFacet(named, _FACET.send(connection, named))
 
 
 def file(connection: Connection, request_id: int) -> None:
     """Name the facet of a request whose values have changed."""
     row = _VALUES.first(connection, {"id": request_id})
     if row is not None:
-        facet_id = facet_of(connection, dict(zip(NAMES, row, strict=True)))
+        facet_id = ask(connection, dict(zip(NAMES, row, strict=True))).number(connection)
         _SET.send(connection, {"b_id": request_id, "b_facet_id": facet_id})

@@ -21,7 +21,7 @@ from postroom.mail.forward import is_forward_subject
 from postroom.store import schema as t
 from postroom.store import word_index
 from postroom.store.prepared import Prepared
-from postroom.store.writing import Writing
+from postroom.store.writing import Entry, Writing
 
 PORTION = 500  # messages read at a time by fill
 _SUBJECT_ENTRY = 0  # no message is numbered so; a later subject is added to the earlier one
@@ -74,7 +74,6 @@ def index_message(work: Writing, message_id: int, effect: AppendMessage) -> None
     is_internal = effect.visibility is Visibility.INTERNAL
     is_whole = is_first or is_forward_subject(effect.subject)
     texts = (
-        *_head(work.connection, request_id),
         effect.author.name,
         effect.author.address,
         *effect.to,
@@ -83,14 +82,20 @@ def index_message(work: Writing, message_id: int, effect: AppendMessage) -> None
         effect.text if is_whole else effect.fresh,
     )
     inside = (effect.author.handler, effect.attached_text) if is_internal else ()
-    words = _words((*texts, *inside))
-    word_index.add(work.connection, request_id, message_id, words, is_internal=is_internal)
+    _enter(work, request_id, message_id, (*texts, *inside), is_internal=is_internal)
 
 
 def index_request(work: Writing, request_id: int) -> None:
     """Let a request be found by its new subject."""
-    words = _words(_head(work.connection, request_id))
-    word_index.add(work.connection, request_id, _SUBJECT_ENTRY, words, is_internal=False)
+    _enter(work, request_id, _SUBJECT_ENTRY, (), is_internal=False)
+
+
+def write_entries(work: Writing) -> None:
+    """Write what is to be found from now on; each entry begins with what its request is about."""
+    for one in work.entries:
+        head = (str(one.request_id), *(one.head.first() or ()))
+        words = _words((*head, *one.texts))
+        word_index.add(work.connection, one.request_id, one.n, words, is_internal=one.is_internal)
 
 
 def fill(connection: Connection) -> Iterator[int]:
@@ -135,8 +140,11 @@ def _add_row(connection: Connection, row: Any, names: Sequence[str]) -> None:
     word_index.add(connection, row.request_id, row.id, words, is_internal=is_internal)
 
 
-def _head(connection: Connection, request_id: int) -> list[str | None]:
-    return [str(request_id), *(_HEAD.first(connection, {"id": request_id}) or ())]
+def _enter(
+    work: Writing, request_id: int, n: int, texts: Sequence[str | None], *, is_internal: bool
+) -> None:
+    head = _HEAD.send(work.connection, {"id": request_id})
+    work.entries.append(Entry(request_id, n, head, texts, is_internal))
 
 
 def _words(texts: Iterable[str | None]) -> list[str]:

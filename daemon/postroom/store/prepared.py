@@ -9,6 +9,7 @@ Fails:   with the driver's own errors; `store.db` translates them.
 
 from __future__ import annotations
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
-from postroom.store.unsent import Told, unsent_of
+from postroom.store.unsent import Told, session_of, unsent_of
 
 Processor = Callable[[Any], Any]
 Parameters = Mapping[str, Any]
 Row = tuple[Any, ...]
+_NAMED = re.compile(r"%\((\w+)\)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +33,18 @@ class _Compiled:
     """SQL, the names of its parameters in the driver's order, and what is done to values."""
 
     sql: str
-    is_positional: bool
     names: tuple[str, ...]
     conversions: tuple[tuple[int, Processor], ...]  # of parameters that need converting
     constants: tuple[tuple[int, Any], ...]  # parameters that the statement itself gives
     results: tuple[tuple[int, Processor], ...]  # columns that need converting
 
-    def values(self, given: Parameters) -> list[Any] | dict[str, Any]:
+    def values(self, given: Parameters) -> list[Any]:
         values = list(map(given.get, self.names))
         for index, convert in self.conversions:
             values[index] = convert(values[index])
         for index, value in self.constants:
             values[index] = value
-        return values if self.is_positional else dict(zip(self.names, values, strict=True))
+        return values
 
     def row(self, raw: Row) -> Row:
         if not self.results:
@@ -76,17 +77,18 @@ class Answer:
 
     def count(self) -> int:
         """Return how many rows were changed."""
-        count: int = self.cursor().rowcount
+        count: int = self._cursor.rowcount if self._told is None else self._told.heard().count()
         return count
 
-    def cursor(self) -> Any:
-        """Return the driver's cursor."""
-        return self._cursor if self._told is None else self._told.heard()
+    def number(self) -> int:
+        """Return the id that SQLite gave to the row."""
+        number: int = self._cursor.lastrowid
+        return number
 
     def _raw(self) -> list[Row]:
-        if self._rows is None:
-            self._rows = self.cursor().fetchall()
-        return self._rows
+        if self._rows is None and self._told is not None:
+            self._rows = self._told.heard().rows()
+        return self._rows or []
 
 
 class Prepared:
@@ -100,10 +102,10 @@ class Prepared:
     def send(self, connection: Connection, given: Parameters) -> Answer:
         """Run it without waiting; what goes wrong is raised when its work ends, at the latest."""
         compiled = self._for(connection, given)
-        unsent = unsent_of(connection)
+        driver, unsent = session_of(connection)
         if unsent is not None:
             return Answer(compiled, told=unsent.put(compiled.sql, compiled.values(given)))
-        return Answer(compiled, _driver(connection).execute(compiled.sql, compiled.values(given)))
+        return Answer(compiled, driver.execute(compiled.sql, compiled.values(given)))
 
     def first(self, connection: Connection, given: Parameters) -> Row | None:
         """Return the first row, or None."""
@@ -121,12 +123,12 @@ class Prepared:
         """Run it for each of many parameters, which all have the same keys; waits for nothing."""
         compiled = self._for(connection, many[0])
         values = [compiled.values(given) for given in many]
-        unsent = unsent_of(connection)
+        driver, unsent = session_of(connection)
         if unsent is not None:
             for one in values:
                 unsent.put(compiled.sql, one)
         else:
-            _driver(connection).executemany(compiled.sql, values)
+            driver.executemany(compiled.sql, values)
 
     def _for(self, connection: Connection, given: Parameters) -> _Compiled:
         name = connection.dialect.name
@@ -151,16 +153,16 @@ class Numbered(Prepared):
         self._table = table.name
         self._reserve = reserve
 
-    def expect(self, connection: Connection) -> None:
-        """Have an id at hand soon."""
-        if (unsent := unsent_of(connection)) is not None:
-            unsent.ask_ids(self._table, self._reserve)
+    def expect(self, connection: Connection, count: int = 1) -> None:
+        """Have so many ids at hand soon."""
+        if count and (unsent := unsent_of(connection)) is not None:
+            unsent.ask_ids(self._table, max(count, self._reserve))
 
     def insert(self, connection: Connection, row: Parameters) -> int:
         """Insert a row and return its id."""
         unsent = unsent_of(connection)
         if unsent is None:
-            number: int = self.send(connection, row).cursor().lastrowid
+            number = self.send(connection, row).number()
         else:
             number = unsent.take_id(self._table, self._reserve)
             self.send(connection, {**row, "id": number})
@@ -172,14 +174,13 @@ def row_type(table: Table) -> Any:
     return namedtuple(table.name, [column.name for column in table.c])  # noqa: PYI024
 
 
-def _driver(connection: Connection) -> Any:
-    return connection.connection.driver_connection
-
-
 def _compile(statement: Any, dialect: Dialect, columns: list[str] | None) -> _Compiled:
     compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=columns)
-    # Where the driver takes parameters by position (SQLite: "?"), each place; else each name.
-    names = tuple(compiled.positiontup or () if compiled.positional else compiled.binds)
+    # SQLite takes parameters by position ("?"), each place; PostgreSQL by number, each name once.
+    sql, names = str(compiled), tuple(compiled.positiontup or ())
+    if not compiled.positional:
+        names = tuple(dict.fromkeys(_NAMED.findall(sql)))
+        sql %= {name: f"${number}" for number, name in enumerate(names, 1)}
     conversions, constants = [], []
     for index, name in enumerate(names):
         bind = compiled.binds[name]
@@ -196,8 +197,7 @@ def _compile(statement: Any, dialect: Dialect, columns: list[str] | None) -> _Co
         if back is not None:
             results.append((index, back))
     return _Compiled(
-        str(compiled),
-        compiled.positional,
+        sql,
         names,
         tuple(conversions),
         tuple(constants),

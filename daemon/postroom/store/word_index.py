@@ -57,7 +57,7 @@ _ADD_SQLITE = {
     True: f"INSERT INTO {TABLE} (rowid, inside) VALUES (?, ?)",
 }
 _ADD_POSTGRESQL = (
-    f"INSERT INTO {TABLE} (id, is_internal, words) VALUES (%s, %s, CAST(%s AS TSVECTOR))"
+    f"INSERT INTO {TABLE} (id, is_internal, words) VALUES ($1, $2, CAST($3 AS TSVECTOR))"
     f" ON CONFLICT (id) DO UPDATE SET words = {TABLE}.words || excluded.words"
 )
 _TOP = f"SELECT max(id) FROM {TABLE}"

@@ -68,21 +68,13 @@ def learn_ending(work: Writing, effect: LearnEnding) -> None:
 def open_(work: Writing, effect: OpenRequest) -> None:
     """Open the request of this decision."""
     requester = contact_id(work, effect.requester) if effect.requester is not None else None
-    listed = {
-        "type": effect.type,
-        "mailbox": effect.mailbox,
-        "category": effect.category,
-        "priority": effect.priority,
-        "status": effect.status,
-        "phase": effect.phase.value,
-        "owner": effect.owner,
-    }
+    asked = work.asked_facet or ask_for_facet(work, effect)
     work.opened = s.REQUEST.insert(
         work.connection,
         {
-            **listed,
+            **_listed(effect),
             "version": 1,
-            "facet_id": facets.facet_of(work.connection, listed),
+            "facet_id": asked.number(work.connection),
             "subject": effect.subject,
             "requester_id": requester,
             "company_id": effect.company_id,
@@ -105,6 +97,23 @@ def open_(work: Writing, effect: OpenRequest) -> None:
             [{"request_id": work.opened, "tag": tag} for tag in dict.fromkeys(effect.tags)],
         )
     failpoints.hit("apply.request")
+
+
+def ask_for_facet(work: Writing, effect: OpenRequest) -> facets.AskedFacet:
+    """Ask for the facet of a request that is to be opened."""
+    return facets.ask(work.connection, _listed(effect))
+
+
+def _listed(effect: OpenRequest) -> dict[str, Any]:
+    return {
+        "type": effect.type,
+        "mailbox": effect.mailbox,
+        "category": effect.category,
+        "priority": effect.priority,
+        "status": effect.status,
+        "phase": effect.phase.value,
+        "owner": effect.owner,
+    }
 
 
 def append(work: Writing, effect: AppendMessage) -> None:

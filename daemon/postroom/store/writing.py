@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from postroom.core.model import Phase
 from postroom.core.site import Site
 from postroom.mail.tokens import Signer
 from postroom.store import schema as t
+from postroom.store.facets import AskedFacet
 from postroom.store.objects import StoredObject
 from postroom.store.prepared import Answer, Prepared
 from postroom.store.statements import HANDLER
@@ -45,6 +47,17 @@ class Applied:
     journal_id: int | None
     request_id: int | None
     has_mail: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A text for the index of words; `head` is what its request is about, as it was asked for."""
+
+    request_id: int
+    n: int  # tells the texts of a request apart
+    head: Answer
+    texts: Sequence[str | None]
+    is_internal: bool
 
 
 @dataclass(slots=True)
@@ -84,6 +97,9 @@ class Writing:
     to_file: set[int] = field(default_factory=set)  # requests whose facet may be another now
     # What must have changed a row, and what it means when it has not: looked at in the end.
     expected: list[tuple[Answer, Exception]] = field(default_factory=list)
+    # The facet of the request that is to be opened, as it was asked for.
+    asked_facet: AskedFacet | None = None
+    entries: list[Entry] = field(default_factory=list)  # for the index of words
     # Written last: a hook hears how all this leaves the request.
     hooks: list[RunHook] = field(default_factory=list)
 
