@@ -78,7 +78,7 @@ def read(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what Postroom reads in a mail. Needs no config.
+    """Show what Postroom reads in a mail, or in a .msg of Outlook. Needs no config.
 
     \b
       postroom mail read mail.eml
