@@ -61,6 +61,12 @@ def test_a_value_comes_back_as_it_went(dialogue: Dialogue, kind: str, value: obj
         assert [(value,)] == heard.rows()
 
 
+def test_a_text_with_a_nul_is_refused_and_not_cut_off(dialogue: Dialogue) -> None:
+    with pytest.raises(psycopg.DataError, match="NUL"):
+        dialogue.say([insert(1), ("SELECT CAST($1 AS TEXT)", ["a\0b"])])
+    assert [("ab",)] == dialogue.say([("SELECT CAST($1 AS TEXT)", ["ab"])])[0].rows()
+
+
 def test_answers_stand_in_the_order_of_the_statements(dialogue: Dialogue) -> None:
     select: Statement = ("SELECT id FROM kept ORDER BY id", [])
     heard = dialogue.say(

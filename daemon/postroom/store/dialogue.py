@@ -25,10 +25,20 @@ from psycopg.waiting import Wait
 # With $1, $2 … for its values; None: not worth preparing (COMMIT and the like).
 Statement = tuple[str, Sequence[Any] | None]
 
+_Written = tuple[list[bytes | None], list[int]]  # values as they travel, and their formats
 _TEXT, _BINARY = pq.Format.TEXT, pq.Format.BINARY
+
+
+def _text(value: str) -> bytes:
+    octets = value.encode()
+    if b"\0" in octets:  # libpq would take it for the end, and the rest would be lost in silence
+        raise errors.DataError("a text with a NUL cannot be kept")
+    return octets
+
+
 # How most values are written; everything else as the driver does it.
 _WRITTEN: dict[type, Callable[[Any], bytes]] = {
-    str: str.encode,
+    str: _text,
     int: lambda value: b"%d" % value,
     bool: lambda value: b"t" if value else b"f",
     datetime: lambda value: value.isoformat(" ").encode(),
@@ -64,8 +74,12 @@ class Dialogue:
 
     def say(self, statements: Sequence[Statement]) -> list[Heard]:
         """Have them carried out in their order; return the answers."""
+        # All values first: who cannot be written is known before anything is on its way.
+        written = [
+            (sql, None if values is None else self._octets(values)) for sql, values in statements
+        ]
         names = self._names(statements)
-        results = self._driver.wait(self._said(statements, names))
+        results = self._driver.wait(self._said(written, names))
         for result in results:
             if result.status == pq.ExecStatus.FATAL_ERROR:
                 raise errors.error_from_result(result, encoding="utf-8")
@@ -81,7 +95,7 @@ class Dialogue:
         return found
 
     def _said(
-        self, statements: Sequence[Statement], names: dict[str, bytes]
+        self, statements: Sequence[tuple[str, _Written | None]], names: dict[str, bytes]
     ) -> PQGen[list[pq.abc.PGresult]]:
         """Say them, and give what was answered to each; what was prepared is noted."""
         libpq = self._driver.pgconn
@@ -89,12 +103,11 @@ class Dialogue:
         try:
             for sql, name in names.items():
                 libpq.send_prepare(name, sql.encode())
-            for sql, values in statements:
-                if values is None:
+            for sql, written in statements:
+                if written is None:
                     libpq.send_query_params(sql.encode(), None)
                 else:
-                    name = self._prepared.get(sql) or names[sql]
-                    libpq.send_query_prepared(name, *self._octets(values))
+                    libpq.send_query_prepared(self._prepared.get(sql) or names[sql], *written)
             libpq.pipeline_sync()
             yield from send(libpq)
             results = yield from _answers(libpq)
@@ -106,7 +119,7 @@ class Dialogue:
                 self._prepared[sql] = name
         return results
 
-    def _octets(self, values: Sequence[Any]) -> tuple[list[bytes | None], list[int]]:
+    def _octets(self, values: Sequence[Any]) -> _Written:
         """Return values as they travel, and the format of each."""
         written: list[Any] = []
         formats: list[int] = []
