@@ -103,7 +103,8 @@ any  miljø/miljö/печат/эколог/wydruk/środowisk/intended/confiden/p
 any  received this/unauthor/views/opinion/any attach/any file/registered/company/all rights
 any  disclaimer/vertraul/rechtlich/empfänger/adressat/irrtüm/unbefugt/ausschließ/amtsgericht
 any  register/geschäfts/ust/destin/reçu/exclusive/recibid/aviso/riserv/ricevut/d.lgs/avviso
-any  engano/vertrouw/uitsluit/geadres/onrechte/konfiden/avsedd/fortrolig/kun /luottamu/poufn
+any  engano/vertrouw/uitsluit/geadres/onrechte/konfiden/avsedd/fortrolig/kun ment
+any  kun beregnet/luottamu/poufn
 any  wyłącznie/przeznacz/důvěr/určen/dôver/bizalmas/kizáról/конфиден/предназнач/не являетесь
 any  конфіден/поверител/gizli/yasal/εμπιστ/سري/חסוי/機密/保密/机密/기밀
 any  mailing/subscri/info/groups/list/group on the web/posted by

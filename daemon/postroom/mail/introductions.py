@@ -166,15 +166,16 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
     core = low.rstrip(" :：-*>")
     if _GROUPWISE.match(words) is not None:
         return _has_date(low)
-    verb = None
-    for verb in WROTE.finditer(low):  # noqa: B007 - the last one
-        pass
     has_address = _ADDRESS.search(words) is not None
-    has_date, has_time = _DATE.search(low) is not None, _TIME.search(low) is not None
+    has_date = _DATE.search(low) is not None
+    if not (is_marked or has_address or has_date):
+        return False
     if _ZOHO.match(words) is not None:
-        return verb is not None and (has_date or has_address)
+        return WROTE.search(low) is not None and (has_date or has_address)
     if not words.rstrip("* ").endswith((":", "：")) or words.count("(") > words.count(")"):
         return False
+    has_time = _TIME.search(low) is not None
+    verb = _last_verb(low)
     is_last = verb is not None and verb.end() >= len(core) - 12
     if is_marked:
         said = SAID.search(words) if verb is None and len(words) <= _SHORT else None
@@ -196,6 +197,13 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
         is_start = _begins(low) or WROTE.match(low) is not None
         return is_placed and is_whole and (is_start or has_date or is_last)
     return is_placed and has_date and (has_time or _begins(low)) and len(words) <= 200
+
+
+def _last_verb(low: str) -> re.Match[str] | None:
+    verb = None
+    for verb in WROTE.finditer(low):  # noqa: B007 - the last one
+        pass
+    return verb
 
 
 def _is_named(words: str, low: str, end: int) -> bool:

@@ -56,6 +56,7 @@ _SIGNATURE = re.compile(
 _MOST_SIGNATURES = 50  # names that are looked at
 _BEFORE = 2_000  # characters before a name within which its tag begins
 _SHOWN = 6_000  # characters of the markup that are turned into words to be looked up
+_ENOUGH = 400  # of them that mostly hold as many words as are compared
 _KEY = 20  # letters and digits of them that are compared
 _SHORTEST = 3
 _MOST_PLACES = 20  # where these letters are looked for
@@ -109,7 +110,12 @@ def _first_signature(markup: str, end: int) -> int | None:
 
 
 def _words(markup: str) -> str:
-    return _SQUEEZE.sub("", html_to_text(markup)).lower()[:_KEY]
+    """Return the first words of some markup, without anything between."""
+    top = markup[: markup.rfind(">", 0, _ENOUGH) + 1]
+    words = _SQUEEZE.sub("", html_to_text(top)).lower()[:_KEY] if top else ""
+    if len(words) < _KEY and len(top) < len(markup):
+        words = _SQUEEZE.sub("", html_to_text(markup)).lower()[:_KEY]
+    return words
 
 
 def _signature_words(markup: str, start: int, end: int) -> str:

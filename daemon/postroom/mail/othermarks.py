@@ -18,7 +18,7 @@ _MOST_MARKS = 20  # different ones that are looked at
 def with_plain_marks(text: str) -> list[str]:
     """Return the lines, with ">" in place of the other quote marks."""
     lines = text.split("\n")
-    if _MARK.search(text) is None:
+    if not _may_be_marked(text) or _MARK.search(text) is None:
         return lines
     marked: dict[str, list[int]] = {}
     for number, line in enumerate(lines):
@@ -29,6 +29,10 @@ def with_plain_marks(text: str) -> list[str]:
             for number in numbers:
                 lines[number] = f"> {lines[number]}"
     return lines
+
+
+def _may_be_marked(text: str) -> bool:
+    return ">" in text or "|" in text or not text.isascii()
 
 
 def _is_introduced(lines: list[str], position: int) -> bool:

@@ -279,6 +279,7 @@ viesti|sõnum|kir[ij]|ziņ|vēstul|laišk|žinut|pranešim|wiadomoś|list|zpráv
 # "----- Forwarded message from Ann <ann@example.com> -----"
 _LONG_SEPARATORS = sorted({*ORIGINAL, *FORWARDED}, key=len, reverse=True)
 SEPARATOR_START = re.compile(rf"(?:{'|'.join(map(re.escape, _LONG_SEPARATORS))})(?!\w)")
+SEPARATOR_LETTERS = frozenset(each[:2] for each in _LONG_SEPARATORS)  # a quick look before it
 
 # "##- Please type your reply above this line -##", as help desks have it.
 REPLY_ABOVE = pattern_of(r"""

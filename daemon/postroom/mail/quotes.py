@@ -31,6 +31,7 @@ from postroom.mail.phrases import (
     ORIGINAL,
     PASSED_ON,
     REPLY_ABOVE,
+    SEPARATOR_LETTERS,
     SEPARATOR_START,
 )
 
@@ -194,16 +195,18 @@ def _separator(lines: Sequence[str], position: int, bare: str) -> str | None:
         return None
     if is_dashed and len(words) <= _LONGEST_ORDER and REPLY_ABOVE.search(words) is not None:
         return "original"
-    found = SEPARATOR_START.match(words)
+    found = SEPARATOR_START.match(words) if words[:2] in SEPARATOR_LETTERS else None
     if found is None:
         is_closed = bare.endswith(("---", "===", "——", "──") if is_dashed else (":", "："))
         is_short = 3 <= len(words) <= 60
-        if not is_closed or not is_short or is_introduction(bare, is_marked=False):
+        if not is_closed or not is_short:
             return None
-        is_passed_on = PASSED_ON.search(words) is not None and A_MAIL.search(words) is not None
-        if (is_dashed or is_passed_on) and _is_mail_next(lines, position + 1):
-            return "forward" if is_passed_on else "original"
-        return None
+        is_passed_on = A_MAIL.search(words) is not None and PASSED_ON.search(words) is not None
+        if not (is_dashed or is_passed_on) or is_introduction(bare, is_marked=False):
+            return None
+        if not _is_mail_next(lines, position + 1):
+            return None
+        return "forward" if is_passed_on else "original"
     kind = "forward" if found[0] in FORWARDED else "original"
     if is_dashed and len(bare) - len(bare.strip(_DASHES)) >= 3 and bare.endswith(tuple(_DASHES)):
         return kind

@@ -77,18 +77,21 @@ _SPOKEN = re.compile(
 def own_lines(lines: Sequence[str]) -> int:
     """Count the lines from the top that a person wrote; below them the signature begins."""
     # What follows a greeting is taken as a whole, before a footer in it is taken alone.
-    count = _without_block(lines, _above_delimiter(lines))
+    looked = _above_delimiter(lines)
+    count = _without_block(lines, looked)
     while True:
         shorter = _without_last_paragraph(lines, count)
         if shorter == count:
             break
         count = shorter
-    return _without_block(lines, _above_rules(lines, count))
+    count = _above_rules(lines, count)
+    return count if count == looked else _without_block(lines, count)
 
 
 def _without_block(lines: Sequence[str], count: int) -> int:
     shorter = _above_block(lines, count)
-    return shorter if any(_WORD.search(line) for line in lines[:shorter]) else count
+    is_some = shorter < count and any(_WORD.search(line) for line in lines[:shorter])
+    return shorter if is_some else count
 
 
 def _above_delimiter(lines: Sequence[str]) -> int:
@@ -113,8 +116,9 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
     if not below or len(lines) - mark > _TAIL:
         return False
     low = [line[:_LOOK].lower() for line in below]
-    own = sum(not _is_programs(line) for line in low)
-    if own > _SHORT or any(len(line) > 160 and not DISCLAIMER.search(line) for line in low):
+    if len(low) > _SHORT and sum(not _is_programs(line) for line in low) > _SHORT:
+        return False
+    if any(len(line) > 160 and not DISCLAIMER.search(line) for line in low):
         return False
     if _LONG_RULE.match(lines[mark]) is not None and _is_table(lines, mark):
         return False
@@ -162,7 +166,7 @@ def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
             return above
         return _without_name(lines, start, end, count)
     text = " ".join(line[:_LOOK] for line in lines[start : min(end, start + 40)]).lower()
-    if not any(stem in text for stem in FOOTER_STEMS):
+    if not _has_stem(text):
         return count
     if PROGRAMS_WORDS.search(text) is not None and len(text) < 600:
         return start
@@ -171,6 +175,13 @@ def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
     if _is_disclaimer(text) or _is_list_footer(text, is_ruled=is_ruled):
         return above
     return above if is_ruled and _is_advertisement(lines[above:start], text) else count
+
+
+def _has_stem(text: str) -> bool:
+    for stem in FOOTER_STEMS:  # noqa: SIM110 - any() takes twice as long
+        if stem in text:
+            return True
+    return False
 
 
 def _without_name(lines: Sequence[str], start: int, end: int, count: int) -> int:
