@@ -131,7 +131,7 @@ def _read(
     while body and found.is_forward and (not body[-1].strip() or is_rule(body[-1])):
         body.pop()  # KMail draws a line below
     title = fields.get("subject") or _without_prefix(subject)
-    words = "\n".join(body).strip()
+    words = "\n".join(body).strip("\ufeff \t\r\n")  # Apple Mail marks where words begin
     return Forward(readable_sender(fields.get("from", "")), title, fields.get("date", ""), words)
 
 

@@ -48,6 +48,11 @@ def test_separators_and_headers_of_many_languages(language: str) -> None:
     assert FOUND == forward_in("Fwd: Offer", f"{COMMENT}\n\n{header}\n\n{BODY}")
 
 
+def test_the_mark_at_which_apple_mail_lets_words_begin_is_none_of_them() -> None:
+    inner = quoted(f"From: {ANN}\nSubject: Offer\nDate: {DATE}\n\n\ufeff{BODY}")
+    assert FOUND == forward_in("Fwd: Offer", f"Begin forwarded message:\n\n{inner}\n")
+
+
 @pytest.mark.parametrize(
     "introduction", [each for each in read_table("introductions") if "Ann" in each]
 )
