@@ -39,6 +39,8 @@ _SLIPPED = 40  # characters of such an end
 _MOST_LOOKS = 3_000  # at lines that may introduce an older mail; those below are kept
 _MOST_ARMOURS = 50  # of PGP and cards, that are passed over
 _MOST_PARTS = 1_000  # between quotes, that are searched for signatures
+_LONGEST_TALK = 200  # lines that are looked at together
+_TALK = re.compile(r"[<>]|\* |---\s*$")  # as of curl and diff
 _PROMPT = re.compile(r"\s{0,3}>>> \S")
 
 
@@ -115,6 +117,7 @@ class _Walk:
         top = lines if self.old < 0 else lines[: self.old]
         self.signature = line_of(top, marks.signature, is_last=True)
         self.is_code = ">>> " in cleaned and _is_code(lines)
+        self.has_talk = "\n< " in cleaned
         # All other lines are the sender's own, and nobody looks at them again.
         self.clues = [number for number, line in enumerate(lines) if _is_clue(line)]
 
@@ -133,6 +136,8 @@ class _Walk:
         if is_quoted(self.lines[number]) and not self.is_code:
             if (broken := broken_introduction(self.lines, number)) is not None:
                 return self._pass(broken)
+            if self.has_talk and (below := _below_talk(self.lines, number)) is not None:
+                return below
             self._close(self._above_bare_introduction(number))
             self.has_quote = True
             self.start = self._below_quote(number)
@@ -217,6 +222,18 @@ def _is_clue(line: str) -> bool:
     if ":" in line or "：" in line or "---" in line:
         return True
     return line[:1] in _STARTS and _START.match(line) is not None
+
+
+def _below_talk(lines: Sequence[str], position: int) -> int | None:
+    """Return the line below a talk of machines or a difference: "> EHLO me", "< 250 ok"."""
+    start = end = position
+    while start > max(position - 2, 0) and _TALK.match(lines[start - 1]) is not None:
+        start -= 1
+    while end < min(position + _LONGEST_TALK, len(lines)) and _TALK.match(lines[end]) is not None:
+        end += 1
+    # "< snip >" between two quotes is none.
+    is_talk = any(line.startswith("< ") and ">" not in line for line in lines[start:end])
+    return end if is_talk else None
 
 
 def _is_code(lines: Sequence[str]) -> bool:

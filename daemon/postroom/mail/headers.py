@@ -69,6 +69,10 @@ def read_header(lines: Sequence[str], start: int, *, is_expected: bool) -> Heade
     reader.read()
     if not _belong_together(reader.fields, reader.labels, is_expected=is_expected):
         return None
+    # "from: a@x.example", "to: b@x.example" of a file of settings: programs write "From".
+    is_small = lines[start].lstrip(_MARKS)[:1].islower()
+    if is_small and not is_expected and "date" not in reader.fields:
+        return None
     return Header(reader.end, reader.fields)
 
 

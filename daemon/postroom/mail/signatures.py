@@ -65,6 +65,11 @@ _ASKS = re.compile(
     r"|suivant|siguiente|seguente|адрес|контакт|住所|地址|주소|\bto\W*$|\bname|[:：]\W*$",
     re.IGNORECASE,
 )
+# "P.S. The code of the door is …"
+_POSTSCRIPT = re.compile(
+    r"\W{0,3}(?:(?:p\.?){1,2}s(?:\.|\s?[:：]|\s[–-]\s)|p\.d\.|pd\s?:|n\.b\.|nb\s?:|з\.ы\.|зы\s?:|追伸|附注|又及)",
+    re.IGNORECASE,
+)
 _PHONE = re.compile(r"\d[\d\s./()-]{7,20}\d")
 # A line in small letters of four words and more, and none of a title, a place or a way.
 _TOLD = re.compile(r"[a-zß-öø-ÿ][^\W\d_]*+(?:,? [^\W\d_]++){3,}+[,:.]?\s*$")
@@ -114,6 +119,8 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
     """Say whether the lines below a bare "--" are few and short enough for a signature."""
     below = [line for line in lines[mark + 1 : mark + _TAIL + 1] if line.strip()]
     if not below or len(lines) - mark > _TAIL:
+        return False
+    if any(_POSTSCRIPT.match(line) for line in below):
         return False
     low = [line[:_LOOK].lower() for line in below]
     if len(low) > _SHORT and sum(not _is_programs(line) for line in low) > _SHORT:
@@ -326,7 +333,7 @@ def is_valediction(line: str) -> bool:
 def _is_block(below: Sequence[str]) -> bool:
     if not 2 <= len(below) <= _BLOCK:
         return False
-    if any(_TOLD.match(line) is not None for line in below):
+    if any(_TOLD.match(line) or _POSTSCRIPT.match(line) for line in below):
         return False
     if any(len(_LINK.sub("", line)) > _NARROW for line in below):
         return False
