@@ -36,11 +36,14 @@ def cause(status: str, *phrases: str, weight: int = 3) -> Cause:
 
 
 _WHO = (
-    r"(?:user|recipient|receiver|addressee|mailbox|account|address|customer|subscriber|member|alias"
+    r"(?:user|recipient|receiver|addressee|mailbox|account|address|customer|subscriber|member"
+    r"|alias"
     r"|e-?mail)"
 )
 
 ADDRESS_CAUSES: tuple[Cause, ...] = (
+    # A quota of mail sent, not of a mailbox.
+    cause("4.7.28", r"(?:daily|hourly|sending|outbound) (?:message |mail |recipient )?quota"),
     cause(
         "5.2.2",
         r"\bover (?:its |his |her |their |the |allotted |allowed |disk |mail |storage )*-?quota\b"
@@ -55,7 +58,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"storage (?:limit|quota).{0,20}exceed|not enough (?:storage|disk) space.{0,30}mailbox",
         r"(?:user|recipient|mailbox|inbox|account)(?:'s inbox)? (?:is )?(?:out of|over"
         r"|has no) (?:its "
-        r"|his |her |their |the )?(?:space|disk|storage|(?:size )?limit)|insufficient user storage",
+        r"|his |her |their |the )?(?:space|disk|storage|(?:size )?limit)"
+        r"|insufficient user storage",
         r"mail ?box (?:disk )?space.{0,10}not enough|error writing message: file too large",
         r"mailbox size limit|maildir.{0,20}over|account.{0,20}over (?:its )?(?:limit|size)",
         *FULL,
@@ -63,10 +67,14 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|(?:mailbox|user|account|recipient).{0,30}(?:reached (?:its|the) (?:max|limit)|overflow"
         r"|storage limit)|over the storage limit|maximum storage|exceeded maximum inbound",
         r"number of messages in recipient's mailbox exceed|disk quota",
+        r"(?:mailbox|account|inbox|recipient|user).{0,40}(?:out of|no more) (?:storage |disk "
+        r"|free )?"
+        r"(?:space|room)\b",
     ),
     cause(
         "5.3.4",
-        r"(?:message|mail|e-?mail|attachment|content|header)s? (?:size |file )?(?:is |was |are )?"
+        r"(?:message|mail|e-?mail|attachment|content|header)s? (?:size |file |body )?(?:is |was "
+        r"|are )?"
         r"(?:(?:far |way |much )?too (?:large|big|long)|exceed|larger than|bigger than"
         r"|over(?:size|sized)\b)",
         r"exceed(?:s|ed|ing)?.{0,50}(?:message|mail|attachment|maximum|fixed|file|allowed|size)"
@@ -87,8 +95,9 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"domain must (?:resolve|exist)|sender.{0,20}(?:verification|verify) fail",
         r"sender.{0,30}(?:could not|cannot) be verified|verification failed for sender"
         r"|sender rejected: no mx",
-        r"sender (?:unknown|is invalid|invalid)|invalid (?:sender|return path"
-        r"|mail from)|unknown sender",
+        r"(?<!dmarc )sender (?:unknown|is invalid|invalid)|invalid (?:sender|return path"
+        r"|mail from)|(?:unknown|no such) sender|sender.{0,20}call-?(?:back|out)|call-?(?:back"
+        r"|out).{0,20}sender",
     ),
     cause(
         "5.1.6",
@@ -109,7 +118,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|\bfrozen\b|(?:not|no longer) active|not activated|discontinued|terminated|\bclosed\b"
         r"|\bon hold\b"
         r"|\bparked\b)",
-        r"(?:disabled|inactive|suspended|deactivated|locked|expired|dormant|closed) (?:mail)?"
+        r"\b(?:disabled|inactive|suspended|deactivated|locked|expired|dormant|closed) (?:mail)?"
         r"(?:user|recipient|mailbox|account|e-?mail|address)",
         *DISABLED,
         r"(?:account|mailbox) (?:has been |was |is )?blocked",
@@ -117,8 +126,9 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|allowed "
         r"to |able to )?(?:accept|receive|accepting|receiving|accepts|receives) (?:any |new |e-?)*"
         r"(?:mail|messages)(?! from)|recipient was unavailable to take delivery",
-        r"mailbox (?:is )?(?:currently )?unavailable for this|mailbox temporarily (?:disabled"
-        r"|unavailable)|not accepting (?:mail|messages) for this (?:user|address)",
+        r"mailbox (?:is )?(?:currently )?unavailable for this|(?:mailbox|recipient|user|account) "
+        r"(?:is )?temporarily (?:disabled|unavailable)|not accepting (?:mail"
+        r"|messages) for this (?:user|address)",
         r"account that you tried to reach is disabled|(?:mailbox|account) (?:is )?dormant",
     ),
     cause(
@@ -134,12 +144,21 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|n't) accept (?:e-?)?mail from (?:this|you|your|outside|external)",
         r"authentication (?:is )?required|must (?:be )?(?:authenticat|log ?in)"
         r"|must check (?:for )?(?:your |new )?mail before|pop before smtp"
-        r"|client was not authenticated|resolver\.rst\.authrequired",
+        r"|client was not authenticated|helo command rejected: host not found"
+        r"|resolver\.rst\.authrequired",
     ),
     cause(
         "5.7.25",
         r"(?:reverse|rdns|\bptr\b).{0,60}(?:dns|lookup|record|not|fail|missing|required|mismatch"
         r"|resolv)|no (?:ptr|reverse)|cannot find your (?:reverse )?hostname|\bptr record",
+    ),
+    cause("5.7.27", r"sender.{0,60}null ?mx"),
+    cause("5.1.10", r"null ?mx|domain \S{1,100} does not accept (?:e-?)?mail"),
+    cause(
+        "4.4.3",
+        r"temporar\w* (?:dns|name ?serv|resol)|host not found, try again|servfail"
+        r"|(?:\bdns|name ?serve?r?).{0,60}(?:temporar|try again|server ?failure|timed? ?-?out)"
+        r"|dns query fail(?!.{0,60}(?:non-?exist|not exist|nxdomain))",
     ),
     cause(
         "5.1.2",
@@ -169,6 +188,14 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|lookup dns for|dns name does not exist",
         *NO_HOST,
     ),
+    cause("5.2.4", r"list expansion|(?:fail|error|unable|can ?not|problem).{0,20} expand"),
+    cause(
+        "5.1.3",
+        r"(?:malformed|syntactically invalid|ill-?formed|bad syntax) (?:\w+ )?(?:address"
+        r"|local part)"
+        r"|address (?:is )?(?:malformed|syntactically|not rfc)|bad (?:\w+ )?address syntax"
+        r"|syntax error in (?:\w+ )?address|address syntax error",
+    ),
     cause(
         "5.1.1",
         rf"(?:unknown|no such|invalid|nonexistent|non-existent|bad|unrouteable local"
@@ -183,18 +210,19 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         rf"(?:is not|isn't|not) (?:a |an )?(?:known|valid|current|existing|registered|legal|local"
         rf"|recogni[sz]ed) (?:\w+ )?{_WHO}",
         r"no local mailbox\b|\bcuda nsu\b|\bclient does(?: not|n't) exist|user (?:is )?not local",
-        r"(?:user|recipient|e-?mail address) lookup\b.{0,40}fail|(?:account|address) not available",
+        r"(?:user|recipient|e-?mail address) lookup\b.{0,40}fail|(?:account"
+        r"|address)(?: \S{1,80})? not available",
         r"address(?:es)? (?:failed|did not pass) verification",
         r"no (?:mailbox|account|user|one|recipient|local mailbox"
         r"|valid recipients?)(?: \w+)? (?:here|found|with|by|exists?|of|called|named|in|on|at"
-        r"|such)|no such (?:person|one|mail|user)",
-        r"does(?: not|n't) (?:have|like) (?:a|an|any|recipient)\b|do(?: not|n't) have (?:a"
-        r"|any) mailbox"
+        r"|such)|no such (?:person|one|mail|user|(?:mailing )?list)",
+        r"does(?: not|n't) (?:have|like) (?:a|an|any|recipient)\b|do(?: not|n't) have (?:an?"
+        r"|any) (?:mailbox|user|account|person|recipient)"
         r"|not (?:listed )?in (?:the )?(?:public|domino|name|address|database|directory)"
         r"|unknown (?:to|or illegal|local)",
         r"user (?:doesn't|does not|did not|not) |addressee unknown|recipient (?:not|is not"
         r"|address) (?:ok|on|in|here|known)\b|recipnotfound|no such (?:e?-?mail )?(?:id|name)\b",
-        r"(?:delivery to )?(?:the )?(?:following )?(?:e-?mail )?address.{0,30}(?:not found"
+        r"address.{0,30}(?:not found"
         r"|has? (?:an? )?(?:error|typo))|address (?:you (?:entered|typed) )?(?:couldn't"
         r"|could not) be found",
         r"e-?mail account (?:that you tried to reach )?does not exist|account (?:has been|was"
@@ -206,14 +234,17 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|rcpt.{0,40}not (?:found|known|exist)|bad destination|delivery to non-?existent"
         r"|possible typo",
         r"all recipients (?:were |are )?(?:rejected|invalid)|no valid recipients?|invalid (?:rcpt"
-        r"|recipients)|unable to (?:find|locate) (?:the )?(?:user|recipient|mailbox)"
+        r"|recipients)|(?:unable to|can(?:no|')t|could(?: not|n't)) (?:find|locate|identify)"
+        r" (?:an? |any |the |this |that )?(?:user|recipient|mailbox|account)"
         r"|\bcan't be delivered to the address\b",
-        r"\brp:nsu\b|suppressed",
+        r"\brp:nsu\b|suppressed|\baddr (?:is )?not found",
+        rf"{_WHO} (?:is )?not (?:on|at|hosted (?:on|at|by|with)|served by) (?:this|our)\b",
         r"does(?: not|n't) know (?:this|the|that) (?:address|recipient|user|mailbox)",
         r"not our user\b|(?:nobody|no-?one) (?:here|with|by) (?:by )?(?:that|this)"
         r"|address is not handled|unable to verify (?:the )?(?:user|recipient|mailbox)"
         r"|recipient cannot be verified|wrong (?:recipient|address|user)|\baddress error",
-        r"no longer (?:works?|employed|with (?:us|the|our)|at (?:the|our))|has left (?:the|our|us)",
+        r"no longer (?:works?|employed|with (?:us|the|our)|at (?:the|our))|has left (?:the|our"
+        r"|us)",
         *UNKNOWN,
     ),
 )

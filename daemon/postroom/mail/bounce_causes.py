@@ -22,27 +22,49 @@ CAUSES: tuple[Cause, ...] = (
         "5.4.6",
         r"too many hops|(?:mail|routing|forwarding|delivery|message|mx|dns) (?:is )?loop"
         r"|loops? (?:detected|back to)|loop(?:ing)? (?:was )?(?:detected|to myself)|hop ?count"
-        r"|too many received|mail for.{0,60}loops back",
+        r"|too many received|mail for.{0,60}loops back|already has my delivered-to|is looping",
         *LOOPS,
     ),
     cause(
         "5.7.26",
-        r"\bdmarc\b|unauthenticated (?:e-?mail|mail)|(?:dkim|spf).{0,40}(?:did not pass|fail"
-        r"|reject|not pass)|(?:fail|reject|not pass).{0,40}\b(?:dkim|spf)\b|spf (?:check|record"
-        r"|policy|validation)",
+        r"dmarc|unauthenticated (?:e-?mail|mail)|spf.{0,60}dkim"
+        r"|dkim.{0,60}spf",
+    ),
+    cause(
+        "5.7.23",
+        r"spf.{0,40}(?:fail|reject|not (?:pass|permit|authori|allow)|den(?:y|ied)|refus"
+        r"|check|record"
+        r"|policy|validation|violat)|(?:fail|reject|not pass|violat|refus|denied).{0,40}spf"
+        r"|sender policy framework",
+    ),
+    cause(
+        "5.7.20",
+        r"dkim.{0,40}(?:fail|reject|not pass|invalid|missing|not? (?:valid|signature)|bad"
+        r"|verif)"
+        r"|(?:fail|reject|not pass|missing|invalid|no valid).{0,40}dkim",
     ),
     cause(
         "4.7.1",
         r"gr[ea]y-?list|try again in \d+ (?:min|sec)|temporarily (?:rejected|deferred"
         r"|blocked).{0,40}(?:spam|policy|reputation|user complaints)|unexpected volume"
-        r"|rate.{0,20}(?:unexpectedly|of (?:unsolicited|mail))",
+        r"|rate.{0,20}(?:unexpectedly|of (?:unsolicited|mail))"
+        r"|messages? from \S{1,80} temporarily deferred",
+    ),
+    cause(
+        "4.2.1",
+        r"is receiving (?:e-?)?mail (?:at a rate|too (?:quickly|fast))",
     ),
     cause(
         "4.7.28",
-        r"rate ?limit|too (?:many|much) (?:messages|mails?|e-?mails?|recipients|traffic)"
-        r"|receiving mail (?:at )?too (?:quickly|fast)|daily.{0,30}(?:limit|quota)"
-        r"|exceeded the max (?:e-?mails|defers)|frequency limited|(?:limit"
+        r"rate ?limit|too (?:many|much) (?:messages|mails?|e-?mails?|traffic)"
+        r"|too many recipients.{0,40}(?:\bhour|\bday|minute|today|period|interval)"
+        r"|daily.{0,30}(?:limit|quota)"
+        r"|exceeded the max (?:e-?mails|defers)|frequency limited|\bmi:(?:sfq|stc|dmc)\b|(?:limit"
         r"|number) of (?:messages|mails?|recipients) (?:per|exceed)|sending (?:limit|rate)",
+    ),
+    cause(
+        "5.5.3",
+        r"too many recipients|recipients? (?:limit|count).{0,20}(?:exceed|reach)|reciplimit",
     ),
     cause(
         "4.4.7",
@@ -81,21 +103,24 @@ CAUSES: tuple[Cause, ...] = (
         r"|contact|reach)|not accept (?:our"
         r"|the) (?:requests? to )?connect|no answer from|no response|operation timed out"
         r"|(?:server|host) (?:did|is|was|does|are) not (?:respond|answer|available|reachable)"
-        r"|host not reachable|no route to host|network (?:is )?unreachable|host (?:is )?unreachable"
+        r"|host not reachable|no route to host|network (?:is )?unreachable"
+        r"|host (?:is )?unreachable"
         r"|all (?:mx|servers?|hosts) (?:are )?(?:unavailable|unreachable|failed|busy)"
         r"|network error|connection problem|econnrefused|etimedout",
-        r"socket error|\): timed out|^\W{0,8}(?:connection |smtp )?time-?out\b",
+        r"socket error|\): timed out|^\W{0,8}(?:connection |smtp )?time-?out\b(?! (?:while|after"
+        r"|during|on)\b)",
         *NO_CONNECTION,
     ),
     cause(
         "5.3.0",
-        r"mailer error|command died|(?:can't|couldn't|could not|cannot|unable to) "
+        r"mailer error|command (?:died|time limit)|(?:can't|couldn't|could not|cannot|unable to) "
         r"(?:create|lock|append|open (?:the )?(?:mail ?box|file|database|/))",
     ),
     cause(
         "4.4.2",
         r"(?:lost|broken|bad|dropped|closed|terminated|reset|interrupted"
-        r"|unexpected) (?:connection|pipe)|connection (?:\w+ )?(?:lost|reset|died|dropped|closed"
+        r"|unexpected) (?:the |our |its )?(?:connection|pipe)|connection (?:\w+ )?(?:lost|reset"
+        r"|died|dropped|closed"
         r"|broken|interrupted|aborted|terminated|was)|conversation.{0,40}timed out"
         r"|timed? ?-?out (?:while|waiting|after|on|during)|read timeout|(?:session|smtp"
         r"|data).{0,20}time(?:d )?-?out|end of (?:file|stream)|\beof from|lost input channel"
@@ -121,7 +146,8 @@ CAUSES: tuple[Cause, ...] = (
         r"sender (?:address )?(?:rejected|denied|blocked|refused)|message (?:content )?(?:was "
         r"|has been |is )?(?:rejected|refused|blocked|denied|discarded|filtered|considered)"
         r"|(?:mail|message) (?:refused|rejected|blocked|denied)|looks like|bounced by|quarantin",
-        r"not want (?:e-?)?mail from|filter rule|\bdt:spm\b|\bmi:sp|\bhl:|\((?:rly|dyn|rtr|hvu):"
+        r"not want (?:e-?)?mail from|filter rule|\bdt:spm\b|\bmi:sp|\bhl:|\b(?:rly|dyn|rtr|hvu):"
+        r"|\btosa@rx\."
         r"|messages from \S{1,80} weren't sent|(?:classified|identified|flagged)"
         r" as (?:bulk|junk)",
         *REFUSED,
@@ -130,7 +156,8 @@ CAUSES: tuple[Cause, ...] = (
     cause(
         "5.4.4",
         r"no route (?:found )?to (?!host\b)|unable to route"
-        r"|unrouteable|(?:cannot|could not|can't) (?:find|route)|routing (?:error|failure|problem)",
+        r"|unrouteable|(?:cannot|could not|can't) (?:find|route)|routing (?:error|failure"
+        r"|problem)",
     ),
     cause(
         "4.3.1",
@@ -139,15 +166,22 @@ CAUSES: tuple[Cause, ...] = (
         r"|spool).{0,20}\bfull\b|no space left",
     ),
     cause(
+        "4.3.0",
+        r"temporar(?:y|ily) (?:failure|error|problem|lookup|local|system)",
+    ),
+    cause(
+        "4.3.2",
+        r"(?:service|server|system) (?:\w+ )?(?:busy|shutting down|overload)|try (?:again )?later"
+        r"|temporarily (?:unavailable|deferred)|maintenance",
+    ),
+    cause(
         "5.3.2",
         r"(?:does|do|will|is|are|can)(?: not|n't)(?: currently)?(?: be)? accept(?:ing)? (?:any "
         r"|e-?|internet |external )?(?:mail|messages|e-?mail|connections)"
         r"|not accept(?:ing)? (?:mail|messages|network|connections)|(?:service|server|system"
-        r"|mailbox) (?:\w+ )?(?:not available|unavailable|is busy|too busy|shutting down"
-        r"|overload)|null ?mx|nullmx|indicated no smtp service|does not accept (?:mail|e-?mail)"
+        r"|mailbox) (?:\w+ )?(?:not available|unavailable)|indicated no smtp service"
         r"|too (?:many"
-        r"|busy).{0,30}(?:connections|load|sessions|processes)|maintenance|try (?:again )?later"
-        r"|temporar(?:y|ily) (?:failure|error|unavailable|deferred|problem|lookup|local|system)",
+        r"|busy).{0,30}(?:connections|load|sessions|processes)",
         *NOT_ACCEPTING,
     ),
     cause(
@@ -157,10 +191,16 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.10",
-        r"(?:must|need).{0,30}(?:start ?tls|\btls\b|\bssl\b)|(?:start ?tls|\btls\b|\bssl\b"
-        r"|encrypt|certificate).{0,60}(?:required|must|fail|error"
-        r"|not|need|expired|handshake|refused)",
+        r"(?:must|needs?|requires?) .{0,30}(?:start ?tls|\btls\b|\bssl\b|encrypt)"
+        r"|(?:start ?tls|\btls\b|\bssl\b|encrypt).{0,60}(?:required|must|need)",
     ),
+    cause(
+        "4.7.5",
+        r"(?:start ?tls|\btls\b|\bssl\b|encrypt|certificate).{0,60}(?:fail|error|not|expired"
+        r"|handshake|refused|invalid|untrusted)|(?:fail|cannot|can't).{0,30}(?:start ?tls|\btls\b)"
+        r"|\bmta-sts\b|\btlsa\b",
+    ),
+    cause("5.6.7", r"\bsmtputf8\b|internationali[sz]ed (?:e-?mail )?address"),
     cause(
         "5.6.0",
         r"(?:mime|header|content|message|charset|encoding|8-?bit|format).{0,40}(?:malformed"
@@ -170,6 +210,19 @@ CAUSES: tuple[Cause, ...] = (
         r"|line)|not rfc ?\d* ?(?:2?822|5322|compliant|conform)|conversion (?:fail|not|is not)"
         r"|bare (?:lf|linefeed|cr)|line (?:is )?too long|line length|no (?:from|date|subject"
         r"|to) header",
+    ),
+    cause(
+        "5.5.1",
+        r"(?:bad|out of|improper) (?:command )?sequence|command (?:is )?(?:not (?:implemented"
+        r"|supported)|out of)|(?:unsupported|unimplemented) (?:smtp )?command",
+        weight=1,
+    ),
+    cause(
+        "5.5.4",
+        r"(?:invalid|bad|unrecogni[sz]ed|unsupported|unknown|unexpected|syntax error in)"
+        r" (?:\w+ )?(?:parameter|argument)|(?:parameter|argument)s? (?:is |are )?(?:not|invalid"
+        r"|un)",
+        weight=1,
     ),
     cause(
         "5.5.2",
@@ -182,7 +235,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.3.5",
-        r"misconfigur|configuration (?:error|problem)|config(?:uration)? error"
+        r"mis-?configur|(?:incorrectly|wrongly|badly|improperly) configured"
+        r"|configuration (?:error|problem)|config(?:uration)? error"
         r"|local configuration|mx list for.{0,60}points back|system config|(?:alias|aliases"
         r"|\.forward|transport|lookup).{0,30}(?:broken|error|fail|missing|unusable|unavailable)"
         r"|mx (?:record|list).{0,60}points? (?:back )?to local",

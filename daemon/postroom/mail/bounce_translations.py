@@ -22,10 +22,11 @@ _USERS_PT = r"usu[aá]rio|utilizador|destinat[aá]rio|endere[cç]o|conta|caixa p
 _USERS_NL = r"gebruiker|ontvanger|geadresseerde|e-?mailadres|adres|postvak|account"
 _USERS_PL = r"użytkownik|odbiorc|adres|konto|skrzynk"
 _USERS_RU = (
-    r"пользовател|адресат|получател|адрес|ящик|клиент|абонент|аккаунт|уч[её]тн|користувач|одержувач"
+    r"пользовател|адресат|получател|адрес|ящик|клиент|абонент|аккаунт|уч[её]тн|користувач"
+    r"|одержувач"
 )
 _USERS_NORDIC = r"användare|mottagare|adress|bruker|mottaker|modtager|bruger|konto|postboks"
-_USERS_CS = r"uživatel|používateľ|příjemce|príjemca|adresa|schránka|účet"
+_USERS_CS = r"uživatel|používateľ|adresát|příjemce|príjemca|adresa|schránka|účet"
 _USERS_JA = r"ユーザ|利用者|宛先|受信者|アドレス|あて先"
 _USERS_ZH = r"用户|用戶|收件人|邮箱|帐号|账号|地址|信箱|使用者"
 
@@ -41,7 +42,8 @@ UNKNOWN = (
     r"no se (?:ha podido encontrar|encontr)",
     _both(
         _USERS_IT,
-        r"sconosciut|non esiste|inesistente|non (?:è (?:stat[oa] )?)?(?:trovat|presente)|non valid",
+        r"sconosciut|non esiste|inesistente|non (?:è (?:stat[oa] )?)?(?:trovat|presente)"
+        r"|non valid",
     ),
     _both(
         _USERS_PT,
@@ -80,7 +82,8 @@ FULL = (
     _both(r"postfach|mailbox|posteingang|speicher", r"\bvoll\b|überfüllt|erschöpft"),
     r"(?:postfach|mailbox|posteingang|speicher|quota|kontingent).{0,60}(?:überschritten",
     r"erreicht\b)",
-    r"bo[iî]te.{0,40}(?:pleine|saturée)|quota.{0,20}(?:dépassé|atteint)",
+    r"zu ?viele (?:e-?)?mails|(?:bo[iî]te|compte).{0,40}(?:\bpleine?\b|saturé)",
+    r"quota.{0,20}(?:dépassé|atteint)",
     r"buz[oó]n.{0,40}(?:llen[oa]|excedid)|(?:excedid|superad).{0,20}cuota",
     r"cuota.{0,30}(?:excedid|superad)|(?:casella|casilla).{0,40}(?:piena|llena)",
     r"spazio.{0,20}esaurit|quota.{0,20}superat|caixa.{0,40}(?:cheia|lotada)",
