@@ -726,14 +726,7 @@ def _at_once(world: World, envelope: Envelope, raw: bytes) -> Settled:
 def _written_here(database: Database, work: Any) -> Future[Any]:
     """Do what `Database.submit` does without its thread, and without others' works beside it."""
     waiting = _Waiting(work, Future())
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        database._savepoint(connection, waiting)
-        connection.commit()
-    if waiting.error is not None:
-        waiting.future.set_exception(waiting.error)
-    else:
-        waiting.future.set_result(waiting.outcome)
+    database._transaction(waiting)
     return waiting.future
 
 
