@@ -39,7 +39,7 @@ _SLIPPED = 40  # characters of such an end
 _MOST_LOOKS = 3_000  # at lines that may introduce an older mail; those below are kept
 _MOST_ARMOURS = 50  # of PGP and cards, that are passed over
 _MOST_PARTS = 1_000  # between quotes, that are searched for signatures
-_LONGEST_TALK = 200  # lines that are looked at together
+_LONGEST_TALK = 60  # lines that are looked at together
 _TALK = re.compile(r"[<>]|\* |---\s*$")  # as of curl and diff
 _PROMPT = re.compile(r"\s{0,3}>>> \S")
 

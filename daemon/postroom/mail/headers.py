@@ -161,7 +161,8 @@ def _belong_together(fields: Mapping[str, str], labels: set[str], *, is_expected
     if {"date", "subject"} <= kinds:
         # "From: Oslo", "Date: 5 May" and "Subject: tickets" are a customer's.
         is_timed = _TIME.search(fields["date"]) is not None
-        return is_addressed or (is_dated and (is_sent or is_timed))
+        is_named = not fields["from"][:1].isdigit()  # "From: 10 to 12"
+        return is_addressed or (is_dated and is_named and (is_sent or is_timed))
     if len(kinds) >= 3:
         return is_addressed or (is_sent and is_dated)
     return "date" in kinds and is_sent and is_dated and is_addressed

@@ -43,6 +43,10 @@ _RULE = re.compile(r"\s*(?:[-‐‑‒–—―─━_=*~]\s?){5,}\s*$")
 _LONG_DASHES = "-----"
 _LONGEST_ORDER = 160  # characters of "Please type your reply above this line"
 _NOTES = re.compile(r"\S.{1,80}---\d{1,4}[./-]\d{1,2}[./-]\d{2,4} \d.{4,20}---")
+# Yahoo for Android: "  On Tue, 5 May 2026 at 9:14, Ann<ann@x.example> wrote:   Hello".
+_GLUED = re.compile(
+    r"(\s{0,4}[^\s<>][^<>]{3,300}<[^\s<>@]{1,100}@[^\s<>]{1,150}> [^\W\d_]{3,12}:) {2,4}\S"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,11 @@ def may_be_boundary(line: str) -> bool:
     if bare[:2].strip(_DASHES) == "":
         return bare.strip(_DASHES) != ""
     return (
-        bare[-1:] in ":：*>-–—" or "---" in bare or label_of(line) is not None or may_be_notes(line)
+        bare[-1:] in ":：*>-–—"
+        or "---" in bare
+        or ":  " in bare
+        or label_of(line) is not None
+        or may_be_notes(line)
     )
 
 
@@ -107,6 +115,8 @@ def find_boundary(
         if found is not None:
             start, words = found
             return Boundary(start, position + 1, words, None, is_forward=False, is_quoted=is_marked)
+    if (glued := _GLUED.match(line)) is not None and is_introduction(glued[1], is_marked=False):
+        return Boundary(position, position + 1, glued[1], None, is_forward=False, is_quoted=False)
     return None
 
 

@@ -31,6 +31,7 @@ _MOST_DELIMITERS = 3  # at the end of a text, that are looked at
 _FOOTER = 25  # characters that no footer is shorter than
 _SHORT = 10  # lines below a bare "--" that may still be a signature
 _BLOCK = 14  # lines of a block with ways to reach the sender
+_LEAST = 3  # lines of a block without a greeting
 _NARROW = 80  # characters of a line in such a block
 _DELIMITER = re.compile(
     r"\s?(?:--|__|_{3,80}|—|––|——|–|-{3,80}|- -|={3,80}|\*{3,80}|~{2,80}|[─━]{2,80})\s*$"
@@ -68,6 +69,13 @@ _ASKS = re.compile(
 # "P.S. The code of the door is …"
 _POSTSCRIPT = re.compile(
     r"\W{0,3}(?:(?:p\.?){1,2}s(?:\.|\s?[:：]|\s[–-]\s)|p\.d\.|pd\s?:|n\.b\.|nb\s?:|з\.ы\.|зы\s?:|追伸|附注|又及)",
+    re.IGNORECASE,
+)
+# "New address:", below which nothing is a signature.
+_HEADING = re.compile(
+    r"(?:(?:my|our|the|meine|unsere|ma|mon|mes|mi|mis|la mia|il mio|o meu|a minha|mijn) )?"
+    r"(?:new|delivery|shipping|billing|neuen?|liefer\w*|rechnungs\w*|nouve\w*|nuev\w*|nuov\w*"
+    r"|nov[oa]|nieuwe|ny[at]?|now[ye])(?!\w)[^:：]{0,30}[:：]\s*$",
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"\d[\d\s./()-]{7,20}\d")
@@ -307,14 +315,22 @@ def _above_card(lines: Sequence[str], end: int) -> int:
     start = end
     while start and end - start <= _BLOCK and lines[start - 1].strip():
         start -= 1
-    card = lines[start:end]
+    card = list(lines[start:end])
     above = "".join(lines[max(start - 4, 0) : start])[-_LOOK:].rstrip()
-    if not above or not 3 <= len(card) <= _BLOCK or _NAME.match(card[0]) is None:
+    while len(card) > 2 and not _LINK.sub("", card[0]).strip():  # pictures
+        del card[0]
+    if not above or not _LEAST <= end - start <= _BLOCK or not _NAME.match(_cell(card)):
         return end
     is_whole = any(_PHONE.search(line) for line in card) and any("@" in line for line in card)
-    if not is_whole or not _is_block(card[1:]) or _ASKS.search(above) is not None:
+    below = card[1:] if len(card) > 2 else card
+    if not is_whole or not _is_block(below) or _ASKS.search(above) is not None:
         return end
     return start if above.endswith((".", "!", "?", "。", ")")) else end
+
+
+def _cell(card: Sequence[str]) -> str:
+    """Return the name in the first line, before the firm: "Ann Berg | Berg Ltd"."""
+    return re.split(r"\s[|•·]\s", card[0][:_LOOK])[0] if card else ""
 
 
 def is_valediction(line: str) -> bool:
@@ -333,7 +349,7 @@ def is_valediction(line: str) -> bool:
 def _is_block(below: Sequence[str]) -> bool:
     if not 2 <= len(below) <= _BLOCK:
         return False
-    if any(_TOLD.match(line) or _POSTSCRIPT.match(line) for line in below):
+    if any(_TOLD.match(each) or _POSTSCRIPT.match(each) or _HEADING.match(each) for each in below):
         return False
     if any(len(_LINK.sub("", line)) > _NARROW for line in below):
         return False
