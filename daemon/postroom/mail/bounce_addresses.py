@@ -82,7 +82,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"size limit.{0,20}(?:exceed|reached)|maximum (?:message |mail )?size|size exceeds"
         r"|too (?:large|big) (?:a )?(?:message|mail)",
         r"message length exceeds|larger than the (?:current |maximum )?(?:system )?(?:limit|size)"
-        r"|\bmsg too big\b|mail is too (?:big|large)",
+        r"|\bmsg too big\b|(?:takes|accepts?|allows?) \d+ ?[km]i?b\b|mail is too (?:big|large)",
         *TOO_LARGE,
     ),
     cause(
@@ -171,7 +171,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"(?:no such|unknown|invalid|bad|non-?existent|illegal|malformed"
         r"|unrecogni[sz]ed) (?:recipient )?(?:domain|host)",
         r"(?:unable|fail(?:ed|ure)?|not able) to resolve(?!.{0,20}\byour\b)"
-        r"|(?:mail exchanger|\bmx) lookup.{0,40}fail",
+        r"|(?:mail exchanger|\bmx) lookup.{0,40}(?:fail|no result)",
         r"domain.{0,60}(?:does(?: not|n't) exist|not exist|could(?: not|n't) be found"
         r"|cannot be found|not be resolved|no longer exists)",
         r"name service error|host or domain name not found|\bnxdomain\b|dns (?:error|failure"
@@ -206,7 +206,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         rf"|recogni[sz]ed|registered|existing))",
         rf"{_WHO}.{{0,80}}(?:does(?: not|n't| n't) (?:\w+ )?exist|not exist|could(?: not"
         rf"|n't) be found|cannot be found|can't be found|not found|wasn't found|was not found"
-        rf"|no longer (?:exists?|valid|available|on|in use|works?|employed))",
+        rf"|not in use|no longer (?:exists?|valid|available|on|in use|works?|employed))",
         rf"(?:is not|isn't|not) (?:a |an )?(?:known|valid|current|existing|registered|legal|local"
         rf"|recogni[sz]ed) (?:\w+ )?{_WHO}",
         r"no local mailbox\b|\bcuda nsu\b|\bclient does(?: not|n't) exist|user (?:is )?not local",
@@ -240,7 +240,9 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"\brp:nsu\b|suppressed|\baddr (?:is )?not found",
         rf"{_WHO} (?:is )?not (?:on|at|hosted (?:on|at|by|with)|served by) (?:this|our)\b",
         r"does(?: not|n't) know (?:this|the|that) (?:address|recipient|user|mailbox)",
-        r"not our user\b|(?:nobody|no-?one) (?:here|with|by) (?:by )?(?:that|this)"
+        r"not our user\b|(?:nobody|no-?one) (?:called|named|(?:here|with|by) (?:by )?(?:that"
+        r"|this))"
+        r"|there is no \S{1,64} here\b"
         r"|address is not handled|unable to verify (?:the )?(?:user|recipient|mailbox)"
         r"|recipient cannot be verified|wrong (?:recipient|address|user)|\baddress error",
         r"no longer (?:works?|employed|with (?:us|the|our)|at (?:the|our))|has left (?:the|our"

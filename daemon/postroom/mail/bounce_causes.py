@@ -81,7 +81,7 @@ CAUSES: tuple[Cause, ...] = (
         r"|number of)",
         r"(?:retry|retries|attempts?) (?:limit|count)? ?.{0,12}(?:reached|exceeded)"
         r"|max(?:imum)? retry|after (?:multiple|several|repeated|many) (?:retries|attempts|tries)"
-        r"|within the time limit",
+        r"|within the time limit|(?:was|been) tried \d+ times",
         *EXPIRED,
     ),
     cause(
@@ -192,7 +192,8 @@ CAUSES: tuple[Cause, ...] = (
     cause(
         "5.7.10",
         r"(?:must|needs?|requires?) .{0,30}(?:start ?tls|\btls\b|\bssl\b|encrypt)"
-        r"|(?:start ?tls|\btls\b|\bssl\b|encrypt).{0,60}(?:required|must|need)",
+        r"|(?:start ?tls|\btls\b|\bssl\b|encrypt).{0,60}(?:required|must|need)"
+        r"|\bonly .{0,20}\bencrypted|encrypted connections? only",
     ),
     cause(
         "4.7.5",

@@ -76,11 +76,13 @@ _TO_FIELD = re.compile(
     r"[\s>*|]{0,40}(?:To|An|À|Para|A|Till|Til|Aan|Do|Кому|宛先|收件人)[ \t]*[:：]", re.IGNORECASE
 )
 _MESSAGE_ID = re.compile(
-    r"^\W{0,20}(?:(?:X-)?Original-)?Message-ID\s*[:=]\s*(<[^<>\s]{1,500}>)",
+    r"^\W{0,20}(?:(?:X-|Internet[- ])?(?:Original[- ])?Message[- ]ID|Nachrichten-ID|ID du message"
+    r"|Identificador del mensaje|ID (?:messaggio|del mensaje)|メッセージ ?ID)\s*[:=：]\s*"
+    r"(<[^<>\s]{1,500}>)",
     re.IGNORECASE | re.MULTILINE,
 )
 _LABEL = re.compile(
-    r"(?:recipient|address|addressed to|rcpt|failed|user|unknown|mailbox|deliver|reach|to"
+    r"(?:recipient|address|addressed to|rcpt|failed|user|unknown|mailbox|deliver|reach|\bto"
     r"|empfänger|destinat|получател|destin|odbiorc|ontvanger|mottagare"
     r"|宛先|受信者|收件人|받는 ?사람|수신[자인])"
     r"[^@]{0,60}$",
@@ -205,7 +207,7 @@ def _names(notice: Notice, own: frozenset[str]) -> Iterator[Named]:
         if "@" not in line:
             is_help = bool(line) and _HELP.search(line) is not None
             continue
-        if _QUOTED_FIELD.match(line):
+        if _QUOTED_FIELD.match(line) or _MESSAGE_ID.match(line):
             continue
         for address, start, end in addresses_in(line):
             notice.places.setdefault(address.lower(), []).append(number)
@@ -213,10 +215,17 @@ def _names(notice: Notice, own: frozenset[str]) -> Iterator[Named]:
             if address.lower() in own and score < 3:
                 continue
             local = address.partition("@")[0].lower()
-            if score < 3 and (local in _HELPERS or is_help or _HELP.search(line)):
+            is_asked = is_help or _HELP.search(_sentence(line, start, end)) is not None
+            if score < 3 and (local in _HELPERS or is_asked):
                 continue
             yield Named(address, number, score)
         is_help = False
+
+
+def _sentence(line: str, start: int, end: int) -> str:
+    """Return the sentence of a line that the address from `start` to `end` stands in."""
+    first, last = line.rfind(". ", 0, start) + 1, line.find(". ", end)
+    return line[first:] if last < 0 else line[first:last]
 
 
 def _bare_names(notice: Notice) -> Iterator[Named]:
@@ -236,7 +245,10 @@ def _score(line: str, start: int, end: int) -> int:
     if re.search(r"(?i)rcpt to:?\s*<?$", line[:start]):
         return 3
     if _TO_FIELD.fullmatch(before + ":") or (
-        before and _LABEL.search(before) and line[:start].rstrip(" <\"'").endswith((":", "："))
+        before
+        and _LABEL.search(before)
+        and not _HELP.search(before)
+        and line[:start].rstrip(" <\"'").endswith((":", "："))
     ):
         return 3
     if not after.strip(_TRIM) and len(before) < 60 and "<" in line[:start] and ":" not in before:

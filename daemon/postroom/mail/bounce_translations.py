@@ -33,8 +33,8 @@ _USERS_ZH = r"用户|用戶|收件人|邮箱|帐号|账号|地址|信箱|使用�
 UNKNOWN = (
     _both(
         _USERS_DE,
-        r"unbekannt|existiert nicht|nicht gefunden|ungültig|nicht (?:vorhanden|bekannt|mehr)"
-        r"|nicht existier|falsch",
+        r"unbekannt|existiert nicht|nicht gefunden|ungültig"
+        r"|nicht (?:\(mehr\) )?(?:vorhanden|bekannt|mehr)|nicht existier|falsch",
     ),
     r"hier nicht bekannt|uns nicht bekannt|kein (?:benutzer|empf(?:ä|ae)nger|postfach|konto)\b",
     _both(_USERS_FR, r"inconnu|n'existe (?:pas|plus)|introuvable|invalide|inexistant|erronée?"),
@@ -43,7 +43,7 @@ UNKNOWN = (
     _both(
         _USERS_IT,
         r"sconosciut|non esiste|inesistente|non (?:è (?:stat[oa] )?)?(?:trovat|presente)"
-        r"|non valid",
+        r"|non valid|non risulta",
     ),
     _both(
         _USERS_PT,
@@ -82,7 +82,7 @@ FULL = (
     _both(r"postfach|mailbox|posteingang|speicher", r"\bvoll\b|überfüllt|erschöpft"),
     r"(?:postfach|mailbox|posteingang|speicher|quota|kontingent).{0,60}(?:überschritten",
     r"erreicht\b)",
-    r"zu ?viele (?:e-?)?mails|(?:bo[iî]te|compte).{0,40}(?:\bpleine?\b|saturé)",
+    r"zu ?viele (?:e-?)?mails|(?:bo[iî]te|compte|messagerie).{0,40}(?:\bpleine?\b|saturé)",
     r"quota.{0,20}(?:dépassé|atteint)",
     r"buz[oó]n.{0,40}(?:llen[oa]|excedid)|(?:excedid|superad).{0,20}cuota",
     r"cuota.{0,30}(?:excedid|superad)|(?:casella|casilla).{0,40}(?:piena|llena)",

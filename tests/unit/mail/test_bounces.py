@@ -145,6 +145,26 @@ def test_a_report_that_a_broken_mail_left_in_its_text_is_read() -> None:
     assert (ANN, "failed", "5.2.2") == (one.address, one.action, one.status)
 
 
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        ("x@me.example", "Original message ID: <x@me.example>"),
+        ("x@me.example", "Internet-Message-ID: <x@me.example>"),
+        ("x@me.example", "Nachrichten-ID: <x@me.example>"),
+        (None, "Contact your administrator: postmaster@me.example"),
+    ],
+)
+def test_what_stands_below_a_label_of_its_own_did_not_fail(expected: str | None, text: str) -> None:
+    bounce = read_bounce(Report(), {}, f"Your mail to {ANN} was not delivered.\n\n{text}\n")
+    assert [ANN] == [one.address for one in bounce.recipients]
+    assert expected == bounce.message_id
+
+
+def test_who_is_to_be_asked_instead_stands_in_a_sentence_of_his_own() -> None:
+    text = f"The address {ANN} is not in use. Please write to bob@kunde.example from now on.\n"
+    assert [ANN] == [one.address for one in read_bounce(Report(), {}, text).recipients]
+
+
 @given(st.text(), st.binary(), st.binary())
 def test_anything_gives_a_bounce(text: str, status: bytes, original: bytes) -> None:
     bounce = read_bounce(Report("delivery-status", status, original), {}, text)

@@ -245,6 +245,16 @@ WORDS = [
     ("5.1.1", "the recipient's server does not know this address"),
     ("5.1.1", "Mailbox existiert nicht"),
     ("5.3.2", "da die Empfängerdomain keine Mails annimmt"),
+    ("5.1.1", "Der Empfänger ist in unserem Haus nicht (mehr) bekannt"),
+    ("5.1.1", "l'utente non risulta registrato su questo server"),
+    ("5.1.1", "There is nobody called ann at x.example"),
+    ("5.1.1", "550 there is no ann here, go away"),
+    ("5.1.1", "The address ann@x.example is not in use any more"),
+    ("5.1.2", "MX lookup for x.example gave no results"),
+    ("5.2.2", "la messagerie de ce correspondant est saturée"),
+    ("5.3.4", "Its size is 31 MB; our gateway takes 20 MB at most"),
+    ("5.4.7", "Delivery was tried 35 times since Friday and has now ended"),
+    ("5.7.10", "The receiving domain takes mail over encrypted connections only"),
 ]
 
 
