@@ -33,7 +33,7 @@ from postroom.mail.signatures import own_lines
 _STARTS = frozenset(">|&#-‐‑‒–—―─━_=*~ \t")
 _START = re.compile(r"[ \t]{0,10}(?:[>|]|&gt;|[-#‐‑‒–—―─━_=*~]{2})")
 _GAP = re.compile(r"\n{3,}+")
-_WORD = re.compile(r"\w")
+_WORD = re.compile("[\\w☹☺✅✌✔❤\U0001f300-\U0001faff]")  # "👍" is an answer, too
 _LONG = 60  # characters of a quoted line whose end may have slipped into the next one
 _SLIPPED = 40  # characters of such an end
 _MOST_LOOKS = 3_000  # at lines that may introduce an older mail; those below are kept

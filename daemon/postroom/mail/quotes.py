@@ -47,6 +47,8 @@ _NOTES = re.compile(r"\S.{1,80}---\d{1,4}[./-]\d{1,2}[./-]\d{2,4} \d.{4,20}---")
 _GLUED = re.compile(
     r"(\s{0,4}[^\s<>][^<>]{3,300}<[^\s<>@]{1,100}@[^\s<>]{1,150}> [^\W\d_]{3,12}:) {2,4}\S"
 )
+# Yahoo: "----- Forwarded Message ----- From: Ann <ann@x.example>To: … Subject: Offer".
+_ONE_LINE = re.compile(r"\s{0,4}(-{3,10} ?[^\s-][^-]{2,60}-{3,10})\s?([^\s-].{40,2000})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ def find_boundary(
         kind = _separator(lines, position + 1, f"{bare} {below}")
         if kind is not None:
             return _complete(lines, position, position + 2, is_forward=kind == "forward")
+    if "--" in bare and (one := _in_one_line(lines, position)) is not None:
+        return one
     header = read_header(lines, position, is_expected=is_expected or _is_ruled(lines, position))
     if header is not None:
         return _complete(lines, _rule_above(lines, position), position)
@@ -118,6 +122,19 @@ def find_boundary(
     if (glued := _GLUED.match(line)) is not None and is_introduction(glued[1], is_marked=False):
         return Boundary(position, position + 1, glued[1], None, is_forward=False, is_quoted=False)
     return None
+
+
+def _in_one_line(lines: Sequence[str], position: int) -> Boundary | None:
+    """Read a separator with the whole header behind it."""
+    found = _ONE_LINE.match(lines[position])
+    if found is None or (kind := _separator(lines, position, found[1])) is None:
+        return None
+    header = read_header([found[2]], 0, is_expected=True)
+    if header is None:
+        return None
+    below = next_line(lines, position + 1)
+    is_forward, is_marked = kind == "forward", is_quote_next(lines, below)
+    return Boundary(position, below, "", Header(below, header.fields), is_forward, is_marked)
 
 
 def _broken_dashes(lines: Sequence[str], position: int) -> str:
