@@ -66,7 +66,10 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"recipient storage full|too m(?:any|uch) (?:messages|mail) (?:in|on) (?:this|the) mailbox"
         r"|(?:mailbox|user|account|recipient).{0,30}(?:reached (?:its|the) (?:max|limit)|overflow"
         r"|storage limit)|over the storage limit|maximum storage|exceeded maximum inbound",
-        r"number of messages in recipient's mailbox exceed|disk quota",
+        r"number of messages in recipient's mailbox exceed|disk quota|storage is exhausted"
+        r"|(?:mailbox|inbox|account) (?:size |storage )?(?:limit|capacity) (?:has been |was |is )?"
+        r"(?:reached|exhausted)|(?:user|recipient|mailbox) has too many messages"
+        r"|(?:mailbox|inbox|quota).{0,20}\b100 ?%",
         r"(?:mailbox|account|inbox|recipient|user).{0,40}(?:out of|no more) (?:storage |disk "
         r"|free )?"
         r"(?:space|room)\b",
@@ -82,7 +85,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"size limit.{0,20}(?:exceed|reached)|maximum (?:message |mail )?size|size exceeds"
         r"|too (?:large|big) (?:a )?(?:message|mail)",
         r"message length exceeds|larger than the (?:current |maximum )?(?:system )?(?:limit|size)"
-        r"|\bmsg too big\b|(?:takes|accepts?|allows?) \d+ ?[km]i?b\b|mail is too (?:big|large)",
+        r"|\bmsg too big\b|message size limit|too much mail data|(?:takes|accepts?"
+        r"|allows?) \d+ ?[km]i?b\b|mail is too (?:big|large)",
         *TOO_LARGE,
     ),
     cause(
@@ -121,7 +125,9 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"\b(?:disabled|inactive|suspended|deactivated|locked|expired|dormant|closed) (?:mail)?"
         r"(?:user|recipient|mailbox|account|e-?mail|address)",
         *DISABLED,
-        r"(?:account|mailbox) (?:has been |was |is )?blocked",
+        r"(?:account|mailbox) (?:has been |was |is )?blocked|(?:account|mailbox"
+        r"|subscription) (?:is |has )"
+        r"(?:been )?(?:currently )?(?:in )?(?:archived|lapsed|retired|revoked|read-only)",
         r"(?:user|recipient|mailbox|account|address).{0,30}(?:no longer|not|n't) (?:currently "
         r"|allowed "
         r"to |able to )?(?:accept|receive|accepting|receiving|accepts|receives) (?:any |new |e-?)*"
@@ -169,7 +175,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"(?:find|found|resolve) (?:any |the )?(?:host|mail ?host|mail server|mx|domain)"
         r"|domain (?:name )?(?:is )?(?:not found|unknown|invalid)",
         r"(?:no such|unknown|invalid|bad|non-?existent|illegal|malformed"
-        r"|unrecogni[sz]ed) (?:recipient )?(?:domain|host)",
+        r"|unrecogni[sz]ed) (?:recipient )?(?:domain|host)|\bno (?:valid )?mail exchanger"
+        r"|domain part.{0,40}(?:\bnot\b|unknown|invalid)",
         r"(?:unable|fail(?:ed|ure)?|not able) to resolve(?!.{0,20}\byour\b)"
         r"|(?:mail exchanger|\bmx) lookup.{0,40}(?:fail|no result)",
         r"domain.{0,60}(?:does(?: not|n't) exist|not exist|could(?: not|n't) be found"
@@ -237,7 +244,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|recipients)|(?:unable to|can(?:no|')t|could(?: not|n't)) (?:find|locate|identify)"
         r" (?:an? |any |the |this |that )?(?:user|recipient|mailbox|account)"
         r"|\bcan't be delivered to the address\b",
-        r"\brp:nsu\b|suppressed|\baddr (?:is )?not found",
+        r"\brp:nsu\b|suppressed|unknown person|isn't here\b"
+        r"|left the (?:company|organi[sz]ation)|\baddr (?:is )?not found",
         rf"{_WHO} (?:is )?not (?:on|at|hosted (?:on|at|by|with)|served by) (?:this|our)\b",
         r"does(?: not|n't) know (?:this|the|that) (?:address|recipient|user|mailbox)",
         r"not our user\b|(?:nobody|no-?one) (?:called|named|(?:here|with|by) (?:by )?(?:that"

@@ -30,6 +30,7 @@ CAUSES: tuple[Cause, ...] = (
         r"dmarc|unauthenticated (?:e-?mail|mail)|spf.{0,60}dkim"
         r"|dkim.{0,60}spf",
     ),
+    cause("5.7.24", r"spf.{0,20}(?:perm|temp)(?:anent|orary)?[ -]?error|spf.{0,40}too many dns"),
     cause(
         "5.7.23",
         r"spf.{0,40}(?:fail|reject|not (?:pass|permit|authori|allow)|den(?:y|ied)|refus"
@@ -60,7 +61,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|too many recipients.{0,40}(?:\bhour|\bday|minute|today|period|interval)"
         r"|daily.{0,30}(?:limit|quota)"
         r"|exceeded the max (?:e-?mails|defers)|frequency limited|\bmi:(?:sfq|stc|dmc)\b|(?:limit"
-        r"|number) of (?:messages|mails?|recipients) (?:per|exceed)|sending (?:limit|rate)",
+        r"|number) of (?:messages|mails?|recipients) (?:per|exceed)|sending (?:limit|rate)"
+        r"|sending too (?:fast|quickly)|\bslow down\b|hourly.{0,30}limit",
     ),
     cause(
         "5.5.3",
@@ -76,7 +78,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|could not be delivered (?:for|within|after|in) (?:more than |over |the (?:last"
         r"|past) )?\d",
         r"delivery (?:time|attempts?).{0,40}(?:expired|exceed|exhaust)"
-        r"|delivery failed \d+ attempts|giving up after|retry time(?:out)? (?:not reached"
+        r"|delivery failed \d+ attempts|(?:giving|gave|given) up after"
+        r"|retry time(?:out)? (?:not reached"
         r"|exceeded)|retries exceeded|unable to deliver.{0,30} in \d+ |maximum (?:time|retries"
         r"|number of)",
         r"(?:retry|retries|attempts?) (?:limit|count)? ?.{0,12}(?:reached|exceeded)"
@@ -89,8 +92,9 @@ CAUSES: tuple[Cause, ...] = (
         r"\bspam\b|\bjunk (?:mail|e-?mail)|\bunsolicited\b|\bubec?\b|spamming|spamcop|spamhaus"
         r"|barracudacentral|sorbs|surbl|uribl|rbl\b|dnsbl|black-?list|block-?list|blocklist"
         r"|blacklisted|\breputation\b|senderscore",
-        r"\bvirus|virii|malware|infected|\bworm\b|trojan|phishing|suspicious (?:content"
-        r"|attachment)|dangerous (?:content|attachment)|banned (?:content|attachment|file|name)"
+        r"\bvirus|virii|malware|infected|\bworm\b|trojan|phishing|\bscam\b|suspicious (?:content"
+        r"|attachment)|dangerous (?:content|attachment|file)|banned (?:content|attachment|file"
+        r"|name)"
         r"|not accept attachment|dynamic ip|(?:faked|forged) helo|helo is|must match"
         r"|content (?:filter|rejected|restriction|policy|not (?:allowed|accept|accessible))",
         weight=2,
@@ -103,7 +107,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|contact|reach)|not accept (?:our"
         r"|the) (?:requests? to )?connect|no answer from|no response|operation timed out"
         r"|(?:server|host) (?:did|is|was|does|are) not (?:respond|answer|available|reachable)"
-        r"|host not reachable|no route to host|network (?:is )?unreachable"
+        r"|host not reachable|(?:server|host) not responding|no route to host"
+        r"|network (?:is )?unreachable"
         r"|host (?:is )?unreachable"
         r"|all (?:mx|servers?|hosts) (?:are )?(?:unavailable|unreachable|failed|busy)"
         r"|network error|connection problem|econnrefused|etimedout",
@@ -122,7 +127,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|unexpected) (?:the |our |its )?(?:connection|pipe)|connection (?:\w+ )?(?:lost|reset"
         r"|died|dropped|closed"
         r"|broken|interrupted|aborted|terminated|was)|conversation.{0,40}timed out"
-        r"|timed? ?-?out (?:while|waiting|after|on|during)|read timeout|(?:session|smtp"
+        r"|timed? ?-?out (?:while|waiting|after|on|during)|read timeout|\bhung up\b|(?:session"
+        r"|smtp"
         r"|data).{0,20}time(?:d )?-?out|end of (?:file|stream)|\beof from|lost input channel"
         r"|(?:read|write) error (?:from|to|on) ",
     ),
@@ -142,7 +148,9 @@ CAUSES: tuple[Cause, ...] = (
         r"|submit)|you (?:are|do|may) not (?:have permission|allowed|a member)|only (?:members"
         r"|subscribers)|restricted to (?:members|subscribers)|only use your own|not a member"
         r"|(?:restricted|members-only|closed|moderated) (?:list|group)"
-        r"|non-?members?",
+        r"|non-?members?|n't have permission|only accepts? (?:e-?)?mail from|(?:deny|reject"
+        r"|ban)[ -]?list"
+        r"|not (?:on|in) (?:the |our |your )?(?:white|allow|safe)[ -]?list",
         r"sender (?:address )?(?:rejected|denied|blocked|refused)|message (?:content )?(?:was "
         r"|has been |is )?(?:rejected|refused|blocked|denied|discarded|filtered|considered)"
         r"|(?:mail|message) (?:refused|rejected|blocked|denied)|looks like|bounced by|quarantin",
@@ -155,7 +163,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.4.4",
-        r"no route (?:found )?to (?!host\b)|unable to route"
+        r"no route\b(?! to host)|unable to route"
         r"|unrouteable|(?:cannot|could not|can't) (?:find|route)|routing (?:error|failure"
         r"|problem)",
     ),
@@ -187,7 +195,8 @@ CAUSES: tuple[Cause, ...] = (
     cause(
         "5.7.8",
         r"authentication (?:failed|failure|credentials|unsuccessful|rejected|error|exchange)"
-        r"|(?:bad|invalid) (?:user ?name|password|credentials|login)|auth(?:entication)? fail",
+        r"|(?:bad|invalid) (?:user ?name|password|credentials|login)|password (?:is )?(?:not"
+        r" accepted|incorrect|wrong)|auth(?:entication)? fail",
     ),
     cause(
         "5.7.10",
@@ -209,7 +218,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|violat|syntax)|(?:malformed|invalid|illegal|improper|missing|multiple|duplicate"
         r"|non-?ascii|bare (?:lf|cr)).{0,30}(?:mime|header|content|message|encoding|character|lf"
         r"|line)|not rfc ?\d* ?(?:2?822|5322|compliant|conform)|conversion (?:fail|not|is not)"
-        r"|bare (?:lf|linefeed|cr)|line (?:is )?too long|line length|no (?:from|date|subject"
+        r"|bare (?:lf|linefeed|cr)|line (?:is )?too long|line length|line exceeds|no (?:from"
+        r"|date|subject"
         r"|to) header",
     ),
     cause(

@@ -33,12 +33,14 @@ _USERS_ZH = r"用户|用戶|收件人|邮箱|帐号|账号|地址|信箱|使用�
 UNKNOWN = (
     _both(
         _USERS_DE,
-        r"unbekannt|existiert nicht|nicht gefunden|ungültig"
+        r"unbekannt|existiert nicht|nicht gefunden|ungültig|nicht gültig"
         r"|nicht (?:\(mehr\) )?(?:vorhanden|bekannt|mehr)|nicht existier|falsch",
     ),
     r"hier nicht bekannt|uns nicht bekannt|kein (?:benutzer|empf(?:ä|ae)nger|postfach|konto)\b",
     _both(_USERS_FR, r"inconnu|n'existe (?:pas|plus)|introuvable|invalide|inexistant|erronée?"),
-    _both(_USERS_ES, r"desconocid|no existe|inexistente|no encontrad|no v[aá]lid|inv[aá]lid"),
+    _both(
+        _USERS_ES, r"desconocid|no existe|inexistente|no (?:fue )?encontrad|no v[aá]lid|inv[aá]lid"
+    ),
     r"no se (?:ha podido encontrar|encontr)",
     _both(
         _USERS_IT,
@@ -103,12 +105,12 @@ TOO_LARGE = (
     r"te groot|слишком (?:большо|велик)|превышен.{0,20}размер.{0,10}(?:письм|сообщ)|zbyt du[żz]",
     r"för stort?\b|for stort?\b|liian suuri|příliš velk|túl nagy|çok büyük|prea mare",
     r"サイズ.{0,20}(?:超|大きすぎ)|(?:邮件|附件).{0,10}(?:太大|过大|超过)|크기.{0,10}초과",
-    r"(?:excede|supera|dépasse|überschreitet) .{0,20}(?:tama[ñn]h?o|taille|dimension|größe)",
+    r"(?:exc[eè]de|supera|dépasse|überschreitet) .{0,20}(?:tama[ñn]h?o|taille|dimension|größe)",
 )
 DISABLED = (
     r"(?:konto|postfach|benutzer|adresse).{0,40}(?:deaktiviert|gesperrt|geschlossen|inaktiv)",
     r"(?:compte|bo[iî]te).{0,40}(?:désactiv|suspendu|bloqué|ferm)",
-    r"cuenta.{0,40}(?:desactivad|suspendid|inhabilitad)|conta.{0,40}(?:desativad|suspens)",
+    r"cuenta.{0,40}(?:desactivad|suspendid|inhabilitad|deshabilitad)|conta.{0,40}(?:desativad|suspens)",
     r"(?:account|casella).{0,30}(?:disattivat|sospes)|konto.{0,40}(?:zablokowan|nieaktywn)",
     r"(?:ящик|аккаунт|адрес\b|пользовател).{0,40}(?:заблокирован|отключ|неактив)",
     r"アカウント.{0,20}(?:停止|無効)|(?:帐户|账户|帐号|账号|邮箱|用户).{0,20}(?:禁用|停用|冻结)",
