@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -189,6 +190,19 @@ def test_work_without_doors_takes_no_folder(tmp_path: Path, house: House, still:
         only.are_doors_open = False
         assert frozenset() == only.leases.run_once()
         assert not only.may_read
+
+
+def test_a_permit_that_cannot_be_written_is_tried_again(
+    tmp_path: Path, house: House, still: Clock
+) -> None:
+    with LyingImap(MAILS) as server, node("mx1", tmp_path, server, house, still) as only:
+        in_the_way = only.leases._permits._path.with_suffix(f".{os.getpid()}")
+        in_the_way.mkdir()
+        assert frozenset() == only.leases.run_once()
+        assert not only.may_read
+        in_the_way.rmdir()
+        assert {only.source} == only.leases.run_once()
+        assert only.may_read
 
 
 def test_a_thread_without_leave_fetches_nothing(tmp_path: Path, house: House, still: Clock) -> None:

@@ -109,17 +109,17 @@ class Leases:
         try:
             taken, others = self._database.write(lambda c: self._renew(c, names))
             self._note(taken)
+            mine = {
+                lease.name.removeprefix(FOLDER): Permit(
+                    begun + PERMITTED, cursor_from_plain(lease.notes)
+                )
+                for lease in taken.values()
+            }
+            elsewhere = {lease.name.removeprefix(FOLDER): lease.node for lease in others}
+            self._permits.write(Permits(mine, elsewhere))
         except (Conflict, Unavailable) as error:
             log.warning("lease.not_renewed", why=str(error))
             return frozenset()  # the permits that there are end by themselves
-        mine = {
-            lease.name.removeprefix(FOLDER): Permit(
-                begun + PERMITTED, cursor_from_plain(lease.notes)
-            )
-            for lease in taken.values()
-        }
-        elsewhere = {lease.name.removeprefix(FOLDER): lease.node for lease in others}
-        self._permits.write(Permits(mine, elsewhere))
         self._tell(frozenset(mine), elsewhere)
         return self._held
 
