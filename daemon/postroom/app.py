@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 RESTING = (IDLE, "stopping")
 # The writer lets go of the interpreter's lock at each statement, some forty for a mail, and asks
-# for it again: a thread that computes keeps it for so long (Python's 5 ms cost half of the rate).
+# for it again: a thread that computes keeps it for so long (Python's 5 ms: up to half the rate).
 SWITCH_SECONDS = 0.0002
 
 

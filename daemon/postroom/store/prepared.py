@@ -100,7 +100,7 @@ class Prepared:
         self._compiled: dict[str | tuple[str, ...], _Compiled] = {}
 
     def send(self, connection: Connection, given: Parameters) -> Answer:
-        """Run it without waiting; what goes wrong is raised when its work ends, at the latest."""
+        """Run it without waiting; what goes wrong is raised before COMMIT, at the latest."""
         compiled = self._for(connection, given)
         driver, unsent = session_of(connection)
         if unsent is not None:

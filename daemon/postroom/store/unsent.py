@@ -1,10 +1,10 @@
 """What a server is told together: statements whose answers nobody has asked for yet.
 
 Each statement that is waited for costs a way to the server and back, and a mail has some forty. So
-they are put down in their order and go out at once, in the driver's pipeline, as soon as somebody
-asks for an answer, runs a statement of SQLAlchemy's, or ends a piece of work (`store.db`).
+they are put down in their order and go out at once (`store.dialogue`), as soon as somebody asks for
+an answer, runs a statement of SQLAlchemy's, or ends a savepoint or the transaction (`store.db`).
 Promise: the server hears everything in the order in which it was put down; what has failed fails
-whoever flushed, before the end of the work that it belongs to.
+whoever flushed, a later work of the same transaction perhaps, and before COMMIT in any case.
 Used by: store.prepared, store.db, store.word_index. SQLite has none of it: there is no way to go.
 """
 
