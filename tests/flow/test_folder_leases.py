@@ -14,9 +14,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import update
 from tests.fakes.lying_imap import LyingImap
 from tests.flow.test_imap_lies import MAILS, Place, place
+from tests.flow.test_sender import NOW, add_delivery
 from tests.houses import Clock, mail, make_house, put_in
 
 from postroom import clock
@@ -26,6 +28,7 @@ from postroom.intake import imap
 from postroom.intake.imap_status import FolderStatus
 from postroom.spool.permits import Permit, PermitFile, Permits
 from postroom.store import leases as rows
+from postroom.store import queue
 from postroom.store import schema as t
 from postroom.store.db import Database
 from postroom.work.audit import audit
@@ -121,6 +124,34 @@ def test_a_node_that_is_gone_is_followed_within_thirty_seconds(
         assert {second.source} == second.leases.run_once()
         assert frozenset() == first.leases.run_once()
         assert not first.may_read
+
+
+def test_what_a_node_that_is_gone_may_have_sent_is_told_once(
+    tmp_path: Path, house: House, still: Clock
+) -> None:
+    with (
+        LyingImap(MAILS) as server,
+        node("mx1", tmp_path, server, house, still) as first,
+        node("mx2", tmp_path, server, house, still) as second,
+    ):
+        first.leases.run_once()
+        over = still.now + timedelta(minutes=20)
+        name = first.here.spool.numbers().name
+        write = house.database.write
+        for number in (1, 2):
+            write(partial(add_delivery, recipient=f"p{number}@example.net", values={}))
+        handed, _ = write(lambda c: queue.claim(c, NOW, 10, over, name))
+        assert write(lambda c: queue.mark_handed(c, handed, still.now, over))
+        still.now += LENGTH
+        with structlog.testing.capture_logs() as events:
+            second.leases.run_once()
+            second.leases.run_once()
+        assert [("node.gone", name, 2)] == [
+            (one["event"], one["node"], one["claims"]) for one in events if "claims" in one
+        ]
+        assert [("outbox.uncertain", handed.id)] == [
+            (one["event"], one["delivery"]) for one in events if "delivery" in one
+        ]
 
 
 def test_the_next_node_reads_on_after_what_the_journal_has(

@@ -469,9 +469,12 @@ def test_a_crash_anywhere_loses_nothing_and_says_what_is_not_known(
     assert len(relay.mails) == taken
 
     post.clock.at += LEASE
-    post.database.write(lambda conn: queue.lapse(conn, post.clock.at))
+    with structlog.testing.capture_logs() as events:
+        post.new_sender().recover()
     expected = "waiting" if later == "sent" and taken == 0 else later
     assert post.entry().state == expected
+    doubts = [one["delivery"] for one in events if one["event"] == "outbox.uncertain"]
+    assert doubts == ([post.entry().id] if expected == "uncertain" else [])
     post.new_sender().run_once()
     assert post.entry().state == "sent"
 

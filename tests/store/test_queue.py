@@ -159,7 +159,7 @@ def test_a_lapsed_claim_that_was_handed_is_uncertain_once_more_and_then_for_a_hu
     assert outbox.do(queue.mark_handed, outbox.claim_one(), NOW, NOW + LEASE)
 
     later = NOW + LEASE
-    assert outbox.do(queue.lapse, later) == 1
+    assert len(outbox.do(queue.lapse, later)) == 1
     entry = outbox.entry(delivery_id)
     assert (entry.state, entry.due_at) == ("uncertain", later)
     assert outbox.history() == []
@@ -167,7 +167,7 @@ def test_a_lapsed_claim_that_was_handed_is_uncertain_once_more_and_then_for_a_hu
     again = outbox.claim_one(later)
     assert again.id == delivery_id
     assert outbox.do(queue.mark_handed, again, later, later + LEASE)
-    assert outbox.do(queue.lapse, later + LEASE) == 1
+    assert len(outbox.do(queue.lapse, later + LEASE)) == 1
     entry = outbox.entry(delivery_id)
     assert (entry.state, entry.due_at) == ("uncertain", None)
     assert outbox.claim(later + timedelta(days=30)) == []
@@ -239,7 +239,7 @@ def test_a_250_that_comes_after_the_lease_still_counts(outbox: Outbox) -> None:
     delivery_id = outbox.add()
     claimed = outbox.claim_one()
     assert outbox.do(queue.mark_handed, claimed, NOW, NOW + LEASE)
-    assert outbox.do(queue.lapse, NOW + LEASE) == 1
+    assert len(outbox.do(queue.lapse, NOW + LEASE)) == 1
     assert outbox.do(queue.mark_sent, claimed, NOW + LEASE, "250 fine", "x")
     assert outbox.entry(delivery_id).state == "sent"
 
@@ -254,7 +254,7 @@ def test_a_released_claim_was_no_attempt(outbox: Outbox) -> None:
 def test_the_end_of_all_leases_frees_every_claim(outbox: Outbox) -> None:
     outbox.add()
     outbox.claim_one()
-    assert outbox.do(queue.lapse, NOW, over=datetime.max.replace(tzinfo=UTC)) == 1
+    assert len(outbox.do(queue.lapse, NOW, over=datetime.max.replace(tzinfo=UTC))) == 1
     assert outbox.claim_one().attempts == 2
 
 

@@ -74,6 +74,15 @@ class ClaimedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Lapsed:
+    """A delivery whose claim was ended; `due_at` None: a human decides."""
+
+    id: int
+    state: str  # waiting, uncertain
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxEntry:
     """A delivery as `outbox list` shows it; `id` is the delivery's."""
 
@@ -266,13 +275,13 @@ def claim(
     return sorted((ClaimedDelivery(*row) for row in rows), key=lambda claimed: claimed.id)
 
 
-def lapse(conn: Connection, now: datetime, over: datetime | None = None) -> int:
-    """End the claims whose lease was over at `over` (default now); return how many."""
+def lapse(conn: Connection, now: datetime, over: datetime | None = None) -> list[Lapsed]:
+    """End the claims whose lease was over at `over` (default now); return what they were."""
     return _lapsed(conn, now, conn.execute(LAPSE, {"now": now, "over": over or now}).all())
 
 
-def lapse_of(conn: Connection, now: datetime, node: str) -> int:
-    """End the claims of a node that is no more, whatever their leases say; return how many."""
+def lapse_of(conn: Connection, now: datetime, node: str) -> list[Lapsed]:
+    """End the claims of a node that is no more, whatever their leases say."""
     return _lapsed(conn, now, conn.execute(LAPSE_OF, {"now": now, "node": node}).all())
 
 
@@ -281,11 +290,12 @@ def claimants(conn: Connection) -> set[str]:
     return {name for (name,) in conn.execute(CLAIMANTS) if name}
 
 
-def _lapsed(conn: Connection, now: datetime, rows: Sequence[Any]) -> int:
-    for delivery_id, state, due_at in rows:
-        if state == "uncertain" and due_at is None:
-            _note(conn, delivery_id, now, was="sending", now="uncertain", because=NO_REPLY_KNOWN)
-    return len(rows)
+def _lapsed(conn: Connection, now: datetime, rows: Sequence[Any]) -> list[Lapsed]:
+    lapsed = [Lapsed(*row) for row in rows]
+    for one in lapsed:
+        if one.state == "uncertain" and one.due_at is None:
+            _note(conn, one.id, now, was="sending", now="uncertain", because=NO_REPLY_KNOWN)
+    return lapsed
 
 
 def next_due(conn: Connection) -> datetime | None:

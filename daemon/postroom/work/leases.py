@@ -36,6 +36,8 @@ from postroom.spool.permits import (
 from postroom.store import leases, queue
 from postroom.store.db import Database
 from postroom.store.leases import FOLDER, SPOOL
+from postroom.store.queue import Lapsed
+from postroom.work.lapses import tell_lapsed
 
 log = structlog.get_logger()
 
@@ -84,7 +86,7 @@ class Leases:
         identity = _identity(self._spool)
         lease = self._database.write(lambda c: self._take_name(c, name, identity))
         if lease.holder == identity:  # whoever sent by this name is dead: see house.hold_folder
-            self._database.write(lambda c: queue.lapse_of(c, self._clock(), name))
+            tell_lapsed(self._database.write(lambda c: queue.lapse_of(c, self._clock(), name)))
         else:
             raise Busy(
                 f"the node {lease.node!r} of another data folder numbers its mails {name}-…, too: "
@@ -107,7 +109,8 @@ class Leases:
         sources = self._sources if self._are_doors_open() else ()
         names = [FOLDER + source for source in sources]
         try:
-            taken, others = self._database.write(lambda c: self._renew(c, names))
+            taken, others, gone = self._database.write(lambda c: self._renew(c, names))
+            _tell_gone(gone)
             self._note(taken)
             mine = {
                 lease.name.removeprefix(FOLDER): Permit(
@@ -125,14 +128,14 @@ class Leases:
 
     def _renew(
         self, connection: Connection, names: Sequence[str]
-    ) -> tuple[dict[str, leases.Lease], list[leases.Lease]]:
+    ) -> tuple[dict[str, leases.Lease], list[leases.Lease], dict[str, list[Lapsed]]]:
         now = leases.moment(connection, self._clock())
         self._take_name(connection, self._spool.numbers().name, _identity(self._spool))
         taken = leases.take(connection, names, self._holder, self._node, now, LENGTH)
-        _end_claims(connection, now)
+        gone = _end_claims(connection, now)
         wanted = set(names) - taken.keys()
         others = [one for one in leases.leases_below(connection, FOLDER) if one.name in wanted]
-        return taken, others
+        return taken, others, gone
 
     def _take_name(self, connection: Connection, name: str, identity: str) -> leases.Lease:
         """Hold the spool's name, as long as this data folder is worked on."""
@@ -192,16 +195,20 @@ class Leases:
             log.warning("lease.not_given_back", why=str(error))
 
 
-def _end_claims(connection: Connection, now: datetime) -> None:
-    """Let others send what nodes that are gone have claimed."""
+def _end_claims(connection: Connection, now: datetime) -> dict[str, list[Lapsed]]:
+    """Let others send what nodes that are gone have claimed; return what that was, by node."""
     claimants = queue.claimants(connection)
     if not claimants:
-        return
+        return {}
     found = leases.leases_below(connection, SPOOL)
     alive = {one.name.removeprefix(SPOOL) for one in found if one.until > now}
-    for node in sorted(claimants - alive):
-        count = queue.lapse_of(connection, now, node)
-        log.warning("node.gone", node=node, claims=count)
+    return {node: queue.lapse_of(connection, now, node) for node in sorted(claimants - alive)}
+
+
+def _tell_gone(gone: dict[str, list[Lapsed]]) -> None:
+    for node, lapsed in gone.items():
+        log.warning("node.gone", node=node, claims=len(lapsed))
+        tell_lapsed(lapsed)
 
 
 def _identity(spool: Spool) -> str:

@@ -33,9 +33,10 @@ from postroom.store import queue
 from postroom.store.db import Database
 from postroom.store.leases import moment
 from postroom.store.pause import pause_of
-from postroom.store.queue import ClaimedDelivery
+from postroom.store.queue import ClaimedDelivery, Lapsed
 from postroom.store.recipe import Recipe
 from postroom.work.composing import Render, Sign
+from postroom.work.lapses import tell_lapsed
 from postroom.work.reply import Reply
 from postroom.work.scribe import Answer, Away, Scribe, Unwritten
 from postroom.work.transport import Transport
@@ -110,7 +111,9 @@ class Sender:
         """End every claim at once. Only where no other daemon can be at work (SQLite)."""
         now = self._clock()
         end_of_time = datetime.max.replace(tzinfo=now.tzinfo)
-        return self._database.write(lambda conn: queue.lapse(conn, now, over=end_of_time))
+        lapsed = self._database.write(lambda conn: queue.lapse(conn, now, over=end_of_time))
+        tell_lapsed(lapsed)
+        return len(lapsed)
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set (then wake); claims not yet begun are given back."""
@@ -176,7 +179,8 @@ class Sender:
             is_paused = self._is_paused(conn)
         if due_at is None or due_at > now or is_paused:
             return 0
-        claimed = self._database.write(partial(self._claim, now=now))
+        claimed, lapsed = self._database.write(partial(self._claim, now=now))
+        tell_lapsed(lapsed)
         if not claimed:
             return 0
         failpoints.hit("sender.claimed")
@@ -199,12 +203,12 @@ class Sender:
                 log.warning("outbox.paused", since=pause.since, by=pause.actor, why=why)
         return pause is not None
 
-    def _claim(self, conn: Connection, now: datetime) -> list[ClaimedDelivery]:
+    def _claim(self, conn: Connection, now: datetime) -> tuple[list[ClaimedDelivery], list[Lapsed]]:
         leased_at = moment(conn, now)
-        queue.lapse(conn, now, over=leased_at)
+        lapsed = queue.lapse(conn, now, over=leased_at)
         if pause_of(conn) is not None:
-            return []
-        return queue.claim(conn, now, self._batch, leased_at + LEASE, self._node)
+            return [], lapsed
+        return queue.claim(conn, now, self._batch, leased_at + LEASE, self._node), lapsed
 
     def _work_off(self, claimed: Sequence[ClaimedDelivery], stop: threading.Event) -> None:
         with self._database.read() as conn:
