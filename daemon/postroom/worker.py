@@ -126,6 +126,7 @@ class Worker:
         self.house = self._stack.enter_context(open_house(config, policy))
         self._readers = open_readers(config)
         self._stack.callback(self._readers.close)
+        self._readers.begin()
         self._precedence = Precedence()
         self._sender = open_sender(
             self.house, self._precedence.give_way, vitals.pulses, self._readers

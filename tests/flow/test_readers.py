@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import select
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +100,20 @@ def _reader_of(pool: Readers) -> int:
     (answer,) = pool.read([mail(1)])
     assert isinstance(answer, ParsedMail)
     return int(answer.text.split()[-1])
+
+
+def test_readers_are_there_before_the_first_mail_if_wanted() -> None:
+    pool = Readers(count=1, function=tell_process)
+    before = {each.pid for each in multiprocessing.active_children()}
+    try:
+        pool.begin()
+        until = time.monotonic() + 20
+        while not (begun := {each.pid for each in multiprocessing.active_children()} - before):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert {_reader_of(pool)} == begun
+    finally:
+        pool.close()
 
 
 def test_closed_readers_read_nothing() -> None:
