@@ -73,6 +73,8 @@ ADDED = re.compile(
     r"|[Ss]kickat (?:från|med)|[Ss]endt (?:fra|med|via)|[Ll]ähetetty|[Ww]ysłan[oe] (?:z|za)"
     r"|[Oo]desláno (?:z|ze|pomocí)|[Oo]doslané (?:z|zo)|[Оо]тправлено (?:с|со|из)"
     r"|[Нн]адіслано (?:з|із)|[Tt]rimis (?:de|din)|[Vv]on unterwegs gesendet"
+    r"|[Qq]uoted text hidden|Zitierter Text wurde ausgeblendet|El texto citado está oculto"
+    r"|Texte des messages précédents masqué|Testo tra virgolette nascosto"
     r"|(?:Get|Download) [A-Z]\w+ for (?:Android|iOS))"
     r"(?! the wrong)(?: [^\s?!]{1,20}){0,5}\W{0,3}$"
 )
@@ -91,6 +93,8 @@ no virus found in this|this e?-?mail is free from viruses|проверено н�
 consider the environment before|think before (?:you )?print|save a tree|environnement.{0,80}imprim|imprim.{0,80}environnement
 (?:medio ?ambiente|meio ambiente|ambiente).{0,80}(?:imprim|stampare)|(?:imprim|stampare).{0,80}ambiente
 umwelt.{0,80}(?:ausdruck|drucken)|(?:ausdruck|drucken).{0,80}umwelt|denk aan het milieu|tænk på miljøet|tänk på miljön
+^\W*typed (?:on|with|by|using) [^?\n]{3,90}$
+^\W*(?:please |kindly )?(?:excuse|forgive|pardon|sorry for|apologies for|ignore)\b[^.?!\n]{0,50}\b(?:typos?|brevity|misspellings?|auto-?correct)\b[^.?!\n]{0,30}\W*$
 tenk på miljøet|экологи.{0,60}печат|zanim wydrukujesz|myśl o środowisku
 """)  # noqa: E501
 # A paragraph without any of these is no footer: a quick look before the long ones.
@@ -98,6 +102,7 @@ FOOTER_STEMS = tuple(
     phrases_of(
         """
 any  omyłk/pomyłk/tévedés/greșeal/misstag/fejl/feil/tarkoitettu
+any  typo/brevity/misspell/correct/typed
 any  virus/viren/virů/вирус/avast/avg./scanned/geprüft/print/druck/imprim/stampare/milieu/tree
 any  miljø/miljö/печат/эколог/wydruk/środowisk/intended/confiden/privileg/addressee
 any  received this/unauthor/views/opinion/any attach/any file/registered/company/all rights

@@ -43,6 +43,7 @@ _FILLERS = frozenset(
     | {"lietotājs", "użytkownik", "π.μ", "μ.μ", "ο/η", "a.m", "p.m", "ص", "م", "تمت", "ما", "يلي"}
     | {"بواسطة", "बजे", "को", "/la", "la", "ла", "於", "于", "님이", "igorleak", "erabiltzaileak"}
 )
+_NAME_QUOTED = re.compile(r"'[^']{1,100}' [^']*[^'\s]$")
 _ZONE = re.compile(r"[+-]\d{4}")
 _STOPS = " ,、，;:*\"'<>"
 _VS = re.compile(r"\s*vs\s*:", re.IGNORECASE)
@@ -149,10 +150,17 @@ def readable_sender(value: str) -> str:
             return _X500.sub("", value).strip(_QUOTES + "<>[]()")
         found = bare
     address = found[1].strip("'\"")
-    name = value[: found.start()].strip(_QUOTES).removesuffix("[").strip(_QUOTES + "<(")
+    name = _name(value[: found.start()])
     if not name or name.lower().removeprefix("mailto:") == address.lower():
         return address
     return f"{name} <{address}>"
+
+
+def _name(written: str) -> str:
+    """Strip the quotes around a name; those of "'Ann' via Shop" belong to it."""
+    name = written.strip(_QUOTES).removesuffix("[").strip(_QUOTES + "<(")
+    is_inside = _NAME_QUOTED.match(written.strip(" \t*_,")) is not None
+    return f"'{name}" if is_inside else name
 
 
 def read_introduction(words: str) -> tuple[str, str]:

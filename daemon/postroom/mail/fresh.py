@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from postroom.mail.armour import begins_armour, below_armour
 from postroom.mail.html import html_to_text
-from postroom.mail.introductions import is_bare_introduction, is_quoted
+from postroom.mail.introductions import is_bare_introduction, is_introduction, is_quoted
 from postroom.mail.markup import Marks, find_marks, line_of
 from postroom.mail.othermarks import with_plain_marks
 from postroom.mail.quotes import (
@@ -41,6 +41,10 @@ _MOST_ARMOURS = 50  # of PGP and cards, that are passed over
 _MOST_PARTS = 1_000  # between quotes, that are searched for signatures
 _LONGEST_TALK = 60  # lines that are looked at together
 _TALK = re.compile(r"[<>]|\* |---\s*$")  # as of curl and diff
+# "Yes. On 5 May 2026, Ann wrote:", where a line break got lost.
+_GLUED = re.compile(
+    r"(.{0,300}?[.!?…。！？)]) +(?=(?:On|Am|Le|El|Il|Op|Em|Den|W dniu) .{0,25}\d{1,2}.{0,60}\d{4})"
+)
 _PROMPT = re.compile(r"\s{0,3}>>> \S")
 
 
@@ -84,6 +88,8 @@ def _split(text: str, markup: str | None) -> Fresh:
     walk = _Walk(text, find_marks(markup) if markup else Marks())
     walk.run()
     originals = text.split("\n")
+    for number, words in walk.glued.items():
+        originals[number] = words
     kept = "\n".join([line.rstrip() for part in walk.parts for line in originals[part]])
     fresh = _GAP.sub("\n\n", kept).strip("\n")
     if _WORD.search(fresh) is None:
@@ -112,6 +118,7 @@ class _Walk:
         self.start = 0  # of the part that is being read
         self.older: Boundary | None = None
         self.has_quote = False
+        self.glued: dict[int, str] = {}  # own words of lines that an introduction ends
         self.looks = self.armours = 0
         self.old = line_of(lines, marks.old)  # where the markup says that an older mail begins
         top = lines if self.old < 0 else lines[: self.old]
@@ -171,7 +178,7 @@ class _Walk:
 
     def _pass(self, found: Boundary) -> int:
         """Leave a boundary out; below it all is old, or all that carries a quote mark."""
-        self._close(found.start)
+        self._close(found.start + self._keep_glued(found))
         if self.older is None and not self.has_quote:
             self.older = found
         self.has_quote = True
@@ -182,6 +189,17 @@ class _Walk:
         else:
             self.start = len(self.lines)
         return self.start
+
+    def _keep_glued(self, found: Boundary) -> int:
+        """Count the lines of an introduction that begin with the sender's own words."""
+        glued = _GLUED.match(self.lines[found.start]) if found.introduction else None
+        if glued is None or found.start < self.start:
+            return 0
+        words = found.introduction[len(glued[1].lstrip()) :].strip()
+        if not is_introduction(words, is_marked=found.is_quoted):
+            return 0
+        self.lines[found.start] = self.glued[found.start] = glued[1]
+        return 1
 
     def _above_bare_introduction(self, number: int) -> int:
         above = number - 1 if number and self.lines[number - 1].strip() else number - 2

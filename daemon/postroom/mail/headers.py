@@ -22,6 +22,8 @@ _MAIN = frozenset({"from", "to", "date", "subject"})
 _TIME = re.compile(
     r"\d\s?[:h時点시时]|(?<![.\d])\d{1,2}\.\d\d(?![.\d])|\d ?[ap]\.?m\b", re.IGNORECASE
 )
+# "Oldfield <ben@x.example>, Ann": the second line of a list of recipients.
+_RECIPIENT = re.compile(r"[^<>@:]{0,60}<[^\s<>@]{1,100}@[^\s<>@]{1,150}>(?:[,;]|\s*$)")
 _LABEL = 60  # characters of a line that may be its label
 _WRAPPED = 60  # a line of this length may go on in the next one
 _MOST_CELLS = 16  # lines of a block in a table
@@ -124,7 +126,8 @@ class _Reader:
         if self._is_label_near(_NEAR, over_blanks=False):
             return True
         if self.last in {"to", "other"}:
-            return value.endswith((",", ";")) or (is_indented and "@" in line)
+            is_open = value.endswith((",", ";")) or (is_indented and "@" in line)
+            return is_open or ("@" in value and _RECIPIENT.match(line.lstrip(_MARKS)) is not None)
         if self.last != "subject" or len(above) < _WRAPPED:
             return False
         if is_indented:

@@ -24,6 +24,10 @@ _ATTRIBUTE = r"\b{}\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>\"']++))"
 _ALT = re.compile(_ATTRIBUTE.format("alt"), re.IGNORECASE)
 _SRC = re.compile(_ATTRIBUTE.format("src"), re.IGNORECASE)
 _START = re.compile(_ATTRIBUTE.format("start"), re.IGNORECASE)
+# What the button "indent" of browsers' editors makes: it cites nobody.
+_INDENT = re.compile(
+    r"margin:\s?0(?:px)? 0(?:px)? 0(?:px)? 40px;\s*border:\s?(?:none|medium)", re.IGNORECASE
+)
 _STYLE = re.compile(_ATTRIBUTE.format("style"), re.IGNORECASE)
 # The lines that newsletters write for the list of mails only, and nobody sees in the mail.
 _HIDDEN = re.compile(
@@ -76,6 +80,7 @@ class _TextMaker:
         self.lines: list[str] = []
         self.line: list[str] = []
         self.quotes = 0
+        self.indents: list[bool] = []  # of each open blockquote: it only indents
         self.pres = 0
         self.lists: list[int] = []  # of each open list the last number; -1: it has none
         self.href = ""
@@ -156,7 +161,7 @@ class _TextMaker:
 
     def _element(self, tag: str, is_closing: bool, attributes: str) -> None:
         if tag == "blockquote":
-            self._quote(is_closing)
+            self._quote(is_closing, attributes)
         elif tag in _PARAGRAPHS:
             self._break(paragraph=not (tag in {"ul", "ol"} and self.lists))
             if tag == "pre":
@@ -179,8 +184,15 @@ class _TextMaker:
         if alt and not _value(_SRC, attributes).strip().lower().startswith("cid:"):
             self._say(f"[{alt[:_LONGEST_ALT]}]")
 
-    def _quote(self, is_closing: bool) -> None:
+    def _quote(self, is_closing: bool, attributes: str) -> None:
         self._break(paragraph=True)
+        if not is_closing:
+            self.indents.append(_INDENT.search(_value(_STYLE, attributes)) is not None)
+            is_indent = self.indents[-1]
+        else:
+            is_indent = bool(self.indents) and self.indents.pop()
+        if is_indent:
+            return
         if is_closing and self.lines and not self.lines[-1].strip("> "):
             self.lines.pop()  # the empty line belongs below the quote, not to it
         self.quotes = max(0, min(self.quotes + (-1 if is_closing else 1), _DEEPEST_QUOTE))

@@ -27,9 +27,11 @@ _DATE = re.compile(
 )
 _TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時点시时]\s?\d\d(?!\d)|\d\s?[ap]\.?m\b")
 _GROUPWISE = re.compile(r"\s{0,3}>{2,3} \S.{0,200}\d.{0,200}>{2,3}\s*$")
+# Outlook Express: "Ann <ann@x.example> wrote in message news:1@x.example..."
+_NEWS = re.compile(r"(?<!\w)news:[^\s<>]{3,200}\s*$")
 _ZOHO = re.compile(r"\s{0,3}-{3,}\s?\S.{0,500}-{3,}\s*$")
 # A line of this shape may be the last one of an introduction.
-_ENDING = re.compile(r"[:：]\W{0,3}$|[-–—]{3,}\s*$|>{2,3}\s*$")
+_ENDING = re.compile(r"[:：]\W{0,3}$|[-–—]{3,}\s*$|>{2,3}\s*$|\.\.\.\s*$")
 _ABBREVIATION = re.compile(r"(?:\d|(?<!\w)[^\W\d_a-z]\w{0,2})\.$")  # "Di. 5.", "Dr."
 _SENTENCE_END = (".", "!", "?", ":", "。", "؟")
 
@@ -170,7 +172,7 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
     has_date = _DATE.search(low) is not None
     if not (is_marked or has_address or has_date):
         return False
-    if _ZOHO.match(words) is not None:
+    if _ZOHO.match(words) or (is_marked and _NEWS.search(words)):
         return WROTE.search(low) is not None and (has_date or has_address)
     if not words.rstrip("* ").endswith((":", "：")) or words.count("(") > words.count(")"):
         return False

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 from postroom.mail.html import html_to_text
+from postroom.mail.introductions import is_introduction
 
 # Program: what its element around an older mail, or above one, is called.
 _OLD = (
     "divRplyFwdMsg",  # Outlook on the web
+    "divRpF",  # of 2010
     "appendonsend",
     "mail-editor-reference-message-container",  # Outlook for phones and Mac
     "ms-outlook-mobile-reference-message",
@@ -27,6 +29,9 @@ _OLD = (
     "border-top:solid #b5c4df 1.0pt",
     "border-top:solid #e1e1e1 1.0pt",
     "OutlookMessageHeader",
+    "freshdesk_quote",
+    "missive_quote",
+    "airmail_on",
     "stopSpelling",  # Hotmail
     "gmail_attr",
     "gmail_quote",
@@ -61,6 +66,7 @@ _KEY = 20  # letters and digits of them that are compared
 _SHORTEST = 3
 _MOST_PLACES = 20  # where these letters are looked for
 _TAG = re.compile(r"<(/?)(div|span|p|table|pre|td|signature|section)\b", re.IGNORECASE)
+_INTRODUCED = 3  # lines at most in which an older mail is introduced
 _MOST_TAGS = 400  # inside a signature
 _SQUEEZE = re.compile(r"[\W_]+")
 
@@ -121,9 +127,17 @@ def _words(markup: str) -> str:
 def _signature_words(markup: str, start: int, end: int) -> str:
     """Return the beginning of a signature; "" if words that are no quote follow it."""
     close = _end_of_element(markup, start, end)
-    if close is None or _words(markup[close : min(close + _SHOWN, end)]):
+    if close is None or _has_own_words(markup[close : min(close + _SHOWN, end)]):
         return ""
     return _words(markup[start : min(close, start + _SHOWN)])
+
+
+def _has_own_words(markup: str) -> bool:
+    """Say whether words follow that do not introduce an older mail."""
+    lines = [line for line in html_to_text(markup).split("\n") if line.strip("<> \t")]
+    if not any(_SQUEEZE.sub("", line) for line in lines):
+        return False
+    return len(lines) > _INTRODUCED or not is_introduction(" ".join(lines).strip(), is_marked=True)
 
 
 def _end_of_element(markup: str, start: int, end: int) -> int | None:

@@ -41,12 +41,18 @@ class Sign:
 
 
 def judge_origin(
-    headers: Headers, from_: Address | None, text: str, report: Report, limits: Limits = DEFAULTS
+    headers: Headers,
+    from_: Address | None,
+    text: str,
+    report: Report,
+    limits: Limits = DEFAULTS,
+    *,
+    own: str = "",
 ) -> Judgement:
     """Say where a mail comes from, why, and what a bounce is about.
 
     `headers` are those of the top level, top first; `text` is the readable text, which old mail
-    servers quote the failed mail in.
+    servers quote the failed mail in; `own` is what of it is new.
     """
     head = read_head(headers, from_)
     if report.type and (found := _judge_report(head, text, report, limits)) is not None:
@@ -56,6 +62,8 @@ def judge_origin(
     if (found := _judge_server(head, text, report, limits)) is not None:
         return found
     origin, evidence = _judge_machine(head, text)
+    if origin is Origin.PERSON and (said := _speaks_of_itself(head, own)):
+        return Origin.AUTOMATIC, said, None
     return origin, evidence, None
 
 
@@ -191,6 +199,23 @@ def _judge_machine(head: Head, text: str) -> tuple[Origin, tuple[str, ...]]:
         return Origin.PERSON, ()
     origin = Origin.AUTO_REPLY if is_away else Origin.AUTOMATIC
     return origin, tuple(sign.evidence for sign in signs)[:_MOST_EVIDENCE]
+
+
+def _speaks_of_itself(head: Head, own: str) -> tuple[str, ...]:
+    """Find two sentences of a machine about itself, where nothing else tells; () if a person may
+    have written them: as an answer, with a person's program, asking, or showing what he got."""
+    if head.is_by_hand or _is_passed_on(head) or any(mark in own for mark in "?？؟"):
+        return ()
+    said = own[:_OPENING].replace("’", "'").lower()
+    if not any(stem in said for stem in ("auto", "авто", "otomat", "generated")):
+        return ()
+    found: dict[bool, str] = {}
+    for sentence in words.OF_ITSELF.finditer(said):
+        above = said[: sentence.start()].rstrip(" \t\n*_-=")
+        if above.endswith((":", "：", '"', "“", "„", "«", ">")):
+            return ()
+        found.setdefault(sentence[1] is not None, sentence[0].strip()[:100])
+    return tuple(f"text: {each}" for each in found.values()) if len(found) > 1 else ()
 
 
 def _by_hand(head: Head) -> int:

@@ -56,6 +56,9 @@ MACHINE_FIELDS = frozenset(
         "x-phpbb-origin",
         "x-drupal-send",
     }
+    | {"x-email-type-id", "x-ebay-mailtracker", "x-amazon-metadata", "x-roving-id"}
+    | {"x-roving-campaignid", "x-marketoid", "x-mailin-campaign", "x-kmail-account", "x-rpcampaign"}
+    | {"x-emarsys-identify", "x-mailjet-campaign", "x-sfmc-stack"}
     | {"x-hudson-notification", "x-ms-journal-report", "x-mailinglist-bulk", "x-newsletter-id"}
     | {
         "x-opsgenie-alert",
@@ -97,7 +100,15 @@ WEAK_FIELDS = frozenset(
     | {"x-pm-message-id", "x-sg-eid", "x-mailgun-sid", "x-mailgun-variables", "x-sfdc-lk"}
     | {"x-sfdc-user", "x-report-abuse", "x-abuse-reports-to", "x-job", "x-delivery-context"}
     | {"x-ms-exchange-inbox-rules-loop", "x-mj-mid", "x-elastic-email", "x-sib-id", "x-sparkpost"}
-    | {"x-auto-send", "x-automail", "x-system-of-record", "x-powered-by", "x-originating-program"}
+    | {
+        "x-msfbl",
+        "x-mailin-eid",
+        "x-auto-send",
+        "x-automail",
+        "x-system-of-record",
+        "x-powered-by",
+        "x-originating-program",
+    }
 )
 # Providers of people's mailboxes that put Feedback-ID into everything.
 PERSONAL_FEEDBACK = ("fastmail", "zohomail", "zoho", "proton", "tutanota")
@@ -321,6 +332,36 @@ AUTOMATED = re.compile(
     r"|請勿(?:直接)?回覆|系统(?:自动|邮件)"
     r"|自動(?:送信|配信|的に送信)|返信(?:しないで|いただいても|できません|は不要)|送信専用"
     r"|자동(?:으로)? ?(?:발송|생성)|발신 ?전용",
+)
+# A machine says what it is (group 1), or that nobody reads what it gets; each begins a sentence.
+OF_ITSELF = re.compile(
+    r"(?:^|(?<=[.,!。]) )[\s*_\[(=-]*(?:"
+    r"((?:this|the above) (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:an? )?"
+    r"(?:auto(?:mated|matic|-?generated|-?response|-?reply)|(?:system|computer)[- ]generated"
+    r"|(?:generated|sent) automatically)"
+    r"|this is an? (?:auto(?:mated|matic(?:ally)?|-?generated)?|(?:system|computer)[- ]generated)"
+    r"(?=(?:[- ]\w+){0,2}[- ](?:e-?mail|mail|messag|notif|repl|respon|confirm|acknow))"
+    r"|(?:dies(?:e|es)? (?:ist eine|e?-?mail (?:ist|wurde)|(?:nachricht|schreiben) (?:ist|wurde)))"
+    r" (?:eine )?(?:vom system )?auto(?:matisch\w* (?:\S+ )?(?:erzeugt|erstellt|generiert|versandt"
+    r"|verschickt|versendet|gesendet|nachricht|antwort|e-?mail|mail|mitteilung|bestätigung|eingang)"
+    r"|mat\w*antwort)"
+    r"|(?:ceci est une?|cet? (?:e-?mail|message|courriel) (?:est|a été)|il s'agit d'une?)"
+    r" (?:\S+ ){0,2}automati"
+    r"|est[ea] (?:es un|(?:mensaje|correo|e-?mail|mensagem|é uma) ?(?:es|é|ha sido|foi|uma)?)"
+    r" (?:\S+ ){0,2}autom[aá]ti"
+    r"|quest[ao] (?:è un[ao']? ?|(?:e-?mail|messaggio) è (?:stat[oa] )?)(?:\S+ ){0,2}automati"
+    r"|(?:dit|deze e-?mail|dit bericht) is (?:een )?automatisch|det(?:ta|te) (?:är|er) (?:ett?|en)"
+    r" auto(?:mat|gener)|(?:ta |niniejsza )?wiadomość (?:została )?(?:wygenerowana|wysłana) automat"
+    r"|toto je automat|tento e-?mail (?:byl|bol) (?:\S+ )?automat|это автоматическ"
+    r"|(?:это|данное) (?:письмо|сообщение) (?:\S+ )?автомат|bu (?:e-?posta|mesaj) otomatik)"
+    r"|please,? (?:do not|don't) (?:reply|respond)|(?:do not|don't) (?:reply|respond) to this"
+    r"|bitte antworten sie (?:daher |deshalb )?nicht|(?:merci de |veuillez )?ne pas (?:y )?répondre"
+    r"|(?:veuillez )?ne répondez pas|(?:por favor,? )?no (?:responda|conteste)"
+    r"|(?:por favor,? )?não responda|(?:si prega di |la preghiamo di )?non rispond"
+    r"|(?:gelieve )?niet (?:te )?(?:be)?antwoorden|prosimy (?:na nią )?nie odpowiada"
+    r"|(?:prosím,? )?neodpovídejte|(?:пожалуйста,? )?не отвечайте"
+    r"|lütfen (?:bu \S+ )?(?:yanıtlamayın|cevaplamayın))",
+    re.MULTILINE,
 )
 # Sentences of mail servers, for mail whose header does not tell. In lower case.
 STOCK = re.compile(

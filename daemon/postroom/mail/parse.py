@@ -69,7 +69,9 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
     attachments = list_attachments(structure, bodies)
     from_ = next(iter(head.addresses("from")), None)
     fresh = split_fresh(bodies.text, bodies.html)
-    origin, evidence, bounce = judge_origin(head.decoded, from_, bodies.text, report, limits)
+    origin, evidence, bounce = judge_origin(
+        head.decoded, from_, bodies.text, report, limits, own="" if fresh.is_all_old else fresh.text
+    )
     return ParsedMail(
         message_id=message_id_of(head.first("message-id")),
         date=head.date(),

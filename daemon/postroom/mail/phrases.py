@@ -212,7 +212,7 @@ zh  原始邮件/原始郵件/原邮件/原始信件/原始訊息/原始信息/�
 ko  원본 메시지/원본 메일/원본메일/원본메시지/원래 메시지/원문/원본 이메일/원래 메일/원문 메시지
 """  # noqa: E501
 _FORWARDED = """
-en  forwarded message/forwarded mail/forwarded email/forwarded by/forwarded from/begin forwarded message/start of forwarded message/forwarded letter/forward message/start forwarded message/forwarded e-mail/forwarded/forwarded messages/begin of forwarded message/forward/forward header
+en  forwarded message/forwarded mail/forwarded email/forwarded by/forwarded from/begin forwarded message/start of forwarded message/forwarded letter/forward message/start forwarded message/forwarded e-mail/forwarded/forwarded messages/begin of forwarded message/forward/forward header/this is a forwarded message
 de  weitergeleitete nachricht/weitergeleitete mail/anfang der weitergeleiteten nachricht/anfang der weitergeleiteten e-mail/beginn der weitergeleiteten nachricht/weitergeleitet von/weitergeleitete e-mail/weiterleitung/weitergeleitete email/weitergeleitet/beginn weitergeleitete nachricht
 fr  message transféré/message transmis/message réexpédié/début du message réexpédié/début du message transféré/courriel transféré/transféré par/réexpédié par/début du message/mail transféré/transfert/message transfere/envoyé par/début de message transféré/message réacheminé/transmis par/courriel transmis/mail transmis
 es  mensaje reenviado/inicio del mensaje reenviado/reenviado por/mensaje remitido/inicio del mensaje/correo reenviado/comienzo del mensaje reenviado/reenviado
@@ -237,7 +237,7 @@ mk  препратена порака/проследена порака
 hu  továbbított üzenet/továbbított levél/továbbított üzenet kezdete/a továbbított üzenet kezdete/továbbította/továbbított e-mail/továbbküldött üzenet/az átirányított üzenet kezdete/továbbított levél kezdete
 ro  mesaj redirecționat/mesaj transmis/mesaj redirectionat/începutul mesajului redirecționat/mesaj înaintat/început mesaj redirecționat/mesaj forward/începe mesajul redirecționat/mesaj retrimis/început mesaj retransmis/mesaj retransmis/începe mesajul retransmis
 bg  препратено съобщение/препратено писмо/начало на препратеното съобщение/начало на препратено съобщение/пренасочено съобщение/препратено от
-ru  пересылаемое сообщение/пересланное сообщение/перенаправленное сообщение/начало переадресованного сообщения/переадресованное сообщение/пересланное письмо/начало пересылаемого сообщения/пересылаемое письмо/начало пересланного сообщения/перенаправленное письмо/переслано/перенаправлено/пересылаемые сообщения
+ru  пересылаемое сообщение/пересланное сообщение/перенаправленное сообщение/начало переадресованного сообщения/переадресованное сообщение/пересланное письмо/начало пересылаемого сообщения/пересылаемое письмо/начало пересланного сообщения/перенаправленное письмо/переслано/перенаправлено/пересылаемые сообщения/это пересылаемое сообщение/это пересланное сообщение
 uk  переслане повідомлення/пересланий лист/початок переадресованого повідомлення/перенаправлене повідомлення/переадресоване повідомлення/пересилання повідомлення/початок пересланого повідомлення/переслане сповіщення/повідомлення, що пересилається/початок листа, що пересилається
 be  перасланае паведамленне
 el  προωθημένο μήνυμα/αρχή προωθημένου μηνύματος/προωθήθηκε από/έναρξη προωθημένου μηνύματος/προωθούμενο μήνυμα
@@ -302,7 +302,7 @@ REPLY_ABOVE = pattern_of(r"""
 
 # "----- End forwarded message -----", where a mail program writes so.
 END_OF_FORWARD = pattern_of(r"""
-end (?:of )?(?:the )?forwarded (?:message|mail|email|letter)
+end (?:of )?(?:the )?(?:forwarded (?:message|mail|email|letter)|original message text)
 end forward
 ende der weitergeleiteten (?:nachricht|mail|e-mail)
 ende weitergeleitete nachricht

@@ -40,6 +40,16 @@ _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u3000]")
 _ODD = re.compile("[\u00a0\u00ad\u061c\u180e\u2000-\u200f\u202a-\u202f\u2060-\u2069\u3000\ufeff]")
 _DASHES = "-‐‑‒–—―─━=_*+~#<> \t"
 _RULE = re.compile(r"\s*(?:[-‐‑‒–—―─━_=*~]\s?){5,}\s*$")
+# The Bat!: "===8<==============Original message text===============".
+_SCISSORS = re.compile(r"[=-]{2,20}8<[=-]")
+_MOST_RAW = 60  # lines of a header that are looked at
+_RAW = re.compile(
+    r"(?:received(?=: (?:from|by|\())|return-path|delivered-to|authentication-results"
+    r"|dkim-signature|received-spf"
+    r"|arc-[a-z-]{3,40}|x-[a-z0-9-]{3,60}): ",
+    re.IGNORECASE,
+)
+_RAW_LINE = re.compile(r"[A-Za-z][A-Za-z-]{1,60}: |[ \t]+\S")
 _LONG_DASHES = "-----"
 _LONGEST_ORDER = 160  # characters of "Please type your reply above this line"
 _NOTES = re.compile(r"\S.{1,80}---\d{1,4}[./-]\d{1,2}[./-]\d{2,4} \d.{4,20}---")
@@ -84,6 +94,7 @@ def may_be_boundary(line: str) -> bool:
         bare[-1:] in ":：*>-–—"
         or "---" in bare
         or ":  " in bare
+        or "news:" in bare
         or label_of(line) is not None
         or may_be_notes(line)
     )
@@ -106,9 +117,11 @@ def find_boundary(
             return _complete(lines, position, position + 2, is_forward=kind == "forward")
     if "--" in bare and (one := _in_one_line(lines, position)) is not None:
         return one
-    header = read_header(lines, position, is_expected=is_expected or _is_ruled(lines, position))
-    if header is not None:
-        return _complete(lines, _rule_above(lines, position), position)
+    is_expected = is_expected or _is_ruled(lines, position)
+    if read_header(lines, position, is_expected=is_expected) is not None:
+        if not is_expected and _is_raw(lines, position):
+            return None
+        return _below_words(lines, position)
     if _NOTES.match(bare) is not None:
         return Boundary(position, position + 1, bare, None, is_forward=False, is_quoted=False)
     if may_be_notes(line) and (notes := read_notes(lines, position)) is not None:
@@ -167,6 +180,8 @@ def _below_rule(lines: Sequence[str], position: int) -> int:
     """Pass over a rule, or the separator once more, that some programs write below a header."""
     if position < len(lines):
         bare = lines[position][:LOOK].strip()
+        if _SCISSORS.match(bare) is not None:
+            return next_line(lines, position + 1)
         is_again = bare[:3].strip(_DASHES) == "" and _separator(lines, position, bare) is not None
         if is_again or (is_rule(bare) and not is_quoted(bare)):
             return next_line(lines, position + 1)
@@ -191,10 +206,34 @@ def end_of_forward(lines: Sequence[str], position: int) -> int:
     for number in range(position, len(lines)):
         line = lines[number][:LOOK]
         if "--" in line or "==" in line:
-            words = line.strip(_DASHES).lower()
+            words = _SCISSORS.sub("", line).strip(_DASHES).lower()
             if END_OF_FORWARD.match(words) is not None:
                 return number
     return len(lines)
+
+
+def _below_words(lines: Sequence[str], position: int) -> Boundary:
+    """Complete a header block, with the words "This is a forwarded message" above it."""
+    above = _above(lines, position)
+    if (kind := _separator(lines, above, lines[above][:LOOK].strip())) is not None:
+        return _complete(lines, above, position, is_forward=kind == "forward")
+    return _complete(lines, _rule_above(lines, position), position)
+
+
+def _above(lines: Sequence[str], position: int) -> int:
+    """Return the next line above that is not empty, if it is near; else this line."""
+    near = range(position - 1, max(position - 3, -1), -1)
+    return next((number for number in near if lines[number].strip()), position)
+
+
+def _is_raw(lines: Sequence[str], position: int) -> bool:
+    """Say whether a block goes on a header as servers write it: the sender shows us one."""
+    for number in range(position, max(position - _MOST_RAW, -1), -1):
+        if _RAW.match(lines[number]) is not None:
+            return True
+        if _RAW_LINE.match(lines[number]) is None:
+            return False
+    return False
 
 
 def _is_ruled(lines: Sequence[str], position: int) -> bool:

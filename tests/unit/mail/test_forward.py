@@ -71,6 +71,7 @@ HEADER = f"From: {ANN}\nDate: {DATE}\nSubject: Offer\nTo: Bob <b@y.example>"
     "block",
     [
         f"---------- Forwarded message ---------\n{HEADER}\n\n\n",
+        f"---- Forwarded message ----\n{HEADER}, Ben\nOld <ben@y.example>\nCc: <c@y.example>\n\n",
         f"----- Forwarded message -----\n{HEADER},\nCarl <c@y.example>\nCc: d@y.example\n\n",
         f"________________________________\n{HEADER}\n\n",
         f"{HEADER}\nImportance: High\nAttachments: a.pdf; b.pdf\n\n",
@@ -170,6 +171,7 @@ def test_what_stands_below_the_end_of_a_forward_is_new() -> None:
         ("ann@x.example", "ann@x.example [mailto:ann@x.example]"),
         ("Ann Smith", "Ann Smith"),
         ("Smith, Ann <ann@x.example>", '"Smith, Ann" <ann@x.example>'),
+        ("'Ann' via Shop <ann@x.example>", "'Ann' via Shop <ann@x.example>"),
         ("Smith, Ann", "Smith, Ann </O=KUNDE/OU=FIRST/CN=RECIPIENTS/CN=ANNS>"),
         ("", ""),
     ],

@@ -243,6 +243,37 @@ def test_a_mail_server_without_bad_news_is_a_machine() -> None:
     assert Origin.BOUNCE is judge("Subject: Quota", text=said, from_=server)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello,\n\nThis is an automatically generated e-mail. Please do not reply.",
+        "Bonjour,\n\nCeci est un message automatique, merci de ne pas y répondre.",
+        "Guten Tag,\n\ndies ist eine automatisch erzeugte Nachricht. Bitte antworten Sie nicht.",
+        "Wiadomość została wygenerowana automatycznie. Prosimy na nią nie odpowiadać.",
+        "Backup finished.\n\nThis e-mail was sent automatically. Do not reply to this e-mail.",
+    ],
+)
+def test_a_machine_that_says_twice_what_it_is_needs_no_header(text: str) -> None:
+    headers = [("Subject", "Your request")]
+    assert Origin.AUTOMATIC is judge_origin(headers, ANN, text, Report(), own=text)[0]
+    assert Origin.PERSON is judge_origin(headers, ANN, text, Report(), own="I got this:")[0]
+    for field in (("Subject", "Fwd: Your request"), ("User-Agent", "Mozilla Thunderbird")):
+        assert Origin.PERSON is judge_origin([field], ANN, text, Report(), own=text)[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I got this:\n\nThis is an automated message. Please do not reply to this email.",
+        "This is an automated message. Do not reply to this mail.\n\nWhat does that mean?",
+        "You sold it as manual. This is an automatic gearbox. Please do not reply by phone.",
+        "Please do not reply to this address but to ann@x.example.",
+    ],
+)
+def test_a_person_who_writes_of_machines_is_none(text: str) -> None:
+    assert Origin.PERSON is judge_origin([], ANN, text, Report(), own=text)[0]
+
+
 def test_each_verdict_has_its_evidence() -> None:
     headers = [("Auto-Submitted", "auto-replied"), ("Subject", "Hello")]
     origin, evidence, bounce = judge_origin(headers, ANN, "", Report())
