@@ -93,6 +93,8 @@ no virus found in this|this e?-?mail is free from viruses|проверено н�
 consider the environment before|think before (?:you )?print|save a tree|environnement.{0,80}imprim|imprim.{0,80}environnement
 (?:medio ?ambiente|meio ambiente|ambiente).{0,80}(?:imprim|stampare)|(?:imprim|stampare).{0,80}ambiente
 umwelt.{0,80}(?:ausdruck|drucken)|(?:ausdruck|drucken).{0,80}umwelt|denk aan het milieu|tænk på miljøet|tänk på miljön
+by incredimail\b|^\W*(?:une messagerie gratuite, garantie|je crée ma boîte mail)
+^\W*(?:när du (?:skickar|mejlar|e-postar)|wenn sie (?:uns|mir) (?:eine )?e-?mails? (?:senden|schreiben|schicken)|(?:informationen|hinweise) zum datenschutz|administratorem .{0,20}danych osobowych|(?:for )?(?:more |details |further )?(?:information )?(?:about |on |of )?how we (?:process|use|handle) (?:your )?personal|(?:please )?(?:see|read|view) our privacy (?:policy|notice|statement))
 ^\W*typed (?:on|with|by|using) [^?\n]{3,90}$
 ^\W*(?:please |kindly )?(?:excuse|forgive|pardon|sorry for|apologies for|ignore)\b[^.?!\n]{0,50}\b(?:typos?|brevity|misspellings?|auto-?correct)\b[^.?!\n]{0,30}\W*$
 tenk på miljøet|экологи.{0,60}печат|zanim wydrukujesz|myśl o środowisku
@@ -102,6 +104,7 @@ FOOTER_STEMS = tuple(
     phrases_of(
         """
 any  omyłk/pomyłk/tévedés/greșeal/misstag/fejl/feil/tarkoitettu
+any  incredimail/laposte/datenschutz/personuppgifter/danych osobowych/personal/privacy
 any  typo/brevity/misspell/correct/typed
 any  virus/viren/virů/вирус/avast/avg./scanned/geprüft/print/druck/imprim/stampare/milieu/tree
 any  miljø/miljö/печат/эколог/wydruk/środowisk/intended/confiden/privileg/addressee
@@ -141,7 +144,8 @@ reçu ce (?:message|courriel|mail) par erreur|confidentialité|l'intention exclu
 información confidencial|confidencial y|destinatario (?:indicado|autorizado|previsto)
 recibido (?:este|el presente) (?:mensaje|correo).{0,40}error|aviso legal
 informazioni (?:riservate|confidenziali)|esclusivamente (?:al|per il) destinatario
-ricevuto questo messaggio per errore|d\.lgs|avviso di riservatezza
+ricevuto questo messaggio per errore|d\. ?lgs|ad uso esclusivo
+informazioni contenute.{0,80}(?:riservat|confidenzial)|avviso di riservatezza
 informaç(?:ão|ões) confidencia|destinatário (?:pretendido|indicado)
 recebeu est[ae] (?:mensagem|e-?mail) por engano|vertrouwelijke (?:informatie|gegevens)
 uitsluitend bestemd voor|niet de (?:geadresseerde|beoogde ontvanger)|ten onrechte ontvang

@@ -347,14 +347,9 @@ def _weak(head: Head) -> Iterator[Sign]:
         yield Sign(answer, f"X-Auto-Response-Suppress: {suppress[:100]}", weight)
     if "".join(fields.get("return-path", "").split()) == "<>":
         yield Sign(answer, "Return-Path: <>", 2)
-    if words.AUTOMATIC_ANSWER.match(head.subject):
-        yield Sign(Origin.AUTO_REPLY, f"Subject: {head.subject[:100]}", 2)
-    elif words.AWAY_SUBJECT.match(head.subject):
-        # People announce their absence, too; but not as an answer without "Re:".
-        weight = 2 if head.is_answer else 1
-        yield Sign(Origin.AUTO_REPLY, f"Subject: {head.subject[:100]}", weight)
-    elif words.MACHINE_SUBJECT.match(head.subject):
-        yield Sign(Origin.AUTOMATIC, f"Subject: {head.subject[:100]}", 1)
+    yield from _subject_signs(head)
+    if words.MACHINE_NAMES.search(head.name[:200]):
+        yield Sign(Origin.AUTOMATIC, f"From: {head.name[:100]}", 1)
     if words.ROBOTS.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 2)
     for name in ("reply-to", "sender"):
@@ -368,6 +363,19 @@ def _weak(head: Head) -> Iterator[Sign]:
         yield Sign(Origin.AUTOMATIC, f"Feedback-ID: {feedback[:100]}", 1)
     elif found := next((name for name in fields if name in words.WEAK_FIELDS), None):
         yield Sign(Origin.AUTOMATIC, f"{found.title()}: {fields[found][:100]}", 1)
+
+
+def _subject_signs(head: Head) -> Iterator[Sign]:
+    subject, evidence = head.subject, f"Subject: {head.subject[:100]}"
+    if words.AUTOMATIC_ANSWER.match(subject):
+        yield Sign(Origin.AUTO_REPLY, evidence, 2)
+    elif words.AWAY_SUBJECT.match(subject) or words.AUTO_SUBJECT.match(subject):
+        # People announce their absence, too; but not as an answer without "Re:".
+        yield Sign(Origin.AUTO_REPLY, evidence, 2 if head.is_answer else 1)
+    elif words.CERTAIN_SUBJECT.match(subject):
+        yield Sign(Origin.AUTOMATIC, evidence, 2)
+    elif words.MACHINE_SUBJECT.match(subject) or words.SHOP_SUBJECT.match(subject):
+        yield Sign(Origin.AUTOMATIC, evidence, 1)
 
 
 def _program_signs(head: Head) -> Iterator[Sign]:

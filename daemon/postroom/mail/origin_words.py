@@ -134,7 +134,8 @@ ROBOTS = re.compile(
     r"|confirmations?|updates?|tracking|messages?|news|notices?|alerts?|mailer|team-noreply)"
     r"|cron|cron-?daemon|anacron|root|daemon|www-data|apache|httpd|nginx|wwwrun|nobody|wordpress"
     r"|joomla|drupal|munin|nagios|icinga2?|zabbix|monit|prometheus|grafana|logwatch|logcheck"
-    r"|smartd|fail2ban|rkhunter|backup|backups|bacula|bamboo|teamcity|buildbot|jira|confluence"
+    r"|smartd|fail2ban|prtg|check-?mk|observium|librenms|veeam|uptimerobot|elastalert|graylog|jenkins"
+    r"|pfsense|opnsense|rkhunter|backup|backups|bacula|bamboo|teamcity|buildbot|jira|confluence"
     r"|gitlab|bugzilla|redmine|trac|mantis|sonarqube|nessus|vmware|esxi?|idrac|scanner|scan"
     r"|apcupsd|upsmon|ups|mdadm|ipmi|ilo|i?drac|nas"
     r"|synology|diskstation|qnap|truenas|freenas|proxmox|pve|sonicwall|fortigate|printer|copier"
@@ -177,7 +178,7 @@ ANSWERED = re.compile(
 # The fixed words that programs, and only they, put before or instead of the subject of an answer.
 AUTOMATIC_ANSWER = re.compile(
     r"\s*+[\[(<*【［「]?(?:auto(?:matic|mated)?[- ]?(?:e-?mail |mail )?(?:reply|response|responder"
-    r"|answer|antwort|svar|acknowledge?ment|confirmation)(?: from| message| notice)?|auto"
+    r"|answer|antwort|svar|acknowledge?ment|confirmation)(?: from| message| notice)?"
     r"|autoresp|out[- ]of[- ](?:the[- ])?office[- ](?:auto-?(?:reply|response)|response"
     r"|automatic reply|reply)|vacation (?:auto-?)?(?:reply|response)|(?:absence|ooo"
     r"|oof) (?:auto-?reply)|automatische (?:antwort|empfangsbestätigung|eingangsbestätigung"
@@ -207,6 +208,8 @@ AUTOMATIC_ANSWER = re.compile(
     r"|\s*+auto: .{1,80} is out of|\s*+(?:autoreply|autoresponse)\b|\s*+out of office auto-?reply",
     re.IGNORECASE,
 )
+# Sieve puts "Auto: " before a subject; Germans write of their cars.
+AUTO_SUBJECT = re.compile(r"\s*+auto(?:[:：] ?re)?\s?[:：]", re.IGNORECASE)
 # People announce this, too.
 AWAY_SUBJECT = re.compile(
     r"\s*+(?:out[- ]of[- ](?:the[- ])?(?:office|town)|ooo|vacation(?: notice| message)?"
@@ -266,6 +269,36 @@ MACHINE_SUBJECT = re.compile(
     r"|you have (?:a )?(?:new )?(?:voice ?mail"
     r"|fax)|smart error|apt-listchanges"
     r"|undelivered mail|rkhunter)",
+    re.IGNORECASE,
+)
+# Of these each alone is a program's.
+CERTAIN_SUBJECT = re.compile(
+    r"\s*+(?:\[(?:firing|resolved):\d+\]|cron <\S+@\S+> |logwatch for \S+ \("
+    r"|\*\* (?:problem|recovery|acknowledgement|flapping\w*|downtime\w*)"
+    r"(?: (?:service|host))? alert"
+    r"|\[prtg network monitor|fritz!box-info|\[fail2ban\]|(?:degradedarray|fail|sparesmissing"
+    r"|newarray|devicedisappeared) event on /dev/|smart error \(\w+\) detected on host"
+    r"|yahoo! auto response|monitor is (?:down|up): )",
+    re.IGNORECASE,
+)
+# A shop tells its customer: weak, for customers answer in these words.
+SHOP_SUBJECT = re.compile(
+    r"\s*+(?:\[[^\]]{1,40}\]:? )?(?:"
+    r"(?:your|ihre|votre|su|tu|tuo|il tuo|uw|je|sua|seu|din|twoje|vaše|ваш) (?:\S+ ){0,4}?"
+    r"(?:order|bestellung|commande|pedido|ordine|bestelling|encomenda|beställning|ordre|zamówienie"
+    r"|objednávka|заказ)\b.{0,30}?(?:received|confirm|shipped|dispatched|complete|bestätig"
+    r"|eingegangen|versandt|verschickt|confirmée|expédiée|recibido|confirmado|enviado|confermato"
+    r"|spedito|ontvangen|bevestig|verzonden|mottagen|bekräft|modtaget|potwierdz|przyjęt|przyjat"
+    r"|оформлен|принят|подтвержд)"
+    r"|order #?\w{0,6}\d{3,12} (?:is |has been |was )?(?:confirmed|shipped|received|completed)\b"
+    r"|(?:order|shipping|payment|booking) confirmation\W{0,3}#?\w{0,6}\d{3,12}"
+    r"|(?:bestell|auftrags|eingangs|versand|zahlungs|buchungs)bestätigung\b.{0,20}\d{3,12})",
+    re.IGNORECASE,
+)
+# "Expiry Bot", "Acme Alerts"
+MACHINE_NAMES = re.compile(
+    r"(?:^|\W)(?:bot|notifications?|notifier|alerts?|newsletter|autoresponder"
+    r"|(?:network |server |system )monitor(?:ing)?|benachrichtigung(?:en)?)\W*$",
     re.IGNORECASE,
 )
 AGGREGATE = re.compile(

@@ -34,11 +34,12 @@ _BLOCK = 14  # lines of a block with ways to reach the sender
 _LEAST = 3  # lines of a block without a greeting
 _NARROW = 80  # characters of a line in such a block
 _DELIMITER = re.compile(
-    r"\s?(?:--|__|_{3,80}|—|––|——|–|-{3,80}|- -|={3,80}|\*{3,80}|~{2,80}|[─━]{2,80})\s*$"
+    r"\s?(?:--|__|_{3,80}|—|––|——|–|-{3,80}|- -|={3,80}|\*{3,80}|~{2,80}|[─━]{2,80}"
+    r"|[┏┌╔╭][─━═]{2,80}[┓┐╗╮]?)\s*$"
 )
 _LONG_RULE = re.compile(r"\s*[-_=*~─━]{9}")  # stands below a title, too, or in a table
-_DELIMITERS = "-_—–=*~─━ "
-_RULE = re.compile(r"[\s\-‐‑‒–—―─━_=*~#+.]{2,}$")
+_DELIMITERS = "-_—–=*~─━┏┌╔╭ "
+_RULE = re.compile(r"[\s\-‐‑‒–—―─━═┏┓┗┛┌┐└┘╔╗╚╝╭╮╰╯_=*~#+.]{2,}$")
 _LINK = re.compile(
     r"[<(\[]?(?:https?://|mailto:|cid:)[^\s<>\[\]]*+[>)\]]?|\[(?:image|cid)[^\]]{0,200}\]|\[image\]",
     re.IGNORECASE,

@@ -274,6 +274,40 @@ def test_a_person_who_writes_of_machines_is_none(text: str) -> None:
     assert Origin.PERSON is judge_origin([], ANN, text, Report(), own=text)[0]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("Subject: [FIRING:1] HighCPU (web1)",),
+        ("Subject: ** PROBLEM Service Alert: web1/HTTP is CRITICAL **",),
+        ("Subject: Your Acme order has been received!", "X-Mailer: PHPMailer 6.8"),
+        ("Subject: Order #1001 confirmed", "Feedback-ID: abc:shopify"),
+        ("Subject: Ihre Bestellung wurde versandt", "X-Mailer: Shopware"),
+    ],
+)
+def test_subjects_of_programs(fields: tuple[str, ...]) -> None:
+    assert Origin.AUTOMATIC is judge(*fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("Subject: Auto: Reparatur am Montag",),  # his car
+        ("Subject: Your order has been received, but not by me",),
+        ("Subject: Order #1001 confirmed, but nothing came", "User-Agent: Thunderbird"),
+        ("Subject: Re: [FIRING:1] HighCPU (web1)", "User-Agent: Thunderbird"),
+    ],
+)
+def test_subjects_of_people_that_look_like_those_of_programs(fields: tuple[str, ...]) -> None:
+    assert Origin.PERSON is judge(*fields)
+    assert Origin.PERSON is judge(*fields, from_=Address("Norman Mailer", "n@kunde.example"))
+
+
+def test_a_name_that_machines_have_counts_in_company() -> None:
+    bot = Address("Expiry Bot", "expiry@kunde.example")
+    assert Origin.AUTOMATIC is judge("Subject: x", "X-Mandrill-User: md_1", from_=bot)
+    assert Origin.PERSON is judge("Subject: x", from_=bot)
+
+
 def test_each_verdict_has_its_evidence() -> None:
     headers = [("Auto-Submitted", "auto-replied"), ("Subject", "Hello")]
     origin, evidence, bounce = judge_origin(headers, ANN, "", Report())
