@@ -134,7 +134,7 @@ ROBOTS = re.compile(
     r"|confirmations?|updates?|tracking|messages?|news|notices?|alerts?|mailer|team-noreply)"
     r"|cron|cron-?daemon|anacron|root|daemon|www-data|apache|httpd|nginx|wwwrun|nobody|wordpress"
     r"|joomla|drupal|munin|nagios|icinga2?|zabbix|monit|prometheus|grafana|logwatch|logcheck"
-    r"|smartd|fail2ban|prtg|check-?mk|observium|librenms|veeam|uptimerobot|elastalert|graylog|jenkins"
+    r"|smartd|fail2ban|prtg|check-?mk|observium|librenms|veeam|uptimerobot|elastalert|graylog"
     r"|pfsense|opnsense|rkhunter|backup|backups|bacula|bamboo|teamcity|buildbot|jira|confluence"
     r"|gitlab|bugzilla|redmine|trac|mantis|sonarqube|nessus|vmware|esxi?|idrac|scanner|scan"
     r"|apcupsd|upsmon|ups|mdadm|ipmi|ilo|i?drac|nas"
