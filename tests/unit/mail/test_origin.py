@@ -169,7 +169,7 @@ def test_what_people_send_stays_theirs(fields: list[str]) -> None:
 @pytest.mark.parametrize(
     "subject",
     [
-        *("Automatic reply: Hello", "Out of Office AutoReply: Hello", "Auto: Hello"),
+        *("Automatic reply: Hello", "Out of Office AutoReply: Hello"),
         *("Automatische Antwort: Hallo", "Abwesenheitsnotiz: Hallo", "Réponse automatique : Salut"),
         *("Respuesta automática: Hola", "Risposta automatica: Ciao", "Resposta automática: Olá"),
         *(
