@@ -182,11 +182,13 @@ def many(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture(params=["small", "middle", "real"])
 def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let every way be taken: a walk, from few requests, from words."""
-    sizes = {"small": (4, 9), "middle": (40, 60)}.get(request.param)
+    sizes = {"small": (4, 15, 9), "middle": (40, 200, 60)}.get(request.param)
     if sizes is not None:
-        few, looked = sizes
-        for name, size in (("FEW", few), ("LOOKED", looked), ("LOOKED_AT_ALL", looked)):
-            monkeypatch.setattr(search, name, size)
+        few, several, looked = sizes
+        monkeypatch.setattr(search, "FEW", few)
+        monkeypatch.setattr(search, "MANY", several)
+        monkeypatch.setattr(search, "LOOKED", looked)
+        monkeypatch.setattr(search, "LOOKED_AT_ALL", looked)
         monkeypatch.setattr(search, "PORTION", 7)
     return str(request.param)
 

@@ -2,7 +2,8 @@
 
 Promise: a list with a limit takes about as long at a million requests as at a thousand. It is read
 from whichever of its filters leaves few requests (FEW at most, counted in an index); where none
-does, there are so many that walking from the newest one on soon finds enough. Filters are exact. Of
+does, there are so many that walking from the newest one on soon finds enough, unless several
+filters together leave next to nothing (`_way`). Filters are exact. Of
 words that stand in very many messages only the newest are looked at (LOOKED), `is_cut` says so.
 Used by: store.views; cli.requests (Wanted).
 
@@ -12,6 +13,7 @@ what is in their messages; among equals the one that changed last comes first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,6 +38,7 @@ from postroom.store import facets, word_index
 from postroom.store import schema as t
 
 FEW = 5_000  # requests: so many are looked at one by one
+MANY = 40_000  # requests: so many are, too, if the walk would look at more
 LOOKED = 20_000  # messages with the words: so many are looked at, the newest,
 LOOKED_AT_ALL = 2_000  # so many where there is no filter beside the words,
 LOOKED_AT_FEW = 200_000  # and so many where another filter leaves few requests
@@ -146,6 +149,8 @@ _MOMENTS = select(t.request.c.id, t.request.c.created_at, t.request.c.updated_at
     t.request.c.id.in_(bindparam("ids", expanding=True))
 )
 
+_NEWEST = select(func.max(t.request.c.id))
+
 # ---- filters
 
 
@@ -225,6 +230,21 @@ def _smallest(connection: Connection, filters: Sequence[_Filter]) -> _Filter | N
     return filters[n] if count <= FEW else None
 
 
+def _way(connection: Connection, filters: Sequence[_Filter], limit: int | None) -> _Filter | None:
+    """Return the filter that a list is read from; None: from the newest request on.
+
+    How far the walk would go is estimated as if filters had nothing to do with each other.
+    """
+    few = _smallest(connection, filters)
+    if few is not None or len(filters) < 2:
+        return few
+    counts = [_count(connection, one.source, MANY) for one in filters]
+    fewest = min(counts)
+    newest = connection.execute(_NEWEST).scalar() or 0
+    walked = newest if limit is None else limit * math.prod(newest / count for count in counts)
+    return filters[counts.index(fewest)] if fewest <= MANY and fewest < walked else None
+
+
 def _count(connection: Connection, source: Any, most: int) -> int:
     some = source.limit(most + 1).subquery()
     return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
@@ -237,7 +257,7 @@ def _listed(
     connection: Connection, wanted: Wanted, order: Order, limit: int | None, after: int | None
 ) -> Iterator[int]:
     filters = _filters(wanted)
-    few = _smallest(connection, filters)
+    few = _way(connection, filters, limit)
     conditions = [one.check for one in filters if one is not few] + _dates(wanted)
     query = select(t.request.c.id).where(*conditions)
     if few is not None:
