@@ -33,8 +33,10 @@ help:
 demo: $(READY)
 	$(BIN)/postroom demo
 
+# Tests wait for servers, too: three for two cores keep these busy.
+WORKERS ?= $(shell echo $$(( $$(nproc) * 3 / 2 )))
 test: $(READY) packages
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check daemon tests bench

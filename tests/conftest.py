@@ -6,11 +6,18 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
-from tests.kinds import Kind, ground_of, kinds_of
+from tests.kinds import Kind, ground_of, is_named, kinds_of
 
 from postroom import failpoints
+
+# How long an example takes is the machine's affair: no test asserts a time.
+hypothesis.settings.register_profile(
+    "postroom", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("postroom")
 
 
 @pytest.fixture(autouse=True)
@@ -25,13 +32,21 @@ def _process_as_new() -> Iterator[None]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of store/ and flow/ on both kinds of databases."""
     path = Path(str(metafunc.module.__file__))
-    name = f"{path.parent.name}/{path.name}::{metafunc.function.__name__}"
+    name = _name(path, metafunc.function.__name__)
     if (kinds := kinds_of(name)) is not None:
         metafunc.parametrize("_ground", kinds, ids=str, indirect=True)
 
 
+def _name(path: Path, function: str) -> str:
+    return f"{path.parent.name}/{path.name}::{function}"
+
+
 @pytest.fixture(autouse=True)  # else pytest leaves it out: no test names it
 def _ground(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Stand on one kind of database."""
-    with ground_of(getattr(request, "param", Kind.SQLITE)):
+    """Stand on one kind of database; who never sets foot on a server may not say that it does."""
+    kind = getattr(request, "param", Kind.SQLITE)
+    with ground_of(kind) as ground:
         yield
+        if kind is Kind.POSTGRESQL and not ground.is_used:
+            name = _name(request.path, request.function.__name__)
+            assert is_named(name), f"{name} ran on no server: say why in tests/one_kind.toml"

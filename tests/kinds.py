@@ -27,6 +27,13 @@ FOLDERS = ("store", "flow")
 EXCEPTIONS = tomllib.loads(Path(__file__).with_name("one_kind.toml").read_text(encoding="utf-8"))
 
 
+def is_named(test: str) -> bool:
+    """Whether a test, its module or its folder is an exception."""
+    module = test.partition("::")[0]
+    names = {module.partition("/")[0], module, test}
+    return any(names & excepted.keys() for excepted in EXCEPTIONS.values())
+
+
 def kinds_of(test: str) -> list[Kind] | None:
     """Return the kinds that a test runs on ("store/test_db.py::test_x"); None: not ours to say."""
     module = test.partition("::")[0]
@@ -46,6 +53,11 @@ class Ground:
     kind: Kind
     _stack: ExitStack
     _servers: dict[Path, Server] = field(default_factory=dict)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a test that runs on a server has had a database of it."""
+        return bool(self._servers)
 
     def place(self, file: Path, *, is_empty: bool = False) -> Place:
         """Return the place of a database: this file, or a database that stands for it."""

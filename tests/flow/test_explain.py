@@ -21,6 +21,7 @@ from tests.houses import (
     shipped_rules,
     work,
 )
+from tests.kinds import Kind, ground
 
 from postroom.core.effects import AppendMessage, Assign, Decision, HoldMail, OpenRequest, QueueMail
 from postroom.house import House
@@ -28,7 +29,8 @@ from postroom.mail.message import Envelope
 from postroom.store import schema as t
 
 CORPUS = sorted((Path(__file__).parents[1] / "corpus").glob("*.eml"))
-SENDERS = ("ann@example.net", "")
+# Of one sender's mails each meets what the ones before left; the null sender's are automatic.
+SENDERS = {Kind.SQLITE: "ann@example.net", Kind.POSTGRESQL: ""}
 
 
 @pytest.fixture
@@ -79,16 +81,16 @@ def compare(house: House, decision: Decision, entry: Any) -> None:
     assert assigned == [line.to_value for line in history][len(history) - len(assigned) :]
 
 
-@pytest.mark.parametrize("sender", SENDERS)
-def test_over_the_corpus_it_equals_the_journal(house: House, sender: str) -> None:
+def test_over_the_corpus_it_equals_the_journal(house: House) -> None:
+    sender = SENDERS[ground().kind]
     # One after the other into one house, so that later mails meet what earlier ones left.
     for path in (*CORPUS, *CORPUS[:5]):
         raw = path.read_bytes()
         came_in = came(house, raw, sender)
         decision = explained(house, raw, came_in)
-        house.spool.put(came_in, raw).result(20)
+        _, _, number = house.spool.put(came_in, raw).result(20).rpartition("-")
         assert work(house) == 1
-        compare(house, decision, rows(house, t.journal)[-1])
+        compare(house, decision, row(house, t.journal, spool_number=int(number)))
     assert len(outcomes(house)) == len(CORPUS) + 5
     assert {"opened", "duplicate", "bounce", "ignored"} <= set(outcomes(house))
 

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -17,6 +18,7 @@ import pytest
 import structlog
 from sqlalchemy import insert, update
 from tests.fakes.relay import Act, FakeRelay
+from tests.kinds import ground
 
 from postroom import failpoints
 from postroom.core.site import Brakes, Budget, Mailbox, Site
@@ -24,6 +26,7 @@ from postroom.errors import Unavailable
 from postroom.mail.tokens import Signer, Token
 from postroom.store import queue, schema
 from postroom.store.db import Database
+from postroom.store.migrate import open_database
 from postroom.store.queue import OutboxEntry
 from postroom.work.relay import SmtpRelay
 from postroom.work.reply import Reply
@@ -157,10 +160,8 @@ def add_mail(conn: Any) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "postroom.db")
-    database.write(schema.metadata.create_all)
-    yield database
-    database.close()
+    with closing(open_database(ground().place(tmp_path / "postroom.db"))) as database:
+        yield database
 
 
 @pytest.fixture

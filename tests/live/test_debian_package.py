@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import shutil
@@ -22,7 +23,20 @@ CODE = "usr/lib/postroom"
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tree = tmp_path_factory.mktemp("tree")
+    """The package of this tree, built once for all workers of a run."""
+    of_the_run = tmp_path_factory.getbasetemp().parent / f"package-{os.environ.get(_RUN, 'alone')}"
+    of_the_run.mkdir(exist_ok=True)
+    with (of_the_run / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (found := list(of_the_run.glob("*.deb"))):
+            found = [Path(shutil.copy2(_built(tmp_path_factory.mktemp("tree")), of_the_run))]
+    return found[0]
+
+
+_RUN = "PYTEST_XDIST_TESTRUNUID"
+
+
+def _built(tree: Path) -> Path:
     for name in (*TREE, *TEXTS):
         source = ROOT / name
         if source.is_dir():
@@ -52,7 +66,9 @@ def test_lintian_finds_no_error(package: Path) -> None:
     assert "" == said
 
 
-def test_package_is_installed_upgraded_removed_and_purged(package: Path, debian: Path) -> None:
+def test_package_is_installed_upgraded_removed_and_purged(
+    package: Path, debian: Path, tmp_path: Path
+) -> None:
     before = _files_of(debian)
 
     said = _install(debian, package)
@@ -67,7 +83,7 @@ def test_package_is_installed_upgraded_removed_and_purged(package: Path, debian:
     _in(debian, "postroom", "check")  # finds /etc/postroom/config.toml by itself
     config = (debian / "etc/postroom/config.toml").read_text()
 
-    said = _install(debian, _newer(package))
+    said = _install(debian, _newer(package, tmp_path))
     assert "postroom init" not in said
     assert config == (debian / "etc/postroom/config.toml").read_text()
     # Written by root, read by the service; the upgrade has made a database that is of its age.
@@ -97,14 +113,14 @@ _LEFT = (
 )
 
 
-def _newer(package: Path) -> Path:
+def _newer(package: Path, folder: Path) -> Path:
     """Pack the same files again as the next version."""
-    tree, newer = package.parent / "unpacked", package.parent / "newer.deb"
+    tree, newer = folder / "unpacked", folder / "newer.deb"
     _run("dpkg-deb", "--raw-extract", package, tree)
     control = tree / "DEBIAN/control"
     text = control.read_text()
     control.write_text(text.replace("Version: ", "Version: 99:", 1))
-    _run("dpkg-deb", "--root-owner-group", "--build", tree, newer)
+    _run("dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, newer)
     return newer
 
 

@@ -176,6 +176,8 @@ def row_type(table: Table) -> Any:
 
 def _compile(statement: Any, dialect: Dialect, columns: list[str] | None) -> _Compiled:
     compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=columns)
+    if expanding := [name for name, bind in compiled.binds.items() if bind.expanding]:
+        raise ValueError(f"an expanding list cannot be prepared: {', '.join(expanding)}")
     # SQLite takes parameters by position ("?"), each place; PostgreSQL by number, each name once.
     sql, names = str(compiled), tuple(compiled.positiontup or ())
     if not compiled.positional:
@@ -184,8 +186,6 @@ def _compile(statement: Any, dialect: Dialect, columns: list[str] | None) -> _Co
     conversions, constants = [], []
     for index, name in enumerate(names):
         bind = compiled.binds[name]
-        if bind.expanding:
-            raise ValueError(f"an expanding list cannot be prepared: {name}")
         convert = _impl(bind.type, dialect).bind_processor(dialect)
         if not bind.required:
             constants.append((index, convert(bind.value) if convert is not None else bind.value))
