@@ -13,7 +13,7 @@ from typing import Final
 
 # Language: from | date | to | subject | cc. "/" stands between words of the same meaning.
 _TABLE = """
-en  from | date/sent/sent on/date sent/received | to | subject | cc/bcc/reply-to/reply to/importance/attachments/organization/priority/sensitivity/user-agent/x-mailer/message-id/mime-version/content-type/content-transfer-encoding/mail-followup-to/return-path/sender/resent-from/in-reply-to/references/list-id/newsgroups/organisation/x-originating-ip/attachment/categories/flag/mailed-by/signed-by/security/when/where/message id
+en  from | date/sent/sent on/date sent/received | to | subject/subj | cc/bcc/reply-to/reply to/importance/attachments/organization/priority/sensitivity/user-agent/x-mailer/message-id/mime-version/content-type/content-transfer-encoding/mail-followup-to/return-path/sender/resent-from/in-reply-to/references/list-id/newsgroups/organisation/x-originating-ip/attachment/categories/flag/mailed-by/signed-by/security/when/where/message id
 de  von/absender | datum/gesendet/gesendet am/verschickt/versandt | an/empfänger | betreff/betrifft/thema | kopie/kopie (cc)/blindkopie/antwort an/antwort-an/wichtigkeit/priorität/anlagen
 fr  de/expéditeur/de la part de | date/envoyé/envoyé le/date d'envoi/date/envoyée | à/a/destinataire/pour/destinataires | objet/sujet | copie/copie à/copie carbone/répondre à/importance/pièces jointes
 es  de/remitente/desde | fecha/enviado/enviado el/enviado a/enviada/enviado en/fecha de envío/enviado por | para/destinatario/a | asunto/tema | con copia/copia/responder a/importancia/datos adjuntos/cco

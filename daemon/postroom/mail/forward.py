@@ -43,6 +43,10 @@ _FILLERS = frozenset(
     | {"lietotājs", "użytkownik", "π.μ", "μ.μ", "ο/η", "a.m", "p.m", "ص", "م", "تمت", "ما", "يلي"}
     | {"بواسطة", "बजे", "को", "/la", "la", "ла", "於", "于", "님이", "igorleak", "erabiltzaileak"}
 )
+# The letterhead of Notes: "From:  Ann Smith        05/03/2001 10:15 AM".
+_FROM_DATED = re.compile(
+    r"(\S.{0,100}?) {3,200}(\d{1,2}[./-]\d{1,2}[./-]\d{2,4} \d{1,2}[:.]\d\d.{0,20})$"
+)
 _NAME_QUOTED = re.compile(r"'[^']{1,100}' [^']*[^'\s]$")
 _ZONE = re.compile(r"[+-]\d{4}")
 _STOPS = " ,、，;:*\"'<>"
@@ -124,6 +128,8 @@ def _read(
         fields.setdefault("date", when)
     if not fields:
         return None
+    if "date" not in fields and (dated := _FROM_DATED.match(fields.get("from", ""))) is not None:
+        fields["from"], fields["date"] = dated[1], dated[2]
     end = end_of_forward(lines, found.end) if found.is_forward else len(lines)
     body = [line.rstrip("\r") for line in originals[found.end : end]]
     is_marked = found.is_quoted or is_quoted(lines[max(found.end - 1, 0)])
@@ -132,6 +138,8 @@ def _read(
     while body and found.is_forward and (not body[-1].strip() or is_rule(body[-1])):
         body.pop()  # KMail draws a line below
     title = fields.get("subject") or _without_prefix(subject)
+    if fields.get("to", "").endswith(";"):  # Yandex ends each line so
+        title = title.removesuffix(";")
     words = "\n".join(body).strip("\ufeff \t\r\n")  # Apple Mail marks where words begin
     return Forward(readable_sender(fields.get("from", "")), title, fields.get("date", ""), words)
 
@@ -179,6 +187,9 @@ def read_introduction(words: str) -> tuple[str, str]:
     verb = WROTE.search(text.lower()) if address is None and not who else None
     if verb is not None:  # Ann wrote on 5 May 2026 10:00.
         return readable_sender(text[: verb.start()]), _when(text[verb.end() :])
+    if not who and verb is None and (name := text[: dates[0].start()].strip(_STOPS)):
+        # GroupWise: >>> Ann 5/5/2026 10:00 AM >>>
+        return readable_sender(name), _when(text[dates[0].start() :])
     return readable_sender(who), _when(text[: last.end()])
 
 

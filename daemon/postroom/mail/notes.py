@@ -28,7 +28,7 @@ _COPIES = frozenset(
 # "05.05.2026 10:00", and what may stand in the other column beside it.
 _STAMP = re.compile(
     r"\d{1,4}[./-]\d{1,2}[./-]\d{2,4},? {1,3}\d{1,2}[:.]\d\d(?::\d\d)?(?: ?[AP]M)?(?: [A-Z]{2,5})?"
-    r"(?:\W*|[\s|]{2,}[\w.:]{1,12}\W*)$"
+    r"(?:\W*|[\s|]{2,}[\w.:]{1,12}\W*|[\s|]{2,}[\w.]{1,12}:[\s|]{1,30}\S[^|]{0,80}\W*)$"
 )
 
 
@@ -85,7 +85,7 @@ def _kind(line: str) -> str:
     cells = [cell for cell in _GAP.split(line.strip(_FRAME)) if cell.strip(_FRAME)]
     if not cells:
         return ""
-    for cell in (cells[-1], cells[0]):
+    for cell in (cells[-1], cells[0], *(each for each in cells[1:-1] if each.endswith(":"))):
         word = cell.strip(_FRAME + ":").lower()
         if word in _COPIES:
             return "cc"
@@ -98,6 +98,10 @@ def _kind(line: str) -> str:
 def _value(lines: Sequence[str], position: int) -> tuple[int, str]:
     """Read the subject: beside its label, or below it."""
     words = lines[position].strip(_FRAME)
+    columns = _GAP.split(words)
+    for number, column in enumerate(columns[1:-1], 1):  # date, "Subject:", subject
+        if column.endswith(":") and FIELDS.get(column[:-1].lower()) == "subject":
+            return position + 1, " ".join(columns[number + 1 :]).strip(_FRAME)
     label, colon, beside = words.partition(":")
     if not colon:
         cells = _GAP.split(words, maxsplit=1)
@@ -119,7 +123,7 @@ def _above(lines: Sequence[str], label: int, stamp: int) -> tuple[int, str]:
     if len(beside) > 2:  # "Ann Berg <ann@kunde.example> on 05/05/2026 10:00:00 AM"
         return stamp, beside
     start = min(label, stamp)
-    names = [] if start == stamp else _GAP.split(lines[start].strip(_FRAME))[:-1]
+    names = [] if start == stamp else _before_label(lines[start])
     lowest = max(start - _ABOVE, 0)
     for number in range(start - 1, lowest - 1, -1):
         words = lines[number].strip(_FRAME)
@@ -134,6 +138,13 @@ def _above(lines: Sequence[str], label: int, stamp: int) -> tuple[int, str]:
         if "@" in words and not words.startswith("<"):
             break
     return start, " ".join(names)
+
+
+def _before_label(line: str) -> list[str]:
+    """Return what stands in the columns before the label."""
+    cells = _GAP.split(line.strip(_FRAME))
+    labels = (n for n, cell in enumerate(cells) if cell.strip(_FRAME + ":").lower() in FIELDS)
+    return cells[: next(labels, len(cells) - 1)]
 
 
 def _below_frame(lines: Sequence[str], position: int) -> int:

@@ -37,13 +37,13 @@ def any_of(phrases: Iterable[str]) -> re.Pattern[str]:
 # "… wrote:", as a reply's introduction says it. Longer forms stand for themselves ("hat … am …
 # geschrieben"), so that a verb of ordinary prose needs a date or an address beside it.
 _WROTE = """
-en  wrote/writes/has written/quoting/quote from/cited by
+en  wrote/writes/excerpts from/has written/quoting/quote from/cited by
 de  schrieb/zitat von/zitiere/geschrieben/schreibt/schrieb am
 fr  a écrit/message du/citation de/écrivait/a ecrit/écrit
 es  escribió/citando a/citando/escribio/ha escrito/escribía
 it  ha scritto/cita/citando/citazione/scrive/ha scritto il/scritto
 pt  escreveu/escreve/escrito/citando
-nl  schreef/citeren van/citeert/het volgende geschreven/heeft geschreven/geschreven/schrijft
+nl  schreef/citeren van/citeren/citeert/het volgende geschreven/heeft geschreven/geschreven/schrijft
 sv  skrev/citerar/skrev följande/skriver
 nb  skrev/skreiv/skrev følgende/siterer/citerer/citat af/sitat fra
 is  skrifaði/ritaði/skrifar
@@ -90,9 +90,9 @@ hy  գրել է/գրեց
 ka  დაწერა/წერს
 kk  жазды
 mn  бичсэн
-ja  のメール/書きました/は書きました/さんは書きました/が書きました/さんのメール/は次のように書きました
-zh  写道/寫道/写到/寫到/写了/寫了/來信/编写/撰寫
-ko  님이 작성/작성/썼습니다/님이 쓴 메시지/쓰셨습니다/작성함/님의 말
+ja  のメール/書きました/書き込みました/は書きました/さんは書きました/が書きました/さんのメール/は次のように書きました
+zh  写道/寫道/写入/寫入/写到/寫到/写了/寫了/來信/编写/撰寫
+ko  님이 작성/쓴 글/작성/썼습니다/님이 쓴 메시지/쓰셨습니다/작성함/님의 말
 """  # noqa: E501
 WROTE = any_of(phrases_of(_WROTE))
 

@@ -169,6 +169,8 @@ def _complete(
         # What a forwarded mail quotes is its own matter.
         is_marked = is_forward and is_quoted(lines[position])
         position = _below_rule(lines, next_line(lines, header.end))
+        if "from" not in header.fields and (found := introduction_below(lines, position)):
+            position, introduction = found  # Yandex: who and when stand below
     elif (found := introduction_below(lines, position)) is not None:
         position, introduction = found
     if header is None or not is_forward:
