@@ -53,8 +53,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"(?:\bis |\bis currently |\bis too |\btoo )?(?:\bfull\b|out of space|exceeded (?:the|its"
         r"|his|their|a ))",
         r"full mailbox|mailbox.{0,30}exceed|exceed.{0,40}mailbox (?:size|limit|storage)",
-        r"user.{0,20}(?:disk quota|has exhausted)|exceeded (?:the )?(?:storage|space) (?:limit"
-        r"|alloc)",
+        r"user.{0,20}(?:disk quota|has exhausted)|exceeded (?:the |its |his |her |their"
+        r"|his/her )*(?:disk |mail )?(?:storage|space) (?:limit|alloc)",
         r"storage (?:limit|quota).{0,20}exceed|not enough (?:storage|disk) space.{0,30}mailbox",
         r"(?:user|recipient|mailbox|inbox|account)(?:'s inbox)? (?:is )?(?:out of|over"
         r"|has no) (?:its "
@@ -169,7 +169,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     cause(
         "5.1.2",
         r"\bhost \S{1,100} (?:was |is )?(?:not found|unknown)",
-        r"^\W{0,20}unrouteable (?:mail )?(?:address|domain)",
+        r"^\W{0,20}unroute?able (?:mail )?(?:address|domain)",
         r"host(?:name)? (?:is )?(?:unknown|not found|or domain name not found)|unknown host"
         r"|no such host",
         r"(?:find|found|resolve) (?:any |the )?(?:host|mail ?host|mail server|mx|domain)"
@@ -190,7 +190,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"domain has no mail exchangers|lookup of.{0,80}failed|\bdns\b.{0,30}(?:failed|error"
         r"|not found)|(?:server|host) not found",
         r"recipient address has a (?:null mx|non-existent domain)|could not resolve",
-        r"host ?name lookup.{0,10}fail|verify domain of recipient|no mail ?server found",
+        r"host ?name lookup.{0,10}fail|verify domain of recipient|no mail ?servers? (?:found"
+        r"|appears?|exists?|for)\b",
         r"name or service not known|unknown mail host|(?:domain|dns) (?:name )?lookup.{0,20}fail"
         r"|lookup dns for|dns name does not exist",
         *NO_HOST,
@@ -223,10 +224,13 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"no (?:mailbox|account|user|one|recipient|local mailbox"
         r"|valid recipients?)(?: \w+)? (?:here|found|with|by|exists?|of|called|named|in|on|at"
         r"|such)|no such (?:person|one|mail|user|(?:mailing )?list)",
-        r"does(?: not|n't) (?:have|like) (?:a|an|any|recipient)\b|do(?: not|n't) have (?:an?"
-        r"|any) (?:mailbox|user|account|person|recipient)"
+        rf"does(?: not|n't) (?:have|like) (?:an? |any |the |such |this )*(?:\S{{1,40}} )?{_WHO}"
+        r"|do(?: not|n't) have (?:an?|any) (?:mailbox|user|account|person|recipient)"
         r"|not (?:listed )?in (?:the )?(?:public|domino|name|address|database|directory)"
-        r"|unknown (?:to|or illegal|local)",
+        r"|unknown (?:to|or illegal|local)"
+        r"|not (?:in|on|part of) (?:my|our|the|this) (?:list|table|directory|database|system)"
+        r"|matches no entry|no match(?:es|ing)?\b.{0,30}(?:nameserver|directory|entry|entries"
+        r"|user)",
         r"user (?:doesn't|does not|did not|not) |addressee unknown|recipient (?:not|is not"
         r"|address) (?:ok|on|in|here|known)\b|recipnotfound|no such (?:e?-?mail )?(?:id|name)\b",
         r"address.{0,30}(?:not found"
@@ -237,16 +241,23 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|removed)",
         r"this user doesn't have an? |user has no|not our customer|no account by|(?:not|no) (?:in"
         r"|on) (?:our|the) (?:directory|list|user)|ldap.{0,30}not found|not listed as",
-        r"unrouteable address\b|mailbox unavailable|mailbox not available|cannot route to"
+        r"unroute?able address\b|mailbox unavailable|mailbox not available|cannot route to"
         r"|rcpt.{0,40}not (?:found|known|exist)|bad destination|delivery to non-?existent"
         r"|possible typo",
-        r"all recipients (?:were |are )?(?:rejected|invalid)|no valid recipients?|invalid (?:rcpt"
+        r"all recipients (?:were |are )?(?:rejected|invalid)|no valid (?:recipient|user)s?"
+        r"|invalid (?:rcpt"
         r"|recipients)|(?:unable to|can(?:no|')t|could(?: not|n't)) (?:find|locate|identify)"
-        r" (?:an? |any |the |this |that )?(?:user|recipient|mailbox|account)"
+        rf" (?:an? |any |the |this |that |your |such )*(?:\S{{1,40}} )?{_WHO}"
+        r"|unable to (?:find|locate) \S{1,64} (?:in|at|on)\b"
         r"|\bcan't be delivered to the address\b",
         r"\brp:nsu\b|suppressed|unknown person|isn't here\b"
         r"|left the (?:company|organi[sz]ation)|\baddr (?:is )?not found",
-        rf"{_WHO} (?:is )?not (?:on|at|hosted (?:on|at|by|with)|served by) (?:this|our)\b",
+        rf"{_WHO} (?:is )?not (?:(?:on|at|hosted (?:on|at|by|with)|served by) (?:this|our)\b"
+        r"|here\b|hosted\b)",
+        rf"{_WHO}\b.{{0,60}} (?:(?:is|was|are) (?:not (?:known|recogni[sz]ed)|unknown"
+        rf"|unrecogni[sz]ed)\b"
+        r"|does(?: not|n't) (?:belong|match|correspond|appear to be|seem to be))"
+        r"|not (?:appear|seem) to be a valid|unrecogni[sz]ed (?:o/r )?(?:name|recipient)",
         r"does(?: not|n't) know (?:this|the|that) (?:address|recipient|user|mailbox)",
         r"not our user\b|(?:nobody|no-?one) (?:called|named|(?:here|with|by) (?:by )?(?:that"
         r"|this))"

@@ -46,7 +46,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.7.1",
-        r"gr[ea]y-?list|try again in \d+ (?:min|sec)|temporarily (?:rejected|deferred"
+        r"gr[ea]y-?list|postgrey|try again in \d+ (?:min|sec)|temporarily (?:rejected|deferred"
         r"|blocked).{0,40}(?:spam|policy|reputation|user complaints)|unexpected volume"
         r"|rate.{0,20}(?:unexpectedly|of (?:unsolicited|mail))"
         r"|messages? from \S{1,80} temporarily deferred",
@@ -58,6 +58,7 @@ CAUSES: tuple[Cause, ...] = (
     cause(
         "4.7.28",
         r"rate ?limit|too (?:many|much) (?:messages|mails?|e-?mails?|traffic)"
+        r"|connect(?:s|ions)? too (?:many|much|fast|often|frequent)"
         r"|too many recipients.{0,40}(?:\bhour|\bday|minute|today|period|interval)"
         r"|daily.{0,30}(?:limit|quota)"
         r"|exceeded the max (?:e-?mails|defers)|frequency limited|\bmi:(?:sfq|stc|dmc)\b|(?:limit"
@@ -80,7 +81,8 @@ CAUSES: tuple[Cause, ...] = (
         r"delivery (?:time|attempts?).{0,40}(?:expired|exceed|exhaust)"
         r"|delivery failed \d+ attempts|(?:giving|gave|given) up after"
         r"|retry time(?:out)? (?:not reached"
-        r"|exceeded)|retries exceeded|unable to deliver.{0,30} in \d+ |maximum (?:time|retries"
+        r"|exceeded)|retries exceeded|unable to deliver.{0,30} (?:in|after|for) \d+ "
+        r"|maximum (?:time|retries"
         r"|number of)",
         r"(?:retry|retries|attempts?) (?:limit|count)? ?.{0,12}(?:reached|exceeded)"
         r"|max(?:imum)? retry|after (?:multiple|several|repeated|many) (?:retries|attempts|tries)"
@@ -145,7 +147,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|not allowed|prohibited|restricted)|not authori[sz]ed|unauthori[sz]ed"
         r"|transaction failed.{0,30}blocked",
         r"(?:not|aren't|isn't) (?:allowed|permitted|authori[sz]ed) to (?:send|post|e?-?mail"
-        r"|submit)|you (?:are|do|may) not (?:have permission|allowed|a member)|only (?:members"
+        r"|submit)|you (?:are|do|may) not (?:have permission|allowed|a member)"
+        r"|not (?:a )?subscribe[dr]\b|only (?:members"
         r"|subscribers)|restricted to (?:members|subscribers)|only use your own|not a member"
         r"|(?:restricted|members-only|closed|moderated) (?:list|group)"
         r"|non-?members?|n't have permission|only accepts? (?:e-?)?mail from|(?:deny|reject"
@@ -164,7 +167,7 @@ CAUSES: tuple[Cause, ...] = (
     cause(
         "5.4.4",
         r"no route\b(?! to host)|unable to route"
-        r"|unrouteable|(?:cannot|could not|can't) (?:find|route)|routing (?:error|failure"
+        r"|unroute?able|(?:cannot|could not|can't) (?:find|route)|routing (?:error|failure"
         r"|problem)",
     ),
     cause(

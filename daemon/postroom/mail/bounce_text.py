@@ -101,11 +101,18 @@ _HELP = re.compile(
     r"|expanded from|originally from|sender:|kontakt|\bvom?\b|\bde la part\b",
     re.IGNORECASE,
 )
+# An address before the one that failed: the list or alias that led there.
+_ALIAS = re.compile(
+    r"\((?:ultimately )?(?:expanded|generated|forwarded) (?:from|by)|\boriginally\b", re.IGNORECASE
+)
+_FORMER = re.compile(r"\s{0,20}original address[ \t]*:", re.IGNORECASE)
 _HELPERS = frozenset({"postmaster", "mailer-daemon", "abuse", "hostmaster", "mailerdaemon"})
 _REPLY = re.compile(r"(?<![\d.:])([45]\d\d)(?=[ \t#:,)\]-]|$)(?!-\d\d-)")
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.0{0,2}([0-7])\.(\d{1,3})(?![\d]|\.\d)")
+_SPOKEN = re.compile(r"\s{0,20}(?:>>>|<<<|<<-|->>|rcpt\b)", re.IGNORECASE)
 # Sendmail of a user of its own host.
 _BARE = re.compile(r"(?:<<< )?[45]\d\d <?([A-Za-z0-9._+-]{1,64})>?\.\.\. ")
+_BARE_ALONE = re.compile(r"[ \t]{1,20}<?([A-Za-z0-9._+-]{1,64})>?")
 _NUMBER = re.compile(r"\d{1,4}[.)]?")
 _LINK = re.compile(r"<?\bmailto:[^\s<>]{1,320}>?", re.IGNORECASE)
 _TRIM = " \t<>\"'*:;,()[]-=|•·»>«"
@@ -118,6 +125,7 @@ class Named:
     address: str
     line: int
     score: int  # 3 stands as a recipient, 2 in words of failure, 1 just named
+    is_quoted: bool = False  # of the failed mail's header or of a transcript; others go before
 
 
 @dataclass(slots=True)
@@ -203,23 +211,48 @@ def _is_header_block(lines: list[str], number: int) -> bool:
 
 def _names(notice: Notice, own: frozenset[str]) -> Iterator[Named]:
     is_help = False
+    last: Named | None = None
+    former: set[str] = set()
     for number, line in enumerate(notice.said):
         if "@" not in line:
             is_help = bool(line) and _HELP.search(line) is not None
             continue
         if _QUOTED_FIELD.match(line) or _MESSAGE_ID.match(line):
             continue
+        if _FORMER.match(line) and last is not None and last.line == number - 1:
+            former.add(last.address.lower())
+            _rename(notice, last, line, number)
+            continue
         for address, start, end in addresses_in(line):
             notice.places.setdefault(address.lower(), []).append(number)
             score = _score(line, start, end)
-            if address.lower() in own and score < 3:
+            if address.lower() in former or (address.lower() in own and score < 3):
                 continue
             local = address.partition("@")[0].lower()
             is_asked = is_help or _HELP.search(_sentence(line, start, end)) is not None
             if score < 3 and (local in _HELPERS or is_asked):
                 continue
-            yield Named(address, number, score)
+            if _ALIAS.search(line[:start]) is not None and number:
+                score = min(score, 2)
+            last = Named(address, number, score, _is_quoted(notice.said, number))
+            yield last
         is_help = False
+
+
+def _is_quoted(lines: list[str], number: int) -> bool:
+    """Say whether a line is of a transcript, or the To field of a quoted header."""
+    if not _TO_FIELD.match(lines[number]):
+        return _SPOKEN.match(lines[number]) is not None
+    beside = (lines[each] for each in (number - 1, number + 1) if 0 <= each < len(lines))
+    return any(_QUOTED_FIELD.match(line) for line in beside)
+
+
+def _rename(notice: Notice, name: Named, line: str, number: int) -> None:
+    """Give a recipient the address that we wrote to, which stands below the one it led to."""
+    for address, _, _ in addresses_in(line):
+        places = notice.places.setdefault(address.lower(), [])
+        places.extend([*notice.places.get(name.address.lower(), []), number])
+        name.address = address
 
 
 def _sentence(line: str, start: int, end: int) -> str:
@@ -229,10 +262,16 @@ def _sentence(line: str, start: int, end: int) -> str:
 
 
 def _bare_names(notice: Notice) -> Iterator[Named]:
+    """Yield names without a host: of a reply about one, and of a list below a colon."""
+    is_list = False
     for number, line in enumerate(notice.said):
-        if (found := _BARE.match(line)) is not None:
+        found = _BARE.match(line) or (_BARE_ALONE.fullmatch(line) if is_list else None)
+        if found is not None:
             notice.places.setdefault(found[1].lower(), []).append(number)
             yield Named(found[1], number, 3)
+        elif line.strip():
+            is_list = line.endswith(":") and _FAILURE.search(line.lower()) is not None
+            is_list = is_list or (line.endswith(":") and "following" in line.lower())
 
 
 def _score(line: str, start: int, end: int) -> int:
@@ -263,11 +302,18 @@ def _choose(names: list[Named]) -> list[Named]:
     best: dict[str, Named] = {}
     for name in names:
         key = name.address.lower()
-        if key not in best or name.score > best[key].score:
+        if key not in best or _rank(name) > _rank(best[key]):
             best[key] = name
     top = max((name.score for name in best.values()), default=0)
     found = [name for name in best.values() if name.score == top]
+    # Seen: the alias that was written to, and below it the dialogue about where he is now; all
+    # that the mail was to, and below it the one who was not reached.
+    found = [name for name in found if not name.is_quoted] or found
     return found if top > 1 else found[:1]
+
+
+def _rank(name: Named) -> tuple[int, bool]:
+    return name.score, not name.is_quoted
 
 
 def addresses_in(line: str) -> Iterator[tuple[str, int, int]]:

@@ -18,7 +18,7 @@ _USERS_DE = (
 _USERS_FR = r"utilisateur|destinataire|adresse|bo[iî]te|compte|abonné|client"
 _USERS_ES = r"usuario|destinatario|direcci[oó]n|buz[oó]n|cuenta|casilla|cliente"
 _USERS_IT = r"utente|destinatario|indirizzo|casella|posta elettronica|mailbox|account"
-_USERS_PT = r"usu[aá]rio|utilizador|destinat[aá]rio|endere[cç]o|conta|caixa postal"
+_USERS_PT = r"usu[aá]rio|utilizador|destinat[aá]rio|endere[cç]o|conta\b|caixa postal"
 _USERS_NL = r"gebruiker|ontvanger|geadresseerde|e-?mailadres|adres|postvak|account"
 _USERS_PL = r"użytkownik|odbiorc|adres|konto|skrzynk"
 _USERS_RU = (
@@ -59,7 +59,7 @@ UNKNOWN = (
         r"неизвестн|не существует|не найден|не зарегистрирован|недействит|неверн|не знайден"
         r"|невідом|не існує",
     ),
-    r"нет такого|несуществующ",
+    r"нет такого|так(?:ого|ой) (?:\w+ )?(?:нет|не )|несуществующ",
     _both(
         _USERS_NORDIC,
         r"okänd|finns inte|ukjent|finnes ikke|findes ikke|ukendt|hittades inte|ble ikke funnet",
@@ -76,7 +76,7 @@ UNKNOWN = (
     _both(r"alamat|penerima|pengguna", r"tidak (?:ditemukan|dikenal|ada)"),
     rf"(?:{_USERS_JA}).{{0,30}}(?:存在し|見つかり|見つから|不明|間違|誤)",
     r"該当.{0,12}(?:なし|ない|いません|ありません)",
-    rf"(?:{_USERS_ZH}).{{0,15}}(?:不存在|未找到|找不到|无效|無效|错误)|無此用戶|查无此人|查無此人",
+    rf"(?:{_USERS_ZH}).{{0,15}}(?:不存在|未找到|找不到|无效|無效|错误)|無此用戶|[查查][无無]此",
     r"找不到.{0,14}(?:收件人|用户|地址|邮箱)",
     r"(?:사용자|수신자|계정|주소).{0,20}(?:없|찾을 수|존재하지)|존재하지 않는",
 )
@@ -92,11 +92,13 @@ FULL = (
     r"postvak.{0,40}\bvol\b|(?:skrzynka|pojemność).{0,40}(?:pełna|przepełnion|przekroczon)",
     r"переполнен|переповнен|ящик.{0,60}заполнен|квот.{0,30}(?:превышен|исчерпан)",
     r"превышен.{0,20}квот",
-    r"(?:brevlåda|postlåda|inkorg|postkass|postboks|indbakke)\w*.{0,30}\b(?:full|fuld)\b",
+    r"(?:brevlåda|postlåda|inkorg|postkass|postboks|indbakke)\w*.{0,30}\b(?:full|fuld|fyldt)\b",
     r"postilaatik.{0,30}täynnä|schránk.{0,30}pln[áa]|postafiók.{0,20}(?:megtelt|tele)",
     r"(?:posta )?kutusu.{0,20}dolu|căsuța.{0,20}plină|sandučić.{0,20}pun",
     r"(?:メールボックス|受信(?:ボックス|箱)|受信トレイ).{0,30}(?:一杯|いっぱい|容量|満杯|超過)",
-    r"容量.{0,10}(?:超|オーバー)|(?:사서함|편지함).{0,12}(?:가득|용량|초과)",
+    r"(?:กล่อง|เมล).{0,20}เต็ม|hộp thư.{0,20}đầy|γραμματοκιβώτιο.{0,30}(?:γεμάτο|πλήρες)",
+    r"(?:תיבת|תיבה).{0,20}מלאה|صندوق.{0,20}ممتلئ|kotak (?:surat|masuk).{0,20}penuh",
+    r"容量.{0,10}(?:超|オーバー)|(?:사서함|편지함|메일함|메일박스).{0,12}(?:가득|용량|초과)",
     r"(?:邮箱|信箱|收件箱|空间|容量).{0,12}(?:已满|已滿|不足)|超过.{0,8}容量",
 )
 TOO_LARGE = (
@@ -110,7 +112,8 @@ TOO_LARGE = (
 DISABLED = (
     r"(?:konto|postfach|benutzer|adresse).{0,40}(?:deaktiviert|gesperrt|geschlossen|inaktiv)",
     r"(?:compte|bo[iî]te).{0,40}(?:désactiv|suspendu|bloqué|ferm)",
-    r"cuenta.{0,40}(?:desactivad|suspendid|inhabilitad|deshabilitad)|conta.{0,40}(?:desativad|suspens)",
+    r"cuenta.{0,40}(?:desactivad|suspendid|inhabilitad|deshabilitad)",
+    r"conta\b.{0,40}(?:desativ|suspens)",
     r"(?:account|casella).{0,30}(?:disattivat|sospes)|konto.{0,40}(?:zablokowan|nieaktywn)",
     r"(?:ящик|аккаунт|адрес\b|пользовател).{0,40}(?:заблокирован|отключ|неактив)",
     r"アカウント.{0,20}(?:停止|無効)|(?:帐户|账户|帐号|账号|邮箱|用户).{0,20}(?:禁用|停用|冻结)",
@@ -155,4 +158,30 @@ NOT_ACCEPTING = (r"nimmt keine (?:e-?)?mails? an|keine (?:e-?)?mails? (?:annimm|
 DELAYED = (
     r"noch nicht (?:zugestellt|ausgeliefert)|verzögert|retardé|retras(?:ad|o)|in ritardo|ritardat",
     r"opóźni|задерж|遅延|延迟|延遲",
+)
+# The server goes on trying.
+RETRIED = (
+    r"(?:bisher|bislang|noch) (?:noch )?nicht (?:zugestellt|ausgeliefert|übermittelt)"
+    r"|weiterhin (?:versuch|zu(?:zu)?stell)|(?:weitere|erneute) (?:zustell)?versuche? (?:werden"
+    r"|erfolg|unternommen)|(?:nachricht|mail) nicht (?:erneut|noch einmal"
+    r"|nochmals) (?:zu )?(?:ver)?send|(?:wird|werden) (?:es )?(?:weiter|weiterhin"
+    r"|erneut) versuch|pas encore (?:été|pu)|(?:nouvelles|autres) tentatives"
+    r"|inutile de (?:renvoyer|réexpédier)|(?:tentera|essaiera) (?:encore|à nouveau|de nouveau)"
+    r"|continuera (?:à|d')|(?:aún|todavía) no (?:se )?(?:ha|pudo|fue)|seguirá intentando"
+    r"|(?:se )?(?:volverá a intentar|reintentará)|no es necesario (?:que )?(?:vuelva|volver"
+    r"|reenv|env)|non è ancora stat|(?:altri|ulteriori|nuovi) tentativi|continuerà a (?:tent"
+    r"|prov)|non (?:è necessario|occorre) (?:re|ri)?inviare|ainda não (?:foi|pôde)"
+    r"|novas tentativas|continuar(?:á|emos)? (?:a )?tenta|não é (?:necessário|preciso) reenviar"
+    r"|nog niet (?:afgeleverd|bezorgd|verzonden)|blijft? (?:het )?(?:proberen|opnieuw)"
+    r"|opnieuw geprobeerd|jeszcze nie został|(?:kolejne|dalsze) próby|nie (?:trzeba"
+    r"|musisz) wysyłać|zatím nebyl|další pokus|(?:ännu|endnu|ennå|enda) ikke|ännu inte"
+    r"|(?:fortsätt\w*|fortsett\w*|fortsætt\w*) (?:att |å |med at )?(?:försöka|forsøke?|prøve)"
+    r"|yritetään (?:uudelleen|edelleen)|ei ole vielä|(?:ещ[её]"
+    r"|пока) не (?:был\w? )?(?:доставлен|удалось|отправлен)|попытк\w+ (?:доставки )?(?:будут"
+    r"|продолж)|продолж\w+ попыт|ще не доставлен|még nem (?:sikerült|lett)|újra (?:meg)?próbál"
+    r"|henüz (?:teslim|iletil)|denemeye devam|încă nu a|(?:まだ|未だ).{0,12}(?:配送|配信|送信|届)"
+    r"|引き続き.{0,10}(?:配送|配信|送信|再)|再送(?:を試み|します)"
+    r"|将?[继繼][续續](?:为您)?(?:[尝嘗][试試]|投[递遞]|[发發]送)"
+    r"|[无無]需(?:重新|重[复複]|再次)|尚未(?:送[达達]|投[递遞])"
+    r"|아직.{0,10}(?:전송|배달)|(?:계속|다시) (?:시도|전송)(?:합|하겠|됩|될)"
 )

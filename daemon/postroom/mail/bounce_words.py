@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from postroom.mail.bounce_translations import RETRIED
+
 # RFC 5321 §4.2.3: what a reply code alone lets us think.
 REPLIES = {
     "421": "4.3.2",
@@ -37,7 +39,7 @@ REPLIES = {
 STILL_TRYING = re.compile(
     r"warning (?:message )?only|will (?:continue|keep) (?:to try|trying)"
     r"|need to (?:resend|retry)|will be retried (?:until|for)"
-    r"|delivery attempts will continue|will keep trying|has not yet been delivered"
+    r"|delivery attempts will continue|will keep trying|has not yet been delivered|" + RETRIED
 )
 DELAYED = re.compile(
     r"\bdelayed\b|warning message only|do(?:n't| not) need to (?:resend|retry|send)"
@@ -50,8 +52,9 @@ DELAYED = re.compile(
     r"|delivery (?:is )?delay|incomplete"
     r"|noch nicht (?:zugestellt|ausgeliefert)|verzögert|weitere zustell|retardée?|différée?"
     r"|a été retardé|encore tenter|retras(?:ado|ada|o)\b|se seguirá intentando"
-    r"|in ritardo|ritardat|atrasad|adiad|vertraagd|opóźnion|задерж|повторн|försenad|forsinket|遅延"
-    r"|延迟|延遲|再送"
+    r"|in ritardo|ritardat|atrasad|adiad|vertraagd|opóźnion|задерж|повторн|försen|forsink"
+    r"|viivästy|zpožd|opožd"
+    r"|gecik|întârzi|késik|καθυστ|затрим|遅延|遅れ|延迟|延遲|再送|지연"
 )
 # It has.
 GIVEN_UP = re.compile(

@@ -8,12 +8,14 @@ fields leave out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from postroom.mail.address import canonical
 from postroom.mail.bounce_status import action_of, status_of
 from postroom.mail.bounce_text import (
     Named,
     Notice,
+    addresses_in,
     find_message_id,
     find_original_to,
     first_reply,
@@ -52,10 +54,19 @@ def read_bounce(
     status = read_status(report.status or report_in_text(text), limits.addresses)
     recipients = _of_status(status, notice)
     if not recipients:
-        recipients = _of_header(fields, notice) or _of_words(report, notice)
+        found = _of_header(fields, notice) or _of_words(report, notice)
+        recipients = [_at_home(recipient, fields) for recipient in found]
     return Bounce(
         tuple(recipients[: limits.addresses]), _original_id(report, fields, notice, text, status)
     )
+
+
+def _at_home(recipient: FailedRecipient, fields: Mapping[str, str]) -> FailedRecipient:
+    """Complete a name without a host: a server that writes none means its own."""
+    own = next((each for each, _, _ in addresses_in(fields.get("from", "")[:1_000])), "")
+    if "@" in recipient.address or not own:
+        return recipient
+    return replace(recipient, address=f"{recipient.address}@{own.rpartition('@')[2]}"[:_ADDRESS])
 
 
 def _of_status(status: Status, notice: Notice) -> list[FailedRecipient]:

@@ -130,7 +130,11 @@ def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judg
         sign.weight > 2 or (sign.origin is Origin.AUTOMATIC and not sign.is_vague)
         for sign in telling
     )
-    if not is_sure and words.IN_PERSON.search(text[:_OPENING].lower()):
+    opening = text[:_OPENING].lower()
+    if not is_sure and words.IN_PERSON.search(opening):
+        return None
+    is_mailbox = not any(sign.weight > 2 or _is_marked(sign) for sign in telling)
+    if is_mailbox and words.ASKING.search(opening):  # a postmaster who writes himself
         return None
     vague = sum(sign.weight for sign in telling if sign.is_vague)
     if not has_news or _weight(signs) < (_SERVER_ENOUGH if is_sure else _SERVER_ENOUGH + 1 + vague):
@@ -140,6 +144,10 @@ def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judg
         return None
     evidence = [sign.evidence for sign in telling]
     return _judge_delivery(bounce, *evidence[:10])
+
+
+def _is_marked(sign: Sign) -> bool:
+    return sign.evidence.startswith(("Return-Path", "Auto-Submitted"))
 
 
 def _weight(signs: Sequence[Sign]) -> int:

@@ -149,7 +149,8 @@ ROBOTS = re.compile(
     re.IGNORECASE,
 )
 SERVERS = re.compile(
-    r"mail(?:er|ler)?[-_.]?d[ae]{1,2}mon.*|mailerdaemon|mail-?delivery.*|postmast(?:er)?-?daemon",
+    r"m(?:ail(?:er|ler)?[-_.]?)?d[ae]{1,2}mon.*|mailerdaemon|mail-?delivery.*"
+    r"|postmast(?:er)?-?daemon",
     re.IGNORECASE,
 )
 SERVER_NAMES = re.compile(
@@ -161,7 +162,9 @@ SERVER_NAMES = re.compile(
     re.IGNORECASE,
 )
 SERVER_LOCALS = re.compile(
-    r"post_?master|mail-?admin|microsoftexchange[0-9a-f]{10,}.*|mail-?system",
+    r"post_?master|mail-?admin|microsoftexchange[0-9a-f]{10,}.*|mail-?(?:system|server|router"
+    r"|gateway|return|failure)|smtp|mmdf|mta|uucp|post-?office|x-?400(?:-?gateway)?|bounces?"
+    r"|undeliver(?:ed|able)",
     re.IGNORECASE,
 )
 # People have these for a title, too.
@@ -224,7 +227,8 @@ AWAY_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 FAILED = re.compile(
-    r"\s*+(?:\[[^\]]{1,40}\]\s?)?(?:\[?(?:undeliver(?:able|ed)|undeliverable|non-?deliver(?:y|able|ed))\b|unzustellbar"
+    r"\s*+(?:\[[^\]]{1,40}\]\s?)?(?:\[?(?:undeliver(?:able|ed)|undeliverable|non-?deliver(?:y"
+    r"|able|ed))\b|unzustellbar"
     r"|unzustellbare|nicht zustellbar|nicht zugestellt|mail (?:delivery|could not|system error"
     r"|failure|failed|not delivered|undeliver)|(?:mail|message|e-?mail"
     r"|delivery) (?:delivery )?(?:has )?(?:fail(?:ed|ure|ed:)?|error|problem|status notification"
@@ -236,13 +240,16 @@ FAILED = re.compile(
     r"|return(?:ed)? to sender|could(?: not|n't) (?:send|deliver)|cannot (?:send|deliver)"
     r"|can't (?:send|deliver)|error sending|unable to deliver|user unknown|unknown (?:user"
     r"|address|recipient)|bounced? (?:mail|message|e-?mail)|warning: (?:could not|message|your"
-    r"|e-?mail)|warning - delivery|delayed (?:mail|delivery|message)|message (?:you sent|rejected"
+    r"|e-?mail)|warning - delivery|(?:warning|notice): (?:mail )?del(?:ay|iver)|delayed (?:mail"
+    r"|delivery|message)|message (?:you sent|rejected"
     r"|not delivered|status|from mail delivery)|your (?:e-?mail|message|mail) (?:could|was|to|has"
     r"|cannot|can't|couldn't|wasn't)[^?]{0,80}(?:not|n't|fail|block|delay|reject|return"
     r"|undeliver)|dsn:|ndn:|ndr:|nondeliverable|notification d'état"
     r"|échec (?:de )?(?:la )?(?:remise|distribution|livraison|envoi)|non remis"
     r"|message non (?:remis|distribué|délivré)|non distribuable|avis de non|retour(?:né)?"
-    r"|no se (?:puede|pudo|ha podido) entregar|no entregado|imposible entregar|devuelto"
+    r"|no se (?:puede|pudo|ha podido) entregar|no entregado|(?:mensaje"
+    r"|correo) (?:no (?:entregado|enviado|pudo)|devuelto|rechazado"
+    r"|no se)|imposible entregar|devuelto"
     r"|correo devuelto|error de entrega|notificación (?:de|sobre el) estado|recapito non riuscito"
     r"|mancato recapito|impossibile (?:recapitare|consegnare)|non recapitabile"
     r"|mensagem não entregue|não (?:entregue|foi possível entregar)|falha na entrega|devolvid"
@@ -253,6 +260,25 @@ FAILED = re.compile(
     r"|zwrot (?:poczty|wiadomości)|błąd dostarczania|nedoručiteln|nedoručen|nelze doručit"
     r"|kézbesíthetetlen|teslim edilemedi|iletilemedi|недоставлен|не доставлен"
     r"|не удалось доставить|сообщение не доставлено|ошибка доставки|μη παραδοτέο"
+    r"|zustellung |zustell(?:fehler|bericht)|nachricht (?:konnte )?nicht|(?:ihre|deine) (?:e-?mail"
+    r"|nachricht|mail) (?:konnte|wurde|an)|retard (?:de|dans|d')|(?:remise|distribution|envoi)"
+    r" (?:retardée?|différée?|impossible)|votre (?:message|e-?mail|courriel) n'a|mancata consegna"
+    r"|consegna (?:non|fallita|ritardata)|messaggio non|(?:il )?(?:suo|tuo) messaggio non"
+    r"|entrega (?:retrasada|fallida|atrasada|aplazada|falhou)|su (?:mensaje|correo) no|sua mensagem"
+    r" não|mensagem (?:não|devolvida|rejeitada)|bericht (?:niet|kon niet)|uw (?:bericht|e-?mail"
+    r"|mail)"
+    r" (?:kon|is|werd) |(?:din|dit) (?:e-?mail|mail|besked|melding) (?:kunne|er|blev|ble) |ditt"
+    r" (?:meddelande|mail|e-post) kunde|meddelandet kunde|meldingen kunne|meldinga|viesti\w{0,3} ei"
+    r"|wiadomość nie|(?:zpráva|správa) nebyla|vaše zpráva|a (?:levél|üzenet) nem|mesajul nu"
+    r"|(?:ileti|e-posta|mesaj)\w{0,4} (?:teslim|gönderil|iletil)|poruka nije|(?:письмо"
+    r"|сообщение) не"
+    r"|(?:ваше )?(?:письмо|сообщение) (?:не|было)|возврат (?:письма|почты|сообщения)"
+    r"|задержка доставки|лист не|повідомлення не|αποτυχία|το μήνυμα|ההודעה לא|הודעה לא|لم يتم"
+    r"|تعذر|فشل|ไม่สามารถส่ง|การส่ง.{1,20}ล้มเหลว|thư không|không (?:thể )?gửi|pesan tidak|gagal"
+    r"|メール(?:不達|未達|をお届け|が届|配送|配信|送信エラー|送信失敗)|(?:配送|配信|送信)(?:遅延|失敗)"
+    r"|遅延|邮件(?:投递|发送|退|未|被)|郵件(?:投遞|傳送|退|未|被)|投递(?:失败|延迟)|退回"
+    r"|발송(?:이)? ?실패"
+    r"|\[?반송"
     r"|未送信|送信エラー|配信(?:不能|エラー|できません)|配送(?:不能|エラー)|エラーメール|退信"
     r"|系统退信|无法(?:送达|投递|传递)|未送达|投递失败|傳遞失敗"
     r"|無法(?:傳遞|投遞|寄達)|反송|(?:메일 )?(?:배달|전송|발송) ?실패|배달되지)",
@@ -419,6 +445,13 @@ STOCK = re.compile(
     r"|można|został)|nelze|nebyl|не (?:может|удалось|доставлен|было)|nem (?:sikerült"
     r"|kézbesíthető)|teslim edilemedi"
     r"|(?:配信|送信|配送|送達|お届け)(?:でき|に失敗|エラー|不能)|届けることができ|無法|无法|退回"
+    r"|(?:bisher|bislang|noch) (?:noch )?nicht (?:zugestellt|ausgeliefert)|pas encore (?:été|pu)"
+    r"|pu être (?:remis|délivré|distribué)|non è ancora stat|ainda não foi|nog niet (?:afgeleverd"
+    r"|bezorgd)|ännu inte|(?:endnu|ennå) ikke|ещ[её] не (?:доставлен|удалось)"
+    r"|まだ.{0,12}(?:配送|配信)"
+    r"|受信を拒否|nu a (?:putut|fost)|nije (?:moguće|isporučen)|δεν (?:παραδόθηκε|ήταν δυνατ)"
+    r"|αποτυχία παράδοσης|не може бути|не доставлен|לא נמסר|לא ניתן|לא הצליח|لم يتم تسليم|تعذر"
+    r"|ไม่สามารถ(?:ส่ง|จัดส่ง)|không (?:thể|gửi được)|tidak dapat (?:dikirim|disampaikan)"
     r"|未能|被退|배달(?:하지|되지)|전송(?:하지|되지|이? ?실패)",
 )
 
@@ -426,8 +459,25 @@ STOCK = re.compile(
 IN_PERSON = re.compile(
     r"\b(?:i|my|me|we|our|hi|hello|hey|dear|thanks|ich|mein\w{0,2}|mir|wir|hallo|guten|je|mon|ma"
     r"|nous|bonjour|yo|mi|hola|buenos|ciao|buongiorno|mio|mia|olá|meu|minha|здравствуйте|мой|我"
-    r"|добрый|спасибо|подскажите|gracias|grazie|merci|obrigad[oa])\b|[?？]|私|お世話|お願い|いただ"
+    r"|добрый|спасибо|подскажите|gracias|grazie|merci|obrigad[oa]|regards|sincerely|danke"
+    r"|gru(?:ß|ss)"
+    r"|grüße|cordialement|saludos|saluti|atenciosamente|ik|mijn|bedankt|groet\w{0,3}|jag|jeg|hej"
+    r"|hei"
+    r"|tack|takk|hälsning\w{0,3}|hilsen|kiitos|terveisin|mam|mój|moja|moje|dzień dobry|proszę"
+    r"|dziękuję"
+    r"|pozdrawiam|mám|můj|dobrý den|děkuji|prosím|nemohu|kedves|köszönöm|tudok|merhaba"
+    r"|teşekkür\w{0,6}"
+    r"|bună|mulțumesc|γεια|καλημέρα|ευχαριστώ|μου|мій|дякую|доброго|saya|terima kasih|halo|tôi"
+    r"|chào)"
+    r"\b|[?？]|שלום|תודה|אני|مرحبا|شكرا|السلام|أنا|ครับ|ค่ะ|สวัสดี|ขอบคุณ|私|お世話|お願い|いただ"
     r"|您好|你好|谢谢|謝謝|请问|我|안녕|감사|부탁"
+)
+# What a postmaster asks whom he writes to himself.
+ASKING = re.compile(
+    r"\b(?:(?:could|can|would|will) (?:you|someone|somebody)\b|let (?:me|us) know|please advise"
+    r"|(?:please )?(?:un-?block|whitelist|delist) (?:us|our|my|me)|(?:können|könnten) sie|bitte um"
+    r"|(?:pouvez|pourriez)-vous|(?:podría|puede)n? (?:usted|ustedes|revisar)|potreste|potrebbe"
+    r"|poderia|kunt u|не могли бы|просим|просьба)"
 )
 
 # ---- programs that people write with
