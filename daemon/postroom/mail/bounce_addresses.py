@@ -18,6 +18,7 @@ from postroom.mail.bounce_translations import (
     NO_HOST,
     TOO_LARGE,
     UNKNOWN,
+    plain,
 )
 
 
@@ -32,7 +33,7 @@ class Cause:
 
 def cause(status: str, *phrases: str, weight: int = 3) -> Cause:
     """Make a cause of its phrases."""
-    return Cause(status, re.compile("|".join(phrases)), weight)
+    return Cause(status, re.compile(plain("|".join(phrases))), weight)
 
 
 _WHO = (
@@ -99,7 +100,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"domain must (?:resolve|exist)|sender.{0,20}(?:verification|verify) fail",
         r"sender.{0,30}(?:could not|cannot) be verified|verification failed for sender"
         r"|sender rejected: no mx",
-        r"(?<!dmarc )sender (?:unknown|is invalid|invalid)|invalid (?:sender|return path"
+        r"(?<!dmarc )(?<!dkim )sender (?:unknown|is invalid|invalid)|invalid (?:sender|return path"
         r"|mail from)|(?:unknown|no such) sender|sender.{0,20}call-?(?:back|out)|call-?(?:back"
         r"|out).{0,20}sender",
     ),
@@ -170,6 +171,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         "5.1.2",
         r"\bhost \S{1,100} (?:was |is )?(?:not found|unknown)",
         r"^\W{0,20}unroute?able (?:mail )?(?:address|domain)",
+        r"\bdomain \S{1,100} (?:is |was )?(?:not found|unknown|invalid)",
         r"host(?:name)? (?:is )?(?:unknown|not found|or domain name not found)|unknown host"
         r"|no such host",
         r"(?:find|found|resolve) (?:any |the )?(?:host|mail ?host|mail server|mx|domain)"
@@ -217,7 +219,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         rf"|not in use|no longer (?:exists?|valid|available|on|in use|works?|employed))",
         rf"(?:is not|isn't|not) (?:a |an )?(?:known|valid|current|existing|registered|legal|local"
         rf"|recogni[sz]ed) (?:\w+ )?{_WHO}",
-        r"no local mailbox\b|\bcuda nsu\b|\bclient does(?: not|n't) exist|user (?:is )?not local",
+        r"no local mailbox\b|local user only|no (?:account|user|mailbox) match|\bcuda nsu\b"
+        r"|\bclient does(?: not|n't) exist|user (?:is )?not local",
         r"(?:user|recipient|e-?mail address) lookup\b.{0,40}fail|(?:account"
         r"|address)(?: \S{1,80})? not available",
         r"address(?:es)? (?:failed|did not pass) verification",

@@ -79,11 +79,10 @@ CAUSES: tuple[Cause, ...] = (
         r"|could not be delivered (?:for|within|after|in) (?:more than |over |the (?:last"
         r"|past) )?\d",
         r"delivery (?:time|attempts?).{0,40}(?:expired|exceed|exhaust)"
-        r"|delivery failed \d+ attempts|(?:giving|gave|given) up after"
+        r"|delivery failed \d+ attempts|(?:giving|gave|given|bounced?|returned) (?:up )?after"
         r"|retry time(?:out)? (?:not reached"
         r"|exceeded)|retries exceeded|unable to deliver.{0,30} (?:in|after|for) \d+ "
-        r"|maximum (?:time|retries"
-        r"|number of)",
+        r"|max(?:imum)? (?:time|retries|number of)",
         r"(?:retry|retries|attempts?) (?:limit|count)? ?.{0,12}(?:reached|exceeded)"
         r"|max(?:imum)? retry|after (?:multiple|several|repeated|many) (?:retries|attempts|tries)"
         r"|within the time limit|(?:was|been) tried \d+ times",
@@ -91,7 +90,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.1",
-        r"\bspam\b|\bjunk (?:mail|e-?mail)|\bunsolicited\b|\bubec?\b|spamming|spamcop|spamhaus"
+        r"\bspam|\bjunk (?:mail|e-?mail)|\bunsolicited\b|\bubec?\b|spamming|spamcop|spamhaus"
         r"|barracudacentral|sorbs|surbl|uribl|rbl\b|dnsbl|black-?list|block-?list|blocklist"
         r"|blacklisted|\breputation\b|senderscore",
         r"\bvirus|virii|malware|infected|\bworm\b|trojan|phishing|\bscam\b|suspicious (?:content"
@@ -147,14 +146,17 @@ CAUSES: tuple[Cause, ...] = (
         r"|not allowed|prohibited|restricted)|not authori[sz]ed|unauthori[sz]ed"
         r"|transaction failed.{0,30}blocked",
         r"(?:not|aren't|isn't) (?:allowed|permitted|authori[sz]ed) to (?:send|post|e?-?mail"
-        r"|submit)|you (?:are|do|may) not (?:have permission|allowed|a member)"
+        r"|submit)|must be (?:a |an )?(?:\w+ )?(?:member|subscriber)|you (?:are|do"
+        r"|may) not (?:have permission|allowed|a member)"
         r"|not (?:a )?subscribe[dr]\b|only (?:members"
         r"|subscribers)|restricted to (?:members|subscribers)|only use your own|not a member"
         r"|(?:restricted|members-only|closed|moderated) (?:list|group)"
         r"|non-?members?|n't have permission|only accepts? (?:e-?)?mail from|(?:deny|reject"
         r"|ban)[ -]?list"
         r"|not (?:on|in) (?:the |our |your )?(?:white|allow|safe)[ -]?list",
-        r"sender (?:address )?(?:rejected|denied|blocked|refused)|message (?:content )?(?:was "
+        r"(?:ip|client|host|connection|sender)(?: ip)?(?: address)? (?:is |was )?(?:rejected"
+        r"|refused)"
+        r"|sender (?:address )?(?:rejected|denied|blocked|refused)|message (?:content )?(?:was "
         r"|has been |is )?(?:rejected|refused|blocked|denied|discarded|filtered|considered)"
         r"|(?:mail|message) (?:refused|rejected|blocked|denied)|looks like|bounced by|quarantin",
         r"not want (?:e-?)?mail from|filter rule|\bdt:spm\b|\bmi:sp|\bhl:|\b(?:rly|dyn|rtr|hvu):"
@@ -182,7 +184,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.3.2",
-        r"(?:service|server|system) (?:\w+ )?(?:busy|shutting down|overload)|try (?:again )?later"
+        r"(?:service|server|system) (?:\w+ ){0,2}(?:busy|shutting down|overload)"
+        r"|try (?:again )?later"
         r"|temporarily (?:unavailable|deferred)|maintenance",
     ),
     cause(

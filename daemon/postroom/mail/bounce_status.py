@@ -13,6 +13,7 @@ from functools import lru_cache
 from postroom.mail.bounce_addresses import Cause
 from postroom.mail.bounce_causes import CAUSES
 from postroom.mail.bounce_text import codes_in, replies_in
+from postroom.mail.bounce_translations import plain
 from postroom.mail.bounce_words import DELAYED, DELIVERED, GIVEN_UP, REPLIES, STILL_TRYING
 
 _WORDS = 2_000  # characters looked at
@@ -58,7 +59,7 @@ def action_of(said: str, status: str, words: str) -> str:
         return "delivered"
     if status.startswith("5"):
         return "failed"
-    lowered = words[:_WORDS].lower()
+    lowered = plain(words[:_WORDS].lower())
     if STILL_TRYING.search(lowered):
         return "delayed"
     if DELAYED.search(lowered) and not GIVEN_UP.search(lowered):
@@ -157,7 +158,7 @@ def _digit(codes: list[Code], replies: list[str], action: str) -> str:
 @lru_cache(maxsize=64)  # a notice says the same of many
 def _cause_of(text: str, subjects: str = "") -> Cause | None:
     """Find the first cause that the text names, of these subjects only if there are any."""
-    lowered = " ".join(text.lower().replace("\u2019", "'").replace("_", " ").split())
+    lowered = plain(" ".join(text.lower().replace("\u2019", "'").replace("_", " ").split()))
     if not lowered:
         return None
     known = (cause for cause in CAUSES if not subjects or cause.status[2] in subjects)

@@ -6,6 +6,20 @@ is in `bounce_addresses` and `bounce_causes`, which put these beside it.
 
 from __future__ import annotations
 
+import unicodedata
+
+_LETTERS = [*range(0xC0, 0x250), *range(0x1E00, 0x1F00)]
+_PLAIN = {
+    code: "".join(each for each in unicodedata.normalize("NFD", chr(code)) if each.isascii())
+    for code in _LETTERS
+} | {ord("ß"): "ss", ord("ł"): "l", ord("ø"): "o", ord("đ"): "d", ord("ı"): "i", ord("æ"): "ae"}
+_SPELT = {code: plain for code, plain in _PLAIN.items() if plain}
+
+
+def plain(text: str) -> str:
+    """Write Latin letters without accents, as many servers do; phrases are compared so."""
+    return text if text.isascii() else text.translate(_SPELT)
+
 
 def _both(nouns: str, states: str) -> str:
     """Join what is the matter with whom, in either order."""
@@ -88,6 +102,8 @@ FULL = (
     r"quota.{0,20}(?:dépassé|atteint)",
     r"buz[oó]n.{0,40}(?:llen[oa]|excedid)|(?:excedid|superad).{0,20}cuota",
     r"cuota.{0,30}(?:excedid|superad)|(?:casella|casilla).{0,40}(?:piena|llena)",
+    r"(?:espa[cç]i?[oe]|spazio|speicherplatz).{0,30}insu(?:f|ff)i(?:s|c|ci)",
+    r"espa[cç]i?o.{0,30}(?:agotado|esgotado)",
     r"spazio.{0,20}esaurit|quota.{0,20}superat|caixa.{0,40}(?:cheia|lotada)",
     r"postvak.{0,40}\bvol\b|(?:skrzynka|pojemność).{0,40}(?:pełna|przepełnion|przekroczon)",
     r"переполнен|переповнен|ящик.{0,60}заполнен|квот.{0,30}(?:превышен|исчерпан)",
@@ -98,7 +114,7 @@ FULL = (
     r"(?:メールボックス|受信(?:ボックス|箱)|受信トレイ).{0,30}(?:一杯|いっぱい|容量|満杯|超過)",
     r"(?:กล่อง|เมล).{0,20}เต็ม|hộp thư.{0,20}đầy|γραμματοκιβώτιο.{0,30}(?:γεμάτο|πλήρες)",
     r"(?:תיבת|תיבה).{0,20}מלאה|صندوق.{0,20}ممتلئ|kotak (?:surat|masuk).{0,20}penuh",
-    r"容量.{0,10}(?:超|オーバー)|(?:사서함|편지함|메일함|메일박스).{0,12}(?:가득|용량|초과)",
+    r"容量.{0,10}(?:超|オーバー)|(?:사서함|편지함|메일함|메일박스).{0,12}(?:가득|꽉|용량|초과)",
     r"(?:邮箱|信箱|收件箱|空间|容量).{0,12}(?:已满|已滿|不足)|超过.{0,8}容量",
 )
 TOO_LARGE = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from postroom.mail.bounce_translations import RETRIED
+from postroom.mail.bounce_translations import RETRIED, plain
 
 # RFC 5321 §4.2.3: what a reply code alone lets us think.
 REPLIES = {
@@ -37,43 +37,52 @@ REPLIES = {
 
 # The server has not given up: whatever else it says, or unless it says that it has.
 STILL_TRYING = re.compile(
-    r"warning (?:message )?only|will (?:continue|keep) (?:to try|trying)"
-    r"|need to (?:resend|retry)|will be retried (?:until|for)"
-    r"|delivery attempts will continue|will keep trying|has not yet been delivered|" + RETRIED
+    plain(
+        r"warning (?:message )?only|will (?:continue|keep) (?:to try|trying)"
+        r"|need to (?:resend|retry)|will be retried (?:until|for)"
+        r"|delivery attempts will continue|will keep trying|has not yet been delivered|" + RETRIED
+    )
 )
 DELAYED = re.compile(
-    r"\bdelayed\b|warning message only|do(?:n't| not) need to (?:resend|retry|send)"
-    r"|not (?:yet )?been delivered"
-    r"|(?:will|shall|going to) (?:be retried|(?:continue|keep)(?: \w+)? (?:to try|trying|attempt)"
-    r"|retry|try again|try to deliver|be attempted|make further|attempt)"
-    r"|still (?:trying|being retried|in (?:the )?queue)|no action is required"
-    r"|delivery attempts will continue|attempts to deliver.{0,30}continue"
-    r"|temporarily deferred|has been deferred|transient(?: non-?fatal)? (?:error|failure)s?"
-    r"|delivery (?:is )?delay|incomplete"
-    r"|noch nicht (?:zugestellt|ausgeliefert)|verzögert|weitere zustell|retardée?|différée?"
-    r"|a été retardé|encore tenter|retras(?:ado|ada|o)\b|se seguirá intentando"
-    r"|in ritardo|ritardat|atrasad|adiad|vertraagd|opóźnion|задерж|повторн|försen|forsink"
-    r"|viivästy|zpožd|opožd"
-    r"|gecik|întârzi|késik|καθυστ|затрим|遅延|遅れ|延迟|延遲|再送|지연"
+    plain(
+        r"\bdelayed\b|warning message only|do(?:n't| not) need to (?:resend|retry|send)"
+        r"|not (?:yet )?been delivered"
+        r"|(?:will|shall|going to) (?:be retried|(?:continue|keep)(?: \w+)? (?:to try|trying"
+        r"|attempt)"
+        r"|retry|try again|try to deliver|be attempted|make further|attempt)"
+        r"|still (?:trying|being retried|in (?:the )?queue)|no action is required"
+        r"|delivery attempts will continue|attempts to deliver.{0,30}continue"
+        r"|temporarily deferred|has been deferred|transient(?: non-?fatal)? (?:error|failure)s?"
+        r"|delivery (?:is )?delay|incomplete"
+        r"|noch nicht (?:zugestellt|ausgeliefert)|verzögert|weitere zustell|retardée?|différée?"
+        r"|a été retardé|encore tenter|retras(?:ado|ada|o)\b|se seguirá intentando"
+        r"|in ritardo|ritardat|atrasad|adiad|vertraagd|opóźnion|задерж|повторн|försen|forsink"
+        r"|viivästy|zpožd|opožd"
+        r"|gecik|întârzi|késik|καθυστ|затрим|遅延|遅れ|延迟|延遲|再送|지연"
+    )
 )
 # It has.
 GIVEN_UP = re.compile(
-    r"permanent(?:ly)?|giv(?:en|ing) up|gave up|no further (?:attempt|deliver|tr)"
-    r"|not (?:going to |be )?(?:try|retr)(?:y|ied) again|(?:won't|will not) be (?:re)?(?:tried"
-    r"|deliver)"
-    r"|(?<!non-)fatal error|too long|undeliverable|delivery has failed|delivery failed"
-    r"|failed delivery"
-    r"|delivery failure|could not be delivered|couldn't be delivered|cannot be delivered"
-    r"|message expired|not be able to deliver"
-    r"|endgültig|unzustellbar|définitive|échec|impossible de remettre|definitiv"
-    r"|no se ha podido entregar|no se pudo entregar|non (?:è stato"
-    r"|può essere) (?:possibile )?(?:consegn|recapit)|не доставлен|не может быть доставлен"
-    r"|配信できません|退信"
+    plain(
+        r"permanent(?:ly)?|giv(?:en|ing) up|gave up|no further (?:attempt|deliver|tr)"
+        r"|not (?:going to |be )?(?:try|retr)(?:y|ied) again|(?:won't|will not) be (?:re)?(?:tried"
+        r"|deliver)"
+        r"|(?<!non-)fatal error|too long|undeliverable|delivery has failed|delivery failed"
+        r"|failed delivery"
+        r"|delivery failure|could not be delivered|couldn't be delivered|cannot be delivered"
+        r"|message expired|not be able to deliver"
+        r"|endgültig|unzustellbar|définitive|échec|impossible de remettre|definitiv"
+        r"|no se ha podido entregar|no se pudo entregar|non (?:è stato"
+        r"|può essere) (?:possibile )?(?:consegn|recapit)|не доставлен|не может быть доставлен"
+        r"|配信できません|退信"
+    )
 )
 DELIVERED = re.compile(
-    r"(?:was|were|been|is|has been) (?:successfully|correctly) (?:delivered|relayed|received)"
-    r"|successfully (?:delivered|relayed)|successful mail delivery|delivered successfully"
-    r"|(?:message|mail) (?:was|has been) (?:delivered|relayed) to"
-    r"|erfolgreich (?:zugestellt|übermittelt|weitergeleitet)|remis avec succès"
-    r"|entregado (?:correctamente|con éxito)|consegnat[oa] correttamente|успешно доставлен"
+    plain(
+        r"(?:was|were|been|is|has been) (?:successfully|correctly) (?:delivered|relayed|received)"
+        r"|successfully (?:delivered|relayed)|successful mail delivery|delivered successfully"
+        r"|(?:message|mail) (?:was|has been) (?:delivered|relayed) to"
+        r"|erfolgreich (?:zugestellt|übermittelt|weitergeleitet)|remis avec succès"
+        r"|entregado (?:correctamente|con éxito)|consegnat[oa] correttamente|успешно доставлен"
+    )
 )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from postroom.mail import origin_words as words
 from postroom.mail.bounce_text import addresses_in
+from postroom.mail.bounce_translations import plain
 from postroom.mail.bounces import read_bounce, read_feedback, read_receipt
 from postroom.mail.message import Address, Bounce, Limits, Origin
 from postroom.mail.origin_head import Head, Headers, read_head
@@ -114,7 +115,7 @@ def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judg
         return None
     if report.is_declared:
         signs.append(Sign(Origin.BOUNCE, "multipart/report", 1))
-    if words.FAILED.match(head.subject):
+    if words.FAILED.match(plain(head.subject)):
         signs.append(Sign(Origin.BOUNCE, f"Subject: {head.subject[:100]}", 1))
     if _weight(signs) < 1:
         return None
@@ -140,7 +141,9 @@ def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judg
     if not has_news or _weight(signs) < (_SERVER_ENOUGH if is_sure else _SERVER_ENOUGH + 1 + vague):
         return None
     is_named = bool(bounce.recipients) or words.SERVERS.fullmatch(head.local) is not None
-    if not is_named and words.FAILED.match(head.subject) is None:
+    # Seen: a parcel service tells of a failed delivery, too.
+    is_silent = words.SILENT.fullmatch(head.local) is not None
+    if not is_named and (is_silent or words.FAILED.match(plain(head.subject)) is None):
         return None
     evidence = [sign.evidence for sign in telling]
     return _judge_delivery(bounce, *evidence[:10])
@@ -173,7 +176,7 @@ def _server_signs(head: Head) -> Iterator[Sign]:
         yield Sign(Origin.AUTOMATIC, "Return-Path: <>", 1)
     if head.says("auto-submitted") not in ("", "no"):
         yield Sign(Origin.AUTOMATIC, f"Auto-Submitted: {fields['auto-submitted'][:100]}", 1)
-    if words.FAILED.match(head.subject):
+    if words.FAILED.match(plain(head.subject)):
         yield Sign(Origin.AUTOMATIC, f"Subject: {head.subject[:100]}", 0)
     if head.is_by_hand:
         yield Sign(Origin.AUTOMATIC, "written with a person's program", -2)
@@ -184,7 +187,7 @@ def _server_signs(head: Head) -> Iterator[Sign]:
 def _said(text: str) -> Iterator[Sign]:
     """Yield signs in the first words of the text."""
     opening = " ".join(text[:_OPENING].lower().split())
-    if (found := words.STOCK.search(opening)) is not None:
+    if (found := words.STOCK.search(plain(opening))) is not None:
         yield Sign(Origin.BOUNCE, f"text: {found[0][:100]}", 2)
     if report_in_text(text[:20_000]):
         yield Sign(Origin.BOUNCE, "a delivery status in the text", 2)

@@ -60,6 +60,8 @@ _IN_TEXT = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
+_STATUS_BEGINS = (b"reporting-mta:", b"final-recipient:", b"original-recipient:")
+
 Fields = dict[str, str]
 
 
@@ -89,16 +91,24 @@ def find_report(structure: Structure) -> Report:
     wanted = root.parameters.get("report-type", "").strip().lower()
     is_report = root.type == "multipart/report"
     status = next((leaf for leaf in structure.leaves if leaf.type in KINDS), None)
+    if status is None and not is_report:
+        status = next((leaf for leaf in root.children if _is_status(structure, leaf)), None)
     if not is_report and status is not None and status is not root:
         status = status if status in root.children else None
     original = next((leaf for leaf in structure.leaves if leaf.type in ORIGINALS), None)
-    kind = KINDS[status.type] if status is not None else ""
+    kind = KINDS.get(status.type, "delivery-status") if status is not None else ""
     return Report(
         type=kind or (wanted if is_report and wanted in _TYPES else ""),
         status=octets_of(structure, status),
         original=octets_of(structure, original),
         is_declared=is_report,
     )
+
+
+def _is_status(structure: Structure, leaf: Node) -> bool:
+    """Say whether a text, as Outlook's details.txt, is a status part in disguise."""
+    first = structure.raw[leaf.body : leaf.body + 200].lstrip().lower()
+    return leaf.type.startswith(("text/", "application/")) and first.startswith(_STATUS_BEGINS)
 
 
 def octets_of(structure: Structure, leaf: Node | None) -> bytes:
@@ -177,8 +187,17 @@ def bare(value: str) -> str:
 def address_of(fields: Mapping[str, str]) -> str:
     """Return the recipient as the sender knew him, if the servers still know it, else the last."""
     found = [_address(fields[name]) for name in (*_RECIPIENTS, "x-display-name") if name in fields]
+    if found and "+" in found[0]:
+        found[0] = _unescaped(found[0], found[1:])
     whole = [address for address in found if _is_whole(address)]
     return next(iter(whole or [address for address in found if address]), "")
+
+
+def _unescaped(address: str, others: list[str]) -> str:
+    """Undo xtext (RFC 3461 §4), which some servers leave in, where it cannot be a real plus."""
+    plain = _PACKED_CHARACTER.sub(lambda match: chr(int(match[1], 16)), address)
+    is_meant = "@" not in address or any(plain.lower() == each.lower() for each in others)
+    return canonical(plain) if is_meant and "@" in plain else address
 
 
 def _address(value: str) -> str:

@@ -47,6 +47,20 @@ def test_the_address_that_was_written_to_goes_before_the_last_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("expected", "original", "final"),
+    [
+        ("ann+tag@kunde.example", "ann+2Btag@kunde.example", "ann+tag@kunde.example"),
+        (ANN, "ann+40kunde.example", "ann@kunde.example"),
+        # A tag of two digits is one.
+        ("ann+2026@kunde.example", "ann+2026@kunde.example", "ann@home.example"),
+    ],
+)
+def test_escapes_that_were_left_in_are_undone(expected: str, original: str, final: str) -> None:
+    fields = {"original-recipient": f"rfc822;{original}", "final-recipient": f"rfc822;{final}"}
+    assert expected == address_of(fields)
+
+
+@pytest.mark.parametrize(
     "status",
     [
         "Reporting-MTA: dns; x\n\nFinal-Recipient: rfc822; {0}\nAction: failed\nStatus: 5.1.1\n",

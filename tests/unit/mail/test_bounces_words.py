@@ -7,6 +7,22 @@ import pytest
 from postroom.mail.bounce_status import status_of
 
 WORDS = [
+    ("5.1.1", "550 local user only"),
+    ("5.1.1", "554 rejected: no account matches"),
+    # Without the accents that the language has.
+    ("5.1.1", "550 Uzytkownik nie istnieje"),
+    ("5.1.1", "550 Kullanici bulunamadi"),
+    ("5.2.2", "Boite aux lettres saturee"),
+    ("5.2.2", "550 Espaço em disco insuficiente na caixa do destinatário"),
+    ("5.2.2", "메일함이 꽉 찼습니다"),
+    ("5.1.2", "Domain y.example not found"),
+    ("5.4.7", "max time in queue reached"),
+    ("5.4.7", "bounce after 3 days and 24 attempts"),
+    ("5.7.1", "550 SpamBlocked"),
+    ("5.7.1", "550 sender IP address rejected"),
+    ("5.7.1", "550 you must be a list member to post"),
+    ("5.7.20", "550 DKIM Sender Invalid - envelope rejected"),
+    ("5.3.2", "550 System is too busy"),
     ("5.1.1", "550 sorry, that address is not in my list of local accounts"),
     ("5.1.1", "550 Unable to find ann in y.example"),
     ("5.1.1", "550 Cannot find such recipient"),
