@@ -42,6 +42,8 @@ def canonical(address: str) -> str:
 def _domain(domain: str) -> str:
     """Write a domain as DNS compares it (RFC 3490): full-width letters and dots are plain ones."""
     before = None
+    if domain.startswith("["):  # an IP address: "[IPv6:…]" is written so
+        return domain
     # Taking out spaces, or capitals, may leave something that is to be normalised once more.
     while not domain.isascii() and domain != before:
         before = domain
@@ -158,6 +160,8 @@ def _bare_spec(phrase: str) -> tuple[str | None, str]:
 
 def _spec(text: str) -> str | None:
     text = text.strip().strip("<>()")
+    if text.startswith("'") and text.endswith("'"):  # as old Outlooks write; no domain ends so
+        text = text.strip("'")
     if text.startswith("["):  # "Ann [ann@kunde.example]"
         text = text.strip("[]")
     if text[:7].lower() == "mailto:":

@@ -67,15 +67,19 @@ class _Body:
     def best(self) -> str:
         if self.plain is None or (self.html is not None and not self.plain.strip()):
             return html_to_text(self.html or "")
-        if self.html is not None and _is_stub(self.plain):
+        if self.html is not None and (stub := _stub_in(self.plain)):
             text = html_to_text(self.html)
-            return text if len(text) > 2 * len(self.plain) else self.plain
+            is_said_there = stub in text and len(text) <= 2 * len(self.plain)
+            return text if text.strip() and not is_said_there else self.plain
         return self.plain
 
 
-def _is_stub(plain: str) -> bool:
+def _stub_in(plain: str) -> str:
+    """Return the words that say that the plain form is none, or ""."""
     plain = plain.strip()
-    return len(plain) <= _STUB_CHARS and "html" in plain.lower() and bool(_STUB.search(plain))
+    is_short = len(plain) <= _STUB_CHARS and "html" in plain.lower()
+    found = _STUB.search(plain) if is_short else None
+    return found[0] if found is not None else ""
 
 
 def disposition_of(node: Node) -> tuple[str, dict[str, str]]:
@@ -89,6 +93,15 @@ def file_name_of(node: Node) -> str:
     """Return the file name that the sender gave a part, as it stands there."""
     _, parameters = disposition_of(node)
     return parameters.get("filename") or node.parameters.get("name", "")
+
+
+def _start_of(related: Node) -> Node:
+    """Return the part of a multipart/related that the others are for (RFC 2387 §3.2)."""
+    if wanted := related.parameters.get("start", "").strip("<> "):
+        for child in related.children:
+            if child.text("content-id").strip("<> ") == wanted:
+                return child
+    return related.children[0]
 
 
 def choose_bodies(structure: Structure, limits: Limits) -> Bodies:
@@ -159,7 +172,7 @@ class _Reader:
             return False
         if parent is None or parent.type == "multipart/alternative":
             return True
-        if parent.type == "multipart/related" and node is not parent.children[0]:
+        if parent.type == "multipart/related" and node is not _start_of(parent):
             # RFC 2387: what the first part refers to. Without a name for it, it is read on.
             return not (node.field("content-id") or file_name_of(node))
         # RFC 8621 §4.1.4: a named text is a file, unless it is what comes first.

@@ -8,8 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 
-import cchardet
-
+from postroom.mail.guessing import guess_charset
 from postroom.mail.iso2022 import decode_euc_jp_ms, decode_iso2022_jp_ms
 from postroom.mail.labels import WITH_C1, codec_of
 
@@ -24,11 +23,9 @@ _ASCII_LABELS = frozenset({"us-ascii", "ascii", "usascii", "us_ascii"})
 _ANYTHING = frozenset({"cp1252", "cp1250", "cp1254", "cp1257", "cp850", "cp437", "mac_roman"})
 _ASCII_BELOW = _ANYTHING | {"utf-8", "koi8-r", "cp1251", "gb18030", "cp949", "big5hkscs", *WITH_C1}
 _JAPANESE = {"iso2022_jp_ext": decode_iso2022_jp_ms, "euc_jp": decode_euc_jp_ms}
-_SAMPLE = 65_536  # octets that the guess at a charset looks at
 # Of so many characters beyond ASCII one may be broken, and the declared charset is still meant.
 _FOREIGN = 4
 _FOREIGN_UTF8 = 2  # by chance, octets of other charsets hardly ever are whole characters of it
-_LIKELY = 0.3  # of the guess's own confidence; below, Western text is likelier
 
 
 def decode_bytes(raw: bytes, label: str = "", *, is_cut: bool = False) -> tuple[str, str]:
@@ -43,7 +40,7 @@ def decode_bytes(raw: bytes, label: str = "", *, is_cut: bool = False) -> tuple[
             return tidy(raw.decode("ascii")), codec or "utf-8"
         codec = "iso2022_jp_ext"  # the one charset of seven bits that comes without a label
     # A missing or ASCII label says nothing about bytes above 127.
-    if label.lower() in _ASCII_LABELS:
+    if is_ascii_label(label):
         codec = None
     # UTF-8 is the better guess then, and where any octets have a meaning: by chance none are it.
     order = [
@@ -56,6 +53,20 @@ def decode_bytes(raw: bytes, label: str = "", *, is_cut: bool = False) -> tuple[
             return tidy(text.removeprefix("\ufeff")), guess
     text, used = _loosely(raw, codec or "utf-8", is_cut=is_cut)
     return tidy(text.removeprefix("\ufeff")), used
+
+
+def is_ascii_label(label: str) -> bool:
+    """Say whether a label names ASCII, and so nothing of octets above 127."""
+    return label.strip(" \t\"'").lower() in _ASCII_LABELS
+
+
+def is_utf8(raw: bytes) -> bool:
+    """Say whether octets are UTF-8."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _strictly(raw: bytes, codec: str, is_cut: bool) -> str | None:
@@ -76,7 +87,7 @@ def _loosely(raw: bytes, codec: str, *, is_cut: bool) -> tuple[str, str]:
     most = _FOREIGN_UTF8 if codec == "utf-8" else _FOREIGN
     if text.count("\ufffd") * most <= foreign or (codec == "utf-8" and _ends_inside(raw)):
         return text, codec
-    if (guess := _guess(raw)) is not None and guess != codec:
+    if (guess := guess_charset(raw)) is not None and guess != codec:
         found = _strictly(raw, guess, is_cut)
         if found is not None:
             return found, guess
@@ -100,14 +111,6 @@ def _replacing(raw: bytes, codec: str) -> str:
         return raw.decode(codec, "replace")
     except (UnicodeError, LookupError, ValueError):
         return "\ufffd" * len(raw)
-
-
-def _guess(raw: bytes) -> str | None:
-    """Ask cchardet (Mozilla's detector) what charset this looks like."""
-    found = cchardet.detect(raw[:_SAMPLE])
-    if not found["encoding"] or (found["confidence"] or 0) < _LIKELY:
-        return None
-    return codec_of(found["encoding"])
 
 
 def _cp1252(raw: bytes) -> str:

@@ -14,13 +14,38 @@ _NUMBERS = re.compile(r"(?:[a-z]{2,10},? )?(\d\d?)([./-])(\d\d?)\2(\d{4})\b", re
 _DASHES = re.compile(r"\b(\d\d?)-([a-z]{3,9})-(\d{2,4})\b", re.IGNORECASE)
 _FRACTION = re.compile(r"(:\d\d)[.,]\d{1,9}\b")
 _COMMA = re.compile(r" +,")
+_COLON = re.compile(r"(?<=\d) ?: ?(?=\d)")  # blanks there are obsolete (RFC 5322 §4.3)
 _SEPTEMBER = re.compile(r"\bsept\b", re.IGNORECASE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# A day and a month in words of the sender's language, as old clients wrote: "20. Okt 2026".
+_DAY_AND_MONTH = re.compile(
+    r"\b(\d\d?)\.? (?:de )?([^\W\d_]{3,12})\.?,? (?:de )?(?=\d\d(?:\d\d)?\b)"
+)
+_FOREIGN_MONTHS = """
+1 jän ene gen sty led ian янв січ
+2 fév fev úno lut фев лют
+3 mär mrz maa mrt már бер мар
+4 avr abr kwi dub квіт апр
+5 mai mag mei maj mag май мая трав
+6 juin giu cze čer чер июн
+7 juil lug lip iul лип июл
+8 aoû aou ago sie srp сер авг
+9 set wrz zář вер сен
+10 okt out ott paź říj жов окт
+11 lis лис ноя
+12 dez déc dic des gru pro гру дек
+"""
+_MONTH_OF = {
+    word: _MONTHS[int(number) - 1]
+    for number, *words in map(str.split, _FOREIGN_MONTHS.strip().splitlines())
+    for word in words
+} | {month.lower(): month for month in _MONTHS}
 # Behind the time: "GMT+01:00", "UTC+8", "-8:00", and what words may follow it.
 _OFFSET = re.compile(
     r"(:\d\d *)(?:GMT|UTC?)? *([+-])(\d\d?)(?::?(\d\d))?\b(?!\d)[ ,;]*", re.IGNORECASE
 )
 _HALF_DAY = re.compile(r"\b([AP])\.?M\b\.?", re.IGNORECASE)
+_FIRST_OLD, _LAST_OLD = 2_050, 2_068  # the library takes 50 to 68 for years to come
 _TIME = re.compile(r"\d\d?[:.]\d\d")
 
 
@@ -44,8 +69,9 @@ def _without_comments(text: str) -> str:
 
 def _as_rfc(text: str) -> str:
     """Write what is not in the order of RFC 5322 in it."""
-    text = _COMMA.sub(",", text.strip(' "').removeprefix("Date: "))
+    text = _COMMA.sub(",", _COLON.sub(":", text.strip(' "').removeprefix("Date: ")))
     text = _DASHES.sub(r"\1 \2 \3", _FRACTION.sub(r"\1", _SEPTEMBER.sub("Sep", text)))
+    text = _DAY_AND_MONTH.sub(_in_english, text, count=1)
     if (numbers := _NUMBERS.match(text)) is not None:
         text = f"{_of_numbers(numbers)}{text[numbers.end() :]}"
     elif (iso := _ISO.match(text)) is not None:
@@ -55,6 +81,12 @@ def _as_rfc(text: str) -> str:
     if _TIME.search(text) is None:
         text = f"{text} 00:00:00"
     return _OFFSET.sub(_offset, text, count=1)
+
+
+def _in_english(found: re.Match[str]) -> str:
+    word = found[2].lower()
+    month = _MONTH_OF.get(word[:4]) or _MONTH_OF.get(word[:3])
+    return found[0] if month is None else f"{found[1]} {month} "
 
 
 def _of_numbers(found: re.Match[str]) -> str:
@@ -78,6 +110,8 @@ def _read(text: str) -> datetime | None:
     year, month, day, hour, minute, second = found[:6]
     if 100 <= year < 1_000:  # RFC 5322 §4.3: software that counted years from 1900
         year += 1_900
+    elif _FIRST_OLD <= year <= _LAST_OLD and str(year) not in text:  # of two digits (§4.3)
+        year -= 100
     if half is not None:
         hour = hour % 12 + (12 if half[1] in "Pp" else 0)
     whole_days, hour = divmod(hour, 24) if (hour, minute, second) == (24, 0, 0) else (0, hour)

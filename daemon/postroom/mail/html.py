@@ -12,13 +12,14 @@ _TAG_MARK = re.compile(r">|=\s*+([\"'])")
 _LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,}+;?")  # int() refuses very long numbers
 _HREF = re.compile(r"\bhref\s*=\s*[\"']?([^\"'\s>]{1,2000})", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t\n\f\u00a0]+")
-_UNSEEN = frozenset({"head", "script", "style", "title", "template", "svg", "math"})
+_UNSEEN = frozenset({"head", "script", "style", "title", "template", "svg", "math", "iframe"})
 _PARAGRAPHS = frozenset(
     {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "pre", "blockquote"}
 )
 _LINES = frozenset(
     {"div", "tr", "li", "dt", "dd", "section", "article", "header", "footer", "center", "address"}
-    | {"form", "fieldset", "hr", "br", "body"}
+    | {"form", "fieldset", "legend", "option", "hr", "br", "body", "main", "nav", "aside", "menu"}
+    | {"dir", "figure", "figcaption", "caption", "details", "summary"}
 )
 _ATTRIBUTE = r"\b{}\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>\"']++))"
 _ALT = re.compile(_ATTRIBUTE.format("alt"), re.IGNORECASE)
@@ -32,7 +33,13 @@ _STYLE = re.compile(_ATTRIBUTE.format("style"), re.IGNORECASE)
 # The lines that newsletters write for the list of mails only, and nobody sees in the mail.
 _HIDDEN = re.compile(
     r"(?:^|;)\s*+(?:display\s*+:\s*+none|visibility\s*+:\s*+hidden|mso-hide\s*+:\s*+all"
-    r"|font-size\s*+:\s*+0(?:px|pt|em|%)?\s*+(?:;|!|$))",
+    r"|(?:font-size|max-height)\s*+:\s*+0(?:px|pt|em|%)?\s*+(?:;|!|$))",
+    re.IGNORECASE,
+)
+# An attribute "hidden" of its own, whatever stands in the values of the others.
+_HIDDEN_ATTRIBUTE = re.compile(
+    r"(?:\s++(?!hidden(?![\w-]))[\w:-]++(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"']++))?+)*+"
+    r"\s++hidden(?![\w-])",
     re.IGNORECASE,
 )
 _VOID = frozenset({"img", "br", "hr", "input", "meta", "link", "col", "area", "base", "wbr"})
@@ -67,6 +74,8 @@ def _value(attribute: re.Pattern[str], attributes: str) -> str:
 
 
 def _is_hidden(attributes: str) -> bool:
+    if "hidden" in attributes and _HIDDEN_ATTRIBUTE.match(attributes) is not None:
+        return True
     if "style" not in attributes and "STYLE" not in attributes:
         return False
     return _HIDDEN.search(_value(_STYLE, attributes)) is not None

@@ -10,6 +10,8 @@ import codecs
 import re
 from functools import lru_cache
 
+from postroom.mail.oldsets import TABLES
+
 # Codecs whose senders mean a larger set.
 _SUPERSETS = {
     "ascii": "cp1252",
@@ -54,6 +56,10 @@ _NAMES = {
     "iso8859-15": "8859-15 latin-9 latin9 iso-8859-15-windows iso8859-15@euro",
     "koi8-r": "koi koi8 koi8r koi-8 koi-8-r x-koi8-r",
     "koi8-u": "koi8-ru koi8u",
+    "viscii": "csviscii viscii1.1-1",
+    "armscii_8": "armscii armscii-8 armscii8",
+    "georgian_ps": "georgian-ps",
+    "mik": "x-mik bulgarian-mik",
     "gb18030": "x-gbk x-gb18030 gb_2312-80 gb-2312 gb2312-80 x-euc-cn cn-gb cn-gb-2312 chinese"
     " iso-ir-58 csiso58gb231280 cp936 ms936 cp-936 windows-936 x-mac-simp-chinese x-gb gb",
     "hz": "x-hz",
@@ -126,6 +132,8 @@ def codec_of(label: str) -> str | None:
 
 
 def _registered(label: str) -> str | None:
+    if label in TABLES:
+        return label
     try:
         name = codecs.lookup(label).name
         if name in _NOT_CHARSETS:

@@ -67,7 +67,8 @@ def read_parameters(value: str) -> dict[str, str]:
         pieces.setdefault(form[1], {}).setdefault(int(form[2] or 0), (text, form[3] is not None))
     found = {key: _decode(key, text) for key, text in plain.items()}
     for key, parts in pieces.items():
-        found[key] = decode_words(_join(parts))
+        if (text := decode_words(_join(parts))) or key not in found:
+            found[key] = text
     return found
 
 

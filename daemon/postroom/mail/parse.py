@@ -26,10 +26,12 @@ from postroom.mail.attachments import (
     type_of,
 )
 from postroom.mail.bodies import choose_bodies, file_name_of
+from postroom.mail.charset import is_ascii_label, is_utf8
 from postroom.mail.compound import MAGIC
 from postroom.mail.dates import read_date
 from postroom.mail.forward import find_forward, is_forward_subject, readable_sender
 from postroom.mail.fresh import Fresh, split_fresh
+from postroom.mail.guessing import guess_charset
 from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits, Origin, ParsedMail
 from postroom.mail.origin import judge_origin
 from postroom.mail.outlook import is_msg, mail_of_msg
@@ -52,6 +54,7 @@ _VERBATIM = frozenset(
 _VALUE_BYTES = 1_048_576  # of one long list (recipients, references) looked at
 _LISTS = frozenset({"to", "cc", "bcc", "reply-to", "references"})  # read by themselves, whole
 _BLANKS = re.compile(r"[ \t\n\r\f\v]+")
+_HINT_BYTES = 16_384
 _HASH_STEP = 1 << 20
 _COVER_CHARS = 300  # of a text that only accompanies the mail attached to it
 _MOST_DEFECTS = 50
@@ -229,11 +232,17 @@ class _Head:
 
 
 def _charset_hint(structure: Structure) -> str:
-    """Guess the charset of raw 8-bit headers: that of the first text."""
+    """Guess the charset of raw 8-bit headers: that of the first text, declared or not."""
     for leaf in structure.leaves[:5]:
-        if charset := leaf.parameters.get("charset"):
+        charset = leaf.parameters.get("charset", "")
+        if charset and not is_ascii_label(charset):
             return charset
-    return ""
+    root = structure.root
+    if all(value.isascii() or is_utf8(value) for _, value in root.fields):
+        return ""
+    # A name alone says little of its charset; what stands below it says more.
+    values = b"\n".join(value for _, value in root.fields if not value.isascii())
+    return guess_charset(values[:_HINT_BYTES] + structure.raw[root.body :][:_HINT_BYTES]) or ""
 
 
 def _find_forward(

@@ -6,6 +6,7 @@ import re
 
 _BRACKETED = re.compile(r"<([^<>]*+)(>?)")
 _SPACE = re.compile(r"\s+")
+_COMMENT = re.compile(r"\([^()]*+\)")
 _LONGEST = 998  # RFC 5322 §2.1.1: no line, so no id, is longer
 
 
@@ -23,7 +24,9 @@ def message_ids(value: str, most: int = 100) -> tuple[str, ...]:
         found = [word.strip('"') if '"@' not in word else word for word in found]
     ids: dict[str, None] = {}
     for each in found:
-        message_id = _SPACE.sub("", each)
+        # RFC 5322 §4.5.4: comments where there may be blanks; else a parenthesis is of the id.
+        bare = _COMMENT.sub("", each) if "(" in each and " " in each else each
+        message_id = _SPACE.sub("", bare)
         if message_id and len(message_id) <= _LONGEST:
             ids.pop(message_id, None)  # repeated: its last place is the newest
             ids[message_id] = None

@@ -19,7 +19,7 @@ from postroom.mail.words import decode_header
 _HEADER_LINE = re.compile(
     rb"\r*+(?!--)([!-9;-~]{1,200}+)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
 )
-_MBOX_LINE = re.compile(rb">?From [^\n]*+\n")
+_MBOX_LINE = re.compile(rb">?From (?![ \t]*+:)[^\n]*+\n")  # "From : Ann" is a field
 _BLANK_LINES = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+")
 _END = re.compile(rb"\r*+\n")
 # A line that is no field ends the header, unless fields that everybody knows go on below it.
@@ -59,6 +59,7 @@ class Node:
     end: int
     type: str = "text/plain"
     parameters: dict[str, str] = field(default_factory=dict)
+    charset: str = ""  # of the texts before it: what raw octets in its header are written in
     children: list[Node] = field(default_factory=list)
     disposition: tuple[str, dict[str, str]] | None = None  # once it was read
 
@@ -69,7 +70,7 @@ class Node:
     def text(self, name: str) -> str:
         """Return the first field of that name as one line of text, encoded words untouched."""
         value = self.field(name)
-        return decode_header(value[:16_384]) if value else ""
+        return decode_header(value[:16_384], self.charset) if value else ""
 
     @property
     def encoding(self) -> str:
@@ -125,6 +126,7 @@ class _Cutter:
         self.levels: dict[bytes, int] = {}
         self.current: Node | None = None
         self.count = 0
+        self.charset = ""
 
     def run(self) -> Structure:
         start = _BLANK_LINES.match(self.raw).end()  # type: ignore[union-attr]
@@ -227,7 +229,9 @@ class _Cutter:
         default = "text/plain"
         if parent is not None and parent.type == "multipart/digest":
             default = "message/rfc822"
+        node.charset = self.charset
         node.type, node.parameters = read_type(node.text("content-type"), default)
+        self.charset = self.charset or node.parameters.get("charset", "")
         self.current = node
         if not node.type.startswith("multipart/"):
             return node

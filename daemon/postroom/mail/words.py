@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from postroom.mail.charset import decode_bytes
+from postroom.mail.charset import decode_bytes, is_utf8
 from postroom.mail.labels import codec_of
 from postroom.mail.transfer import decode_base64
 
@@ -29,16 +29,9 @@ def decode_header(raw: bytes, fallback: str = "") -> str:
     if raw.isascii():
         text = raw.decode("ascii") if b"\x1b" not in raw else decode_bytes(raw, fallback)[0]
     else:
-        text = _eight_bit(raw, fallback)
+        text = raw.decode() if is_utf8(raw) else decode_bytes(raw, fallback)[0]
     text = text.replace("\r", "").replace("\n", "").replace("\t", " ")
     return _CONTROLS.sub("", text).strip(" ")
-
-
-def _eight_bit(raw: bytes, fallback: str) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return decode_bytes(raw, fallback)[0]
 
 
 @dataclass(slots=True)

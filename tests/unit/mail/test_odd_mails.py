@@ -1,0 +1,189 @@
+"""Mails as standards show them, and as old or careless programs wrote them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from postroom.mail.charset import decode_bytes
+from postroom.mail.html import html_to_text
+from postroom.mail.parse import read_mail
+
+HEAD = "From: Ann <ann@kunde.example>\nSubject: x\nMIME-Version: 1.0\n"
+
+
+def _at(*moment: int) -> datetime:
+    return datetime(*moment, tzinfo=UTC)  # type: ignore[arg-type] # year to second
+
+
+@pytest.mark.parametrize(
+    ("expected", "value"),
+    [
+        (_at(1997, 11, 21, 15, 55, 6), "Fri, 21 Nov 1997 09(comment):   55  :  06 -0600"),
+        (_at(1969, 2, 14, 3, 2), "Thu,\n 13\n  Feb\n  1969\n 23:32\n  -0330 (Newfoundland Time)"),
+        (_at(1950, 11, 20, 10, 15), "20 Nov 50 10:15:00 -0000"),
+        (_at(2049, 11, 20, 10, 15), "20 Nov 49 10:15:00 -0000"),
+        (_at(2055, 11, 20, 10, 15), "20 Nov 2055 10:15:00 -0000"),
+        (_at(2026, 10, 1, 8, 15), "Do, 1 Okt 2026 10:15:00 +0200"),
+        (_at(2026, 3, 4, 9, 15), "Mi, 4 Mär 2026 10:15:00 +0100"),
+        (_at(2026, 5, 4, 8, 15), "lun., 4 mai 2026 10:15:00 +0200"),
+        (_at(2026, 8, 3, 13, 15), "Lun, 3 de Ago de 2026 10:15:00 -0300"),
+        (_at(2026, 12, 7, 9, 15), "Mon, 7. Dez 2026 10:15:00 +0100"),
+        (_at(2026, 11, 20, 10, 15), "Freitag, 20. November 2026 10:15 Uhr"),
+        (_at(2026, 7, 3, 10, 15), "пт, 3 июл 2026 10:15:00 +0000"),
+        (None, "20 Nonsense 2026 10:15:00 +0000"),
+    ],
+)
+def test_dates_of_old_and_of_foreign_programs(expected: datetime | None, value: str) -> None:
+    assert expected == read_mail(f"Date: {value}\n\nx".encode()).date
+
+
+@pytest.mark.parametrize(
+    ("expected", "header"),
+    [
+        (
+            # RFC 5322, appendix A.6.3, with blanks before each colon.
+            {
+                "from_": ("John Doe", "jdoe@machine.example"),
+                "message_id": "1234@local.machine.example",
+            },
+            (
+                "From  : John Doe <jdoe@machine(comment).  example>\n"
+                "Message-ID  : <1234   @   local(blah)  .machine .example>\n"
+            ),
+        ),
+        ({"message_id": "a(1)@host.example"}, "Message-ID: <a(1)@host.example>\n"),
+        ({"from_": ("", "b@kunde.example")}, "From: 'b@kunde.example'\n"),
+        ({"from_": ("", "o'neil@kunde.example")}, "From: o'neil@kunde.example\n"),
+        ({"from_": ("", "x@[IPv6:2001:db8::1]")}, "From: x@[IPv6:2001:db8::1]\n"),
+        (
+            {"from_": ("", "ann@kunde.example")},
+            "From ann Fri Nov 20 2026\nFrom: ann@kunde.example\n",
+        ),
+    ],
+)
+def test_headers_in_obsolete_forms(expected: dict[str, Any], header: str) -> None:
+    mail = read_mail(f"{header}\nx".encode())
+    for key, value in expected.items():
+        found = getattr(mail, key)
+        assert value == ((found.name, found.address) if key == "from_" else found)
+
+
+@pytest.mark.parametrize(
+    ("text", "charset"),
+    [
+        ("François Lefèvre", "latin-1"),
+        ("Ñoño", "latin-1"),
+        ("¿Qué tal? ¡Feliz año!", "latin-1"),
+        ("Årsmøte på Øya", "latin-1"),
+        ("it’s “here” – 5 € für Öl", "cp1252"),
+        ("Łukasz", "iso8859-2"),
+        ("Příliš žluťoučký kůň", "cp1250"),
+        ("Şükrü Öztürk", "cp1254"),
+        ("Договор поставки", "cp1251"),
+        ("Счет на оплату", "koi8-r"),
+        ("ΚΑΛΗΜΕΡΑ", "iso8859-7"),
+        ("Καλημέρα σας", "cp1253"),
+        ("مرحبا", "cp1256"),
+        ("שלום", "cp1255"),
+        ("สวัสดีครับคุณลูกค้า", "tis-620"),
+        ("안녕하세요 고객님", "euc-kr"),
+        ("김철수", "euc-kr"),
+        ("合同.pdf", "gbk"),
+        ("关于会议通知", "gbk"),
+        ("訂單問題", "big5"),
+        ("お知らせ", "cp932"),
+        ("山田太郎", "cp932"),
+        ("ご注文ありがとうございます", "euc-jp"),
+    ],
+)
+def test_charset_of_a_name_that_nobody_declared(text: str, charset: str) -> None:
+    assert text == decode_bytes(text.encode(charset))[0]
+
+
+def test_undeclared_charset_of_a_name_is_that_of_the_text_below() -> None:
+    text = "您好，我想询问一下我的订单情况，谢谢您的帮助。"
+    mail = read_mail(f"From: 您好 <a@b.example>\n\n{text}".encode("gbk"))
+    assert mail.from_ is not None
+    assert ("您好", text) == (mail.from_.name, mail.text)
+
+
+@pytest.mark.parametrize(
+    ("expected", "label", "octets"),
+    [
+        ("Chào bạn, Việt Nam", "viscii", b"Ch\xe0o b\xd5n, Vi\xaet Nam"),
+        ("Բարև", "armscii-8", b"\xb4\xb3\xf1\xa2"),
+        ("აბგ", "georgian-ps", b"\xc0\xc1\xc2"),
+        ("Здравей", "x-mik", "Здравей".encode("cp866").replace(b"\xe0", b"\xb0")),
+    ],
+)
+def test_charsets_that_python_does_not_know(expected: str, label: str, octets: bytes) -> None:
+    assert expected == decode_bytes(octets, label)[0]
+
+
+MIXED = f'{HEAD}Content-Type: multipart/mixed; boundary="b1"\n\n'
+
+
+def test_name_in_raw_octets_is_read_as_the_text_before_it() -> None:
+    raw = (
+        f"{MIXED}--b1\nContent-Type: text/plain; charset=gb2312\n\nx\n"
+        '--b1\nContent-Type: application/pdf; name="发票.pdf"\n\n%PDF\n--b1--\n'
+    )
+    assert ["发票.pdf"] == [one.name for one in read_mail(raw.encode("gbk")).attachments]
+
+
+def test_empty_extended_name_hides_no_other() -> None:
+    raw = (
+        f"{MIXED}--b1\nContent-Type: application/pdf\nContent-Disposition: attachment;\n"
+        " filename=a.pdf; filename*=utf-8''\n\n%PDF\n--b1--\n"
+    )
+    assert ["a.pdf"] == [one.name for one in read_mail(raw.encode()).attachments]
+
+
+def test_related_is_read_from_the_part_that_it_names() -> None:
+    raw = (
+        f'{HEAD}Content-Type: multipart/related; boundary=b1; start="<root@x>"\n\n'
+        "--b1\nContent-Type: image/gif; name=a.gif\nContent-ID: <a@x>\n\nGIF89a\n"
+        '--b1\nContent-Type: text/html\nContent-ID: <root@x>\n\n<p>words<img src="cid:a@x"></p>\n'
+        "--b1--\n"
+    )
+    mail = read_mail(raw.encode())
+    assert ("words", [("a.gif", True)]) == (
+        mail.text,
+        [(one.name, one.inline) for one in mail.attachments],
+    )
+
+
+@pytest.mark.parametrize(
+    ("expected", "plain", "markup"),
+    [
+        ("Real.", "Your e-mail client does not support HTML messages.", "<p>Real.</p>"),
+        ("I cannot view HTML.", "I cannot view HTML.", "<p>I cannot view HTML.</p>"),
+        ("This is the HTML version of nothing", "This is the HTML version of nothing", ""),
+    ],
+)
+def test_plain_form_that_says_only_that_it_is_none(expected: str, plain: str, markup: str) -> None:
+    raw = (
+        f"{HEAD}Content-Type: multipart/alternative; boundary=b1\n\n--b1\n\n{plain}\n"
+        f"--b1\nContent-Type: text/html\n\n{markup}\n--b1--\n"
+    )
+    assert expected == read_mail(raw.encode()).text
+
+
+@pytest.mark.parametrize(
+    ("expected", "markup"),
+    [
+        ("b", "<div hidden>a</div>b"),
+        ("b", '<div class="x" HIDDEN="hidden">a</div>b'),
+        ("ab", '<div title="a hidden thing" aria-hidden="true">a</div>b'),
+        ("b", '<div style="max-height:0px; overflow:hidden">a</div>b'),
+        ("ab", '<span style="max-height:0.5em">a</span>b'),
+        ("one\ntwo", "<select><option>one</option><option>two</option></select>"),
+        ("one\ntwo", "<figure>one<figcaption>two</figcaption></figure>"),
+        ("after", "<iframe src=x>Your browser shows no frames</iframe>after"),
+    ],
+)
+def test_html_that_nobody_sees_and_lines_of_forms(expected: str, markup: str) -> None:
+    assert expected == html_to_text(markup).replace("a\nb", "ab")
