@@ -88,11 +88,15 @@ PROGRAMS_WORDS = pattern_of(r"""
 ^\W*virus[- ]?free|^\W*virenfrei|garanti sans virus|l'absence de virus dans ce courrier|^\W*libre de virus|^\W*livre de vírus
 ^\W*privo di virus|^\W*virusvrij|^\W*без вирусов|^\W*bez wirusów|www\.avast\.com|avast\.com/(?:sig|antivirus)|www\.avg\.com
 (?:checked|scanned|verified|protected) by (?:avg|avast|eset|norton|mcafee|kaspersky|mailscanner)
-(?:e-?mail|message|nachricht|mensaje|mail) (?:has been|was|wurde|ha sido) (?:checked|scanned|geprüft|auf viren|von avast|comprobado)
+(?:e-?mail|message|nachricht|mensaje|mail) (?:has been|was|wurde|ha sido) (?:checked|scanned|geprüft|auf|von|comprobado)\b[^.?!]{0,40}(?:virus|viren|malware|dangerous|avast|avg|eset|symantec|messagelabs|mailscanner|sophos|mimecast|websense|barracuda|proofpoint)
 no virus found in this|this e?-?mail is free from viruses|проверено на вирусы|sprawdzone pod kątem wirusów
 consider the environment before|think before (?:you )?print|save a tree|environnement.{0,80}imprim|imprim.{0,80}environnement
 (?:medio ?ambiente|meio ambiente|ambiente).{0,80}(?:imprim|stampare)|(?:imprim|stampare).{0,80}ambiente
 umwelt.{0,80}(?:ausdruck|drucken)|(?:ausdruck|drucken).{0,80}umwelt|denk aan het milieu|tænk på miljøet|tänk på miljön
+swept by mimesweeper|footnote (?:also )?confirms|^\W*yahoo mail\W{1,3}search, organi[sz]e, conquer
+^[\W_]*(?:information|informationen|informace|informacja|información|informazioni|informations) (?:from|von|od|programu|de|da|provenant d).{0,20}(?:eset|nod32).{0,40}(?:versi|datab|datenb|bazy|base)
+(?:checked|geprüft|comprobado|zkontrolov\w+|sprawdzon\w+|controllato|vérifié) (?:by|von|por|programem|przez|da|par) (?:eset|nod32)
+^\W*(?:please )?(?:do not|don't) print (?:this )?(?:e-?mail|message)s?\b|print (?:this )?(?:e-?mail|message)s?\b.{0,40}(?:only if|unless)|^\W*(?:ne)?vytis\w+ (?:tento |prosím )*e-?mail .{0,20}jen
 by incredimail\b|^\W*(?:une messagerie gratuite, garantie|je crée ma boîte mail)
 ^\W*(?:när du (?:skickar|mejlar|e-postar)|wenn sie (?:uns|mir) (?:eine )?e-?mails? (?:senden|schreiben|schicken)|(?:informationen|hinweise) zum datenschutz|administratorem .{0,20}danych osobowych|(?:for )?(?:more |details |further )?(?:information )?(?:about |on |of )?how we (?:process|use|handle) (?:your )?personal|(?:please )?(?:see|read|view) our privacy (?:policy|notice|statement))
 ^\W*typed (?:on|with|by|using) [^?\n]{3,90}$
@@ -104,6 +108,8 @@ FOOTER_STEMS = tuple(
     phrases_of(
         """
 any  omyłk/pomyłk/tévedés/greșeal/misstag/fejl/feil/tarkoitettu
+any  mimesweeper/eset/nod32/organi/vytisk/vytlač/informational/konfidensiell/konfidensielt/mottaker
+any  secret professionnel/sus datos/本メール/この電子メール/当メール/سرية
 any  incredimail/laposte/datenschutz/personuppgifter/danych osobowych/personal/privacy
 any  typo/brevity/misspell/correct/typed
 any  virus/viren/virů/вирус/avast/avg./scanned/geprüft/print/druck/imprim/stampare/milieu/tree
@@ -145,6 +151,11 @@ información confidencial|confidencial y|destinatario (?:indicado|autorizado|pre
 recibido (?:este|el presente) (?:mensaje|correo).{0,40}error|aviso legal
 informazioni (?:riservate|confidenziali)|esclusivamente (?:al|per il) destinatario
 ricevuto questo messaggio per errore|d\. ?lgs|ad uso esclusivo
+informational purposes only|offer or solicitation|attorney-client|konfidensiel\w* informasjon
+rette? mottaker
+informations contenues dans .{0,60}confidentiel|secret professionnel
+le informamos (?:de )?que (?=sus datos)
+sus datos (?:personales )?(?:son|serán|forman|han sido|están) (?:tratados|incorporados|parte)
 informazioni contenute.{0,80}(?:riservat|confidenzial)|avviso di riservatezza
 informaç(?:ão|ões) confidencia|destinatário (?:pretendido|indicado)
 recebeu est[ae] (?:mensagem|e-?mail) por engano|vertrouwelijke (?:informatie|gegevens)
@@ -166,6 +177,7 @@ the (?:information|contents?)(?: contained| transmitted)? (?:in|of) this|diese[r
 ce (?:message|courriel|mail|courrier)|cet e-?mail|les informations|este (?:mensaje|correo|e-?mail)|la información|esta (?:mensagem|comunicación)
 quest[oa] (?:messaggio|e-?mail|comunicazione)|le informazioni|il contenuto|as informações|dit (?:bericht|e-?mail)|deze e-?mail|de informatie
 detta (?:meddelande|e-?post)|dette|denne|denna|innehållet|tämä|tento|táto|tato|ta wiadomość|niniejsz|treść tej|az e-mail|ez az|acest|informațiile
+本メール|この電子メール|当メール|هذه الرسالة|هذا البريد
 данное|настоящее|это (?:сообщение|письмо|электронное)|це повідомлення|bu e-?posta|το παρόν|הודעה זו|本邮件|本郵件|このメール|본 메일|이 메일)
 """)  # noqa: E501
 # Whose free mail carries advertisements, below a rule and with a link.

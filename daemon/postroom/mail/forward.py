@@ -133,8 +133,11 @@ def _read(
     end = end_of_forward(lines, found.end) if found.is_forward else len(lines)
     body = [line.rstrip("\r") for line in originals[found.end : end]]
     is_marked = found.is_quoted or is_quoted(lines[max(found.end - 1, 0)])
-    if is_marked or all(is_quoted(line) for line in body if line.strip()):
+    marked = [is_quoted(line) for line in body if line.strip("> \t")]
+    if all(marked) or (is_marked and any(marked)):
         body = _without_marks(body)
+    while body and not body[0].strip("> \t"):
+        del body[0]
     while body and found.is_forward and (not body[-1].strip() or is_rule(body[-1])):
         body.pop()  # KMail draws a line below
     title = fields.get("subject") or _without_prefix(subject)

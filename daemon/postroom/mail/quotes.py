@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from postroom.mail.headers import Header, label_of, read_header
 from postroom.mail.introductions import (
@@ -50,6 +50,8 @@ _RAW = re.compile(
     re.IGNORECASE,
 )
 _RAW_LINE = re.compile(r"[A-Za-z][A-Za-z-]{1,60}: |[ \t]+\S")
+# Orange, SFR: "Message du 05/05/26 10:00", "De : …", "A : …", "Objet : …".
+_MESSAGE_OF = re.compile(r"[\s>]{0,8}message du\s?:?\s?(\d.{5,40})", re.IGNORECASE)
 _LONG_DASHES = "-----"
 _LONGEST_ORDER = 160  # characters of "Please type your reply above this line"
 _NOTES = re.compile(r"\S.{1,80}---\d{1,4}[./-]\d{1,2}[./-]\d{2,4} \d.{4,20}---")
@@ -219,7 +221,12 @@ def _below_words(lines: Sequence[str], position: int) -> Boundary:
     above = _above(lines, position)
     if (kind := _separator(lines, above, lines[above][:LOOK].strip())) is not None:
         return _complete(lines, above, position, is_forward=kind == "forward")
-    return _complete(lines, _rule_above(lines, position), position)
+    found = _complete(lines, _rule_above(lines, position), position)
+    dated = _MESSAGE_OF.match(lines[above][:LOOK])
+    if dated is None or found.header is None or "date" in found.header.fields:
+        return found
+    header = Header(found.header.end, {**found.header.fields, "date": dated[1].strip()})
+    return replace(found, start=_rule_above(lines, above), header=header)
 
 
 def _above(lines: Sequence[str], position: int) -> int:

@@ -167,7 +167,7 @@ def _is_programs(low: str) -> bool:
 def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
     """Take the last paragraph away if a program wrote it."""
     end = count
-    while end and not _WORD.search(lines[end - 1]):
+    while end and (_is_blank(lines[end - 1]) or not _WORD.search(lines[end - 1])):
         end -= 1
     start = end
     while start and end - start < _TAIL and not _is_blank(lines[start - 1]):
@@ -180,6 +180,8 @@ def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
         above = _above_rule(lines, start)
         if above < start and LIST_FOOTER.search(lines[start].lower()) is not None:
             return above
+        if (link := _above_link(lines, start, end)) < start:
+            return link
         return _without_name(lines, start, end, count)
     text = " ".join(line[:_LOOK] for line in lines[start : min(end, start + 40)]).lower()
     if not _has_stem(text):
@@ -191,6 +193,20 @@ def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
     if _is_disclaimer(text) or _is_list_footer(text, is_ruled=is_ruled):
         return above
     return above if is_ruled and _is_advertisement(lines[above:start], text) else count
+
+
+def _above_link(lines: Sequence[str], start: int, end: int) -> int:
+    """Take the address below a program's paragraph away, together with it."""
+    if end - start > 1 or _LINK.sub("", lines[start]).strip():
+        return start
+    above = start
+    while above and _is_blank(lines[above - 1]):
+        above -= 1
+    first = above
+    while first and above - first < _BLOCK and not _is_blank(lines[first - 1]):
+        first -= 1
+    text = " ".join(line[:_LOOK] for line in lines[first:above]).lower()
+    return first if len(text) < _LOOK and PROGRAMS_WORDS.search(text) is not None else start
 
 
 def _has_stem(text: str) -> bool:
@@ -220,7 +236,7 @@ def _is_blank(line: str) -> bool:
 
 def _is_disclaimer(text: str) -> bool:
     """Say whether a paragraph is one: by two of its phrases, or by its beginning and one."""
-    if len(text) < 60 or (len(text) < 200 and "?" in text):
+    if len(text.encode()) < 60 or (len(text) < 200 and "?" in text):
         return False
     found = len({each[0] for each in DISCLAIMER.finditer(text)})
     return found >= 2 or (found == 1 and DISCLAIMER_START.match(text) is not None)
