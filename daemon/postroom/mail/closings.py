@@ -1,6 +1,6 @@
 """Words with which mails end: greetings, lines of telephones, disclaimers, footers; by language.
 
-Used by: mail.signatures. In lower case; "/" stands between phrases of a line.
+Used by: mail.signatures, mail.footers. In lower case; "/" stands between phrases of a line.
 """
 
 from __future__ import annotations
@@ -78,6 +78,29 @@ ADDED = re.compile(
     r"|(?:Get|Download) [A-Z]\w+ for (?:Android|iOS))"
     r"(?! the wrong)(?: [^\s?!]{1,20}){0,5}\W{0,3}$"
 )
+# Things that people say they sent: with a day, a number, a carrier.
+HAPPENED = re.compile(
+    r"\d{3}|(?<!\w)(?:on (?!the go|android|ios|iphone|my )|(?:by mistake|today|yesterday|(?:mon|tues"
+    r"|wednes|thurs|fri|satur|sun)day|dhl|ups|fedex|gls|dpd|gestern|heute|hier|matin|ieri|oggi"
+    r"|ayer|hoy|lunes|ontem|hoje|gisteren|vandaag|i går|idag|i dag|eilen|tänään|wczoraj|dzisiaj"
+    r"|včera|dnes|v \w+[íi]|вчера|сегодня|вчора)(?!\w))",
+    re.IGNORECASE,
+)
+# "I use Outlook for Android", in lower case.
+SPOKEN_OF = re.compile(
+    r"(?<!\w)(?:i|we|you|ich|wir|je|nous|uses?|using|does|is|has|not|nicht|pas|ne|shows?|problems?"
+    r"|fehler|errors?|works?|version|nutze|verwende|benutze|utilise|uso|usa)(?!\w)"
+)
+SALUTATION = re.compile(
+    r"\W{0,3}(?:hello|hi|hey|dear|good (?:morning|day|afternoon|evening)|greetings|hallo|guten|sehr"
+    r"|moin|servus|grüezi|liebe[rs]?|bonjour|bonsoir|salut|ch[eè]re?s?|hola|buen[oa]s|estimad[oa]s?"
+    r"|querid[oa]|ciao|buon\w+|gentile|salve|egregi\w+|olá|ola|bom dia|boa tarde|prezad[oa]s?|caro"
+    r"|geachte|beste|goede\w*|hej|hei|heisann|god (?:dag|morgon|morgen)|kære|kjære|hyvä\w*|moi"
+    r"|terve|tere|labdien|sveiki|laba diena|dzień dobry|witam|cześć|szanown\w+|dobrý|ahoj|vážen\w+"
+    r"|pozdravljeni|poštovan\w+|dobar dan|tisztelt|kedves|szia|bună|stimat\w+|здравствуйте|добрый"
+    r"|уважаем\w+|привет|добрий|шановн\w+|вітаю|здравейте|γεια|καλημέρα|αγαπητ\w+|merhaba|sayın"
+    r"|selam|مرحبا|السلام|שלום|您好|你好|尊敬的|お世話|こんにちは|안녕)(?:[^.!?。]|[!]\s*$){0,30}$"
+)
 GET_OUTLOOK = pattern_of(r"""
 outlook\b.{0,40}\b(?:ios|android|mac)\b|\b(?:ios|android|mac)\b.{0,20}outlook|aka\.ms/
 outlook.{0,12}(?:ios|android)|(?:ios|android).{0,12}outlook
@@ -86,13 +109,11 @@ outlook.{0,12}(?:ios|android)|(?:ios|android).{0,12}outlook
 # "Virus-free", and other words that programs add.
 PROGRAMS_WORDS = pattern_of(r"""
 ^\W*virus[- ]?free|^\W*virenfrei|garanti sans virus|l'absence de virus dans ce courrier|^\W*libre de virus|^\W*livre de vírus
-^\W*privo di virus|^\W*virusvrij|^\W*без вирусов|^\W*bez wirusów|www\.avast\.com|avast\.com/(?:sig|antivirus)|www\.avg\.com
+^\W*privo di virus|^\W*virusvrij|^\W*без вирусов|^\W*bez wirusów|avast\.com/(?:sig|antivirus)|^\W*(?:\S+ ){0,4}\S{0,12}?<?(?:https?://)?www\.(?:avast|avg)\.com\S*\W*$
 (?:checked|scanned|verified|protected) by (?:avg|avast|eset|norton|mcafee|kaspersky|mailscanner)
 (?:e-?mail|message|nachricht|mensaje|mail) (?:has been|was|wurde|ha sido) (?:checked|scanned|geprüft|auf|von|comprobado)\b[^.?!]{0,40}(?:virus|viren|malware|dangerous|avast|avg|eset|symantec|messagelabs|mailscanner|sophos|mimecast|websense|barracuda|proofpoint)
-no virus found in this|this e?-?mail is free from viruses|проверено на вирусы|sprawdzone pod kątem wirusów
-consider the environment before|think before (?:you )?print|save a tree|environnement.{0,80}imprim|imprim.{0,80}environnement
-(?:medio ?ambiente|meio ambiente|ambiente).{0,80}(?:imprim|stampare)|(?:imprim|stampare).{0,80}ambiente
-umwelt.{0,80}(?:ausdruck|drucken)|(?:ausdruck|drucken).{0,80}umwelt|denk aan het milieu|tænk på miljøet|tänk på miljön
+no virus found in this (?:incoming |outgoing )?(?:message|e-?mail|mail)|this e?-?mail is free from viruses|проверено на вирусы|sprawdzone pod kątem wirusów
+^\W*(?:please )?think before (?:you )?print(?:ing)?\W*(?:this (?:e-?mail|message)\W*)?$|save a tree|denk aan het milieu|tænk på miljøet|tänk på miljön
 swept by mimesweeper|footnote (?:also )?confirms|^\W*yahoo mail\W{1,3}search, organi[sz]e, conquer
 ^[\W_]*(?:information|informationen|informace|informacja|información|informazioni|informations) (?:from|von|od|programu|de|da|provenant d).{0,20}(?:eset|nod32).{0,40}(?:versi|datab|datenb|bazy|base)
 (?:checked|geprüft|comprobado|zkontrolov\w+|sprawdzon\w+|controllato|vérifié) (?:by|von|por|programem|przez|da|par) (?:eset|nod32)
@@ -101,8 +122,28 @@ by incredimail\b|^\W*(?:une messagerie gratuite, garantie|je crée ma boîte mai
 ^\W*(?:när du (?:skickar|mejlar|e-postar)|wenn sie (?:uns|mir) (?:eine )?e-?mails? (?:senden|schreiben|schicken)|(?:informationen|hinweise) zum datenschutz|administratorem .{0,20}danych osobowych|(?:for )?(?:more |details |further )?(?:information )?(?:about |on |of )?how we (?:process|use|handle) (?:your )?personal|(?:please )?(?:see|read|view) our privacy (?:policy|notice|statement))
 ^\W*typed (?:on|with|by|using) [^?\n]{3,90}$
 ^\W*(?:please |kindly )?(?:excuse|forgive|pardon|sorry for|apologies for|ignore)\b[^.?!\n]{0,50}\b(?:typos?|brevity|misspellings?|auto-?correct)\b[^.?!\n]{0,30}\W*$
-tenk på miljøet|экологи.{0,60}печат|zanim wydrukujesz|myśl o środowisku
+tenk på miljøet|zanim wydrukujesz|myśl o środowisku
 """)  # noqa: E501
+# Who asks to spare paper has a word of each of these three.
+ENVIRONMENT = pattern_of(r"""
+environment|environnement|ambiente|umwelt|milieu|miljø|miljö|környezet|środowisk|prostřed|экологи|природ|(?<!\w)trees?(?!\w)|wald|bäume|arbre|albero
+""")
+PRINTED = pattern_of(r"""
+print|imprim|impresi|stampa|druck|skriv|vytis|tisk|печат|wydruk|nyomtat
+""")
+ASKED_TO_SPARE = pattern_of(r"""
+consider|think|pens[aeoi]|piens|denk|tænk|tänk|tenk|myśl|mysl|подума|берег|prüf|überleg|zuliebe|notwendig|erforderlich|before|avant|antes|(?<!\w)prima (?!di )|prima di stampare
+save|respect|préserv|zanim|really|nécessaire|necesari|necessár|nodig|voordat|gondol|protect|protég|sch[uo]n
+""")  # noqa: E501
+# What no firm and no program says of itself.
+PERSONAL = re.compile(
+    r"\bI(?:['’](?:m|d|ve|ll)\b| (?:am|was|have|had|want|need|do|did|don|will|would|can|could"
+    r"|cannot|know|think|got|get|received|sent|ask|like|hope|request|must|only|just|still|never|clicked"
+    r"|already|found|doubt|wish|use|see|meant)\b)|\b[Mm]y (?!e-?mail)\w|(?i:\b(?:unsubscribe me"
+    r"|remove me|ich (?:möchte|will|habe|bin|kann|werde|wollte)|meine?[rnms]? |je (?:veux|souhaite"
+    r"|suis|voudrais|ne |n['’]|vous)|j['’](?:ai|aimerais)|quiero|quisiera|vorrei|voglio|quero"
+    r"|gostaria|ik (?:wil|heb|ben)|jag (?:vill|har)|jeg (?:vil|har)|chcę|chci|chcem|хочу|прошу))"
+)
 # A paragraph without any of these is no footer: a quick look before the long ones.
 FOOTER_STEMS = tuple(
     phrases_of(

@@ -14,20 +14,27 @@ from postroom.mail.closings import (
     ADDED,
     DEVICE,
     DISCLAIMER,
-    DISCLAIMER_START,
-    FOOTER_STEMS,
     GET_OUTLOOK,
+    HAPPENED,
     LIST_FOOTER,
-    LIST_START,
-    PROGRAMS_WORDS,
-    PROVIDERS,
+    SALUTATION,
     SENT_FROM,
+    SPOKEN_OF,
     VALEDICTIONS,
+)
+from postroom.mail.footers import (
+    has_stem,
+    is_advertisement,
+    is_disclaimer,
+    is_list_footer,
+    is_note,
+    is_programs,
 )
 
 _LOOK = 600  # characters of a line that are compared
 _TAIL = 80  # lines at the end of a text that are looked at, paragraph by paragraph
 _MOST_DELIMITERS = 3  # at the end of a text, that are looked at
+_LONGEST_HELLO = 40  # characters of "Dear Mrs Smith,"
 _FOOTER = 25  # characters that no footer is shorter than
 _SHORT = 10  # lines below a bare "--" that may still be a signature
 _BLOCK = 14  # lines of a block with ways to reach the sender
@@ -82,6 +89,10 @@ _HEADING = re.compile(
 _PHONE = re.compile(r"\d[\d\s./()-]{7,20}\d")
 # A line in small letters of four words and more, and none of a title, a place or a way.
 _TOLD = re.compile(r"[a-zß-öø-ÿ][^\W\d_]*+(?:,? [^\W\d_]++){3,}+[,:.]?\s*$")
+# "One more thing: the code is 4711", "The right address is:", where a name should be.
+_SENTENCE = re.compile(
+    r"\W?\w+[:,]?(?: \w+[:,]?)*?(?: [a-zß-öø-ÿ]{2,},?){3}|[^\W\d_].{8,60}[^:]:\s*$"
+)
 _NUMBER = re.compile(r"\d\d[\d\s./()-]{3}")
 _SPOKEN = re.compile(
     r"[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)", re.IGNORECASE
@@ -92,6 +103,22 @@ def own_lines(lines: Sequence[str]) -> int:
     """Count the lines from the top that a person wrote; below them the signature begins."""
     # What follows a greeting is taken as a whole, before a footer in it is taken alone.
     looked = _above_delimiter(lines)
+    count = _above_endings(lines, looked)
+    # "Hello," alone is no mail: what stands below it is what its sender had to say.
+    return looked if count < looked and _is_salutation(lines[:count]) else count
+
+
+def _is_salutation(lines: Sequence[str]) -> bool:
+    said = [line for line in lines if line.strip()]
+    return (
+        len(said) == 1
+        and len(said[0]) <= _LONGEST_HELLO
+        and bool(SALUTATION.match(said[0].lower()))
+    )
+
+
+def _above_endings(lines: Sequence[str], looked: int) -> int:
+    """Cut above a signature that a greeting begins, and above what programs and firms add."""
     count = _without_block(lines, looked)
     while True:
         shorter = _without_last_paragraph(lines, count)
@@ -132,36 +159,30 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
     if any(_POSTSCRIPT.match(line) for line in below):
         return False
     low = [line[:_LOOK].lower() for line in below]
-    if len(low) > _SHORT and sum(not _is_programs(line) for line in low) > _SHORT:
+    if len(low) > _SHORT and sum(not is_programs(line) for line in low) > _SHORT:
         return False
     if any(len(line) > 160 and not DISCLAIMER.search(line) for line in low):
         return False
     if _LONG_RULE.match(lines[mark]) is not None and _is_table(lines, mark):
         return False
+    if mark and abs(len(lines[mark - 1].strip()) - len(lines[mark].strip())) < 2 < len(lines[mark]):
+        return False  # it underlines a title
     if lines[mark].strip() in {"--", "__", "___", "—"}:
         return sum(len(line) > _NARROW for line in below) <= 3
     # Nothing that speaks is a signature: our own notices end with a rule and what to do, and the
     # scan of answers must see their addresses.
     if any(
-        (len(line) > _NARROW or _SPOKEN.search(line) is not None) and not _is_programs(line)
+        (len(line) > _NARROW or _SPOKEN.search(line) is not None) and not is_programs(line)
         for line in low
     ):
         return False
-    return any(_REACH.search(line) is not None or _is_programs(line) for line in low)
+    return any(_REACH.search(line) is not None or is_programs(line) for line in low)
 
 
 def _is_table(lines: Sequence[str], mark: int) -> bool:
     """Say whether a long rule belongs to a title or table: one below it may close a box."""
     rules = sum(_LONG_RULE.match(line) is not None for line in lines[mark + 1 : mark + _TAIL])
     return (mark > 0 and bool(lines[mark - 1].strip())) or rules > 1
-
-
-def _is_programs(low: str) -> bool:
-    return (
-        LIST_FOOTER.search(low) is not None
-        or PROGRAMS_WORDS.search(low) is not None
-        or DISCLAIMER.search(low) is not None
-    )
 
 
 def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
@@ -183,16 +204,17 @@ def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
         if (link := _above_link(lines, start, end)) < start:
             return link
         return _without_name(lines, start, end, count)
-    text = " ".join(line[:_LOOK] for line in lines[start : min(end, start + 40)]).lower()
-    if not _has_stem(text):
+    text = " ".join(line[:_LOOK] for line in lines[start : min(end, start + 40)])
+    if not has_stem(text.lower()):
         return count
-    if PROGRAMS_WORDS.search(text) is not None and len(text) < 600:
+    if is_note(text):
         return start
     above = _above_rule(lines, start)
-    is_ruled = above < start
-    if _is_disclaimer(text) or _is_list_footer(text, is_ruled=is_ruled):
+    rule = lines[above:start]
+    if is_disclaimer(text) or is_list_footer(text, is_ruled=bool(rule)):
         return above
-    return above if is_ruled and _is_advertisement(lines[above:start], text) else count
+    is_long = any(_LONG_RULE.match(line) is not None for line in rule)
+    return above if is_long and is_advertisement(text) else count
 
 
 def _above_link(lines: Sequence[str], start: int, end: int) -> int:
@@ -205,15 +227,8 @@ def _above_link(lines: Sequence[str], start: int, end: int) -> int:
     first = above
     while first and above - first < _BLOCK and not _is_blank(lines[first - 1]):
         first -= 1
-    text = " ".join(line[:_LOOK] for line in lines[first:above]).lower()
-    return first if len(text) < _LOOK and PROGRAMS_WORDS.search(text) is not None else start
-
-
-def _has_stem(text: str) -> bool:
-    for stem in FOOTER_STEMS:  # noqa: SIM110 - any() takes twice as long
-        if stem in text:
-            return True
-    return False
+    text = " ".join(line[:_LOOK] for line in lines[first:above])
+    return first if has_stem(text.lower()) and is_note(text) else start
 
 
 def _without_name(lines: Sequence[str], start: int, end: int, count: int) -> int:
@@ -234,29 +249,6 @@ def _is_blank(line: str) -> bool:
     return not line.strip() or _RULE.match(line) is not None
 
 
-def _is_disclaimer(text: str) -> bool:
-    """Say whether a paragraph is one: by two of its phrases, or by its beginning and one."""
-    if len(text.encode()) < 60 or (len(text) < 200 and "?" in text):
-        return False
-    found = len({each[0] for each in DISCLAIMER.finditer(text)})
-    return found >= 2 or (found == 1 and DISCLAIMER_START.match(text) is not None)
-
-
-def _is_list_footer(text: str, *, is_ruled: bool) -> bool:
-    if len(text) > 900 or not ("http" in text or "@" in text):
-        return False
-    found = len({each[0] for each in LIST_FOOTER.finditer(text)})
-    return found >= 2 or (found == 1 and (is_ruled or LIST_START.match(text) is not None))
-
-
-def _is_advertisement(rule: Sequence[str], text: str) -> bool:
-    """Say whether a provider of free mail speaks of itself, below a rule of its own."""
-    if len(text) > 500 or not ("http" in text or "www." in text or "!" in text):
-        return False
-    is_long = any(_LONG_RULE.match(line) is not None for line in rule)
-    return is_long and PROVIDERS.search(text) is not None
-
-
 def _above_rule(lines: Sequence[str], start: int) -> int:
     """Return the first of the rules above a line, else the line."""
     above = start
@@ -267,7 +259,7 @@ def _above_rule(lines: Sequence[str], start: int) -> int:
 
 def _above_device(lines: Sequence[str], start: int, end: int) -> int:
     """Cut at "Sent from my iPhone" and "Get Outlook for iOS" in the last lines of a paragraph."""
-    if end - start == 1 and ADDED.match(lines[start]) is not None:
+    if end - start == 1 and ADDED.match(lines[start]) and not HAPPENED.search(lines[start]):
         return start
     for number in range(max(start, end - 4), end):
         if is_device_line(lines[number]) and sum(map(len, lines[number:end])) < 400:
@@ -281,13 +273,13 @@ def is_device_line(line: str) -> bool:
     if "://" in low or "[" in low:
         low = _LINK.sub(" ", low)
     low = low.strip(" *_-—<>[]()|")
-    if not low or len(low) > 110 or "?" in low:
+    if not low or len(low) > 110 or "?" in low or low.startswith(("i ", "we ", "ich ", "je ")):
         return False
     words = len(_WORDS.findall(low))
     if words > 14:
         return False
     if words <= 9 and GET_OUTLOOK.search(line[:_LOOK].lower()) is not None:
-        return True
+        return SPOKEN_OF.search(low) is None
     found = SENT_FROM.search(low)
     if found is None or DEVICE.search(low) is None:
         return False
@@ -312,6 +304,8 @@ def _above_block(lines: Sequence[str], count: int) -> int:
             return count
         if is_valediction(line):
             below = [each for each in lines[number + 1 : end] if each.strip()]
+            if any(_SENTENCE.match(each) for each in below[:2]):
+                return count
             return _above_valedictions(lines, number) if _is_block(below) else count
     card = _above_card(lines, end)
     return card if card < end else count
