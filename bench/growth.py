@@ -233,6 +233,7 @@ def work_through(folder: Path, url: str, mails: int, seed: int) -> Run:
     engine = Sites.engine(folder, url)
     try:
         with Daemon(folder, database=url) as daemon:
+            daemon.settle()
             before = newest(engine)
             burst = generator.send(daemon.port, CONNECTIONS)
             worked_at = daemon.wait_for("mail.worked", mails, LONGEST)
