@@ -80,8 +80,8 @@ ADDED = re.compile(
 )
 # Things that people say they sent: with a day, a number, a carrier.
 HAPPENED = re.compile(
-    r"\d{3}|(?<!\w)(?:on (?!the go|android|ios|iphone|my )|(?:by mistake|today|yesterday|(?:mon|tues"
-    r"|wednes|thurs|fri|satur|sun)day|dhl|ups|fedex|gls|dpd|gestern|heute|hier|matin|ieri|oggi"
+    r"\d{3}|(?<!\w)(?:on (?!the go|android|ios|iphone|my )|(?:by mistake|today|yesterday|(?:mon"
+    r"|tues|wednes|thurs|fri|satur|sun)day|dhl|ups|fedex|gls|dpd|gestern|heute|hier|matin|ieri|oggi"
     r"|ayer|hoy|lunes|ontem|hoje|gisteren|vandaag|i går|idag|i dag|eilen|tänään|wczoraj|dzisiaj"
     r"|včera|dnes|v \w+[íi]|вчера|сегодня|вчора)(?!\w))",
     re.IGNORECASE,
