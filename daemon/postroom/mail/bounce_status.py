@@ -14,7 +14,15 @@ from postroom.mail.bounce_addresses import Cause
 from postroom.mail.bounce_causes import CAUSES
 from postroom.mail.bounce_text import codes_in, replies_in
 from postroom.mail.bounce_translations import plain
-from postroom.mail.bounce_words import DELAYED, DELIVERED, GIVEN_UP, REPLIES, STILL_TRYING
+from postroom.mail.bounce_words import (
+    DELAY_SUBJECT,
+    DELAYED,
+    DELIVERED,
+    FAILED_SUBJECT,
+    GIVEN_UP,
+    REPLIES,
+    STILL_TRYING,
+)
 
 _WORDS = 2_000  # characters looked at
 _ACTIONS = ("failed", "delayed", "delivered", "relayed", "expanded")
@@ -48,7 +56,7 @@ _OF_RECIPIENT = ("5.1.1", "5.2.1", "5.2.2")
 _IS_RULE = re.compile(r"sender|authenti|relay|spam|polic|permi|allow|block|denied|virus|\bfrom\b")
 
 
-def action_of(said: str, status: str, words: str) -> str:
+def action_of(said: str, status: str, words: str, subject: str = "") -> str:
     """Return what became of the mail: the report's word, else what status and words tell."""
     first = next(iter(said.split()), "")
     if first in _ACTIONS:
@@ -59,6 +67,9 @@ def action_of(said: str, status: str, words: str) -> str:
         return "delivered"
     if status.startswith("5"):
         return "failed"
+    title = plain(subject.lower())
+    if not FAILED_SUBJECT.search(title) and DELAY_SUBJECT.search(title):
+        return "delayed"
     lowered = plain(words[:_WORDS].lower())
     if STILL_TRYING.search(lowered):
         return "delayed"

@@ -109,6 +109,13 @@ _FORMER = re.compile(r"\s{0,20}original address[ \t]*:", re.IGNORECASE)
 _HELPERS = frozenset({"postmaster", "mailer-daemon", "abuse", "hostmaster", "mailerdaemon"})
 _REPLY = re.compile(r"(?<![\d.:])([45]\d\d)(?=[ \t#:,)\]-]|$)(?!-\d\d-)")
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.0{0,2}([0-7])\.(\d{1,3})(?![\d]|\.\d)")
+_SECTION_LINES = 100
+# Sendmail's titles, and those of its children.
+_SECTION = re.compile(
+    r"-----.{0,40}(?:had (?:(transient|temporary|delayed)|permanent|fatal|delivery))",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"[\s<>\"',;&]*(?:\b(?:and|und|et|e|y|i|en|och|og|и)\b[\s<\"']*)?")
 _SPOKEN = re.compile(r"\s{0,20}(?:>>>|<<<|<<-|->>|rcpt\b)", re.IGNORECASE)
 # Sendmail of a user of its own host.
 _BARE = re.compile(r"(?:<<< )?[45]\d\d <?([A-Za-z0-9._+-]{1,64})>?\.\.\. ")
@@ -197,11 +204,13 @@ def _is_separator(line: str) -> bool:
 
 
 def _is_header_block(lines: list[str], number: int) -> bool:
-    """Four header lines at the margin, one of which people do not write."""
-    if not _HEADER.match(lines[number]):
+    """Header lines at the margin, or quoted, one of which people do not write."""
+    is_quoted = lines[number].startswith(">")
+    if not _HEADER.match(lines[number].lstrip("> ") if is_quoted else lines[number]):
         return False
     block = []
-    for line in lines[number : number + 40]:
+    for each in lines[number : number + 40]:
+        line = each.removeprefix(">").removeprefix(" ") if is_quoted else each
         if not line or not (line[0].isspace() or _HEADER.match(line)):
             break
         block.append(line)
@@ -223,9 +232,13 @@ def _names(notice: Notice, own: frozenset[str]) -> Iterator[Named]:
             former.add(last.address.lower())
             _rename(notice, last, line, number)
             continue
+        before = (0, 0)  # where the address before ended, and its score
         for address, start, end in addresses_in(line):
             notice.places.setdefault(address.lower(), []).append(number)
             score = _score(line, start, end)
+            if before[0] and _BETWEEN.fullmatch(line, before[0], start):
+                score = max(score, before[1])
+            before = (end, score)
             if address.lower() in former or (address.lower() in own and score < 3):
                 continue
             local = address.partition("@")[0].lower()
@@ -304,16 +317,20 @@ def _choose(names: list[Named]) -> list[Named]:
         key = name.address.lower()
         if key not in best or _rank(name) > _rank(best[key]):
             best[key] = name
-    top = max((name.score for name in best.values()), default=0)
-    found = [name for name in best.values() if name.score == top]
     # Seen: the alias that was written to, and below it the dialogue about where he is now; all
     # that the mail was to, and below it the one who was not reached.
-    found = [name for name in found if not name.is_quoted] or found
+    names = [name for name in best.values() if _is_told(name)] or list(best.values())
+    top = max((name.score for name in names), default=0)
+    found = [name for name in names if name.score == top]
     return found if top > 1 else found[:1]
 
 
-def _rank(name: Named) -> tuple[int, bool]:
-    return name.score, not name.is_quoted
+def _is_told(name: Named) -> bool:
+    return name.score > 1 and not name.is_quoted
+
+
+def _rank(name: Named) -> tuple[bool, int]:
+    return _is_told(name), name.score
 
 
 def addresses_in(line: str) -> Iterator[tuple[str, int, int]]:
@@ -373,6 +390,14 @@ def reason_for(notice: Notice, name: Named) -> str:
         or next(iter(mentions), "")
         or _before(notice.said[name.line], name)
     )
+
+
+def section_of(notice: Notice, name: Named) -> str:
+    """Return "delayed" or "failed" if the recipient stands below a title that says so."""
+    for line in reversed(notice.said[max(0, name.line - _SECTION_LINES) : name.line]):
+        if (found := _SECTION.search(line[:200])) is not None:
+            return "delayed" if found[1] else "failed"
+    return ""
 
 
 def _before(line: str, name: Named) -> str:

@@ -73,7 +73,9 @@ UNKNOWN = (
         r"неизвестн|не существует|не найден|не зарегистрирован|недействит|неверн|не знайден"
         r"|невідом|не існує",
     ),
-    r"нет такого|так(?:ого|ой) (?:\w+ )?(?:нет|не )|несуществующ",
+    r"n[aã]o (?:listad|consta)|no (?:aparece|figura|est[aá] listad) en|ne figure pas",
+    r"non (?:elencat|figura)|nicht (?:im|in dem) .{0,20}(?:verzeichnis|adressbuch)",
+    r"nicht aufgeführt|нет такого|так(?:ого|ой) (?:\w+ )?(?:нет|не )|несуществующ",
     _both(
         _USERS_NORDIC,
         r"okänd|finns inte|ukjent|finnes ikke|findes ikke|ukendt|hittades inte|ble ikke funnet",
@@ -132,7 +134,7 @@ DISABLED = (
     r"conta\b.{0,40}(?:desativ|suspens)",
     r"(?:account|casella).{0,30}(?:disattivat|sospes)|konto.{0,40}(?:zablokowan|nieaktywn)",
     r"(?:ящик|аккаунт|адрес\b|пользовател).{0,40}(?:заблокирован|отключ|неактив)",
-    r"アカウント.{0,20}(?:停止|無効)|(?:帐户|账户|帐号|账号|邮箱|用户).{0,20}(?:禁用|停用|冻结)",
+    r"휴면|アカウント.{0,20}(?:停止|無効)|(?:帐户|账户|帐号|账号|邮箱|用户).{0,20}(?:禁用|停用|冻结)",
 )
 NO_HOST = (
     r"(?:domain|server|rechner).{0,40}(?:nicht gefunden|existiert nicht|unbekannt)",
@@ -177,6 +179,9 @@ DELAYED = (
 )
 # The server goes on trying.
 RETRIED = (
+    r"(?:versucht|versuchen) es (?:noch|weiter)|volver[áa]n? a intentar|réessaiera"
+    r"|riprover(?:à|emo)"
+    r"|tentar(?:á|emos) novamente|prob(?:eert|eren) het (?:nog|opnieuw)|spróbuje(?:my)? ponownie|"
     r"(?:bisher|bislang|noch) (?:noch )?nicht (?:zugestellt|ausgeliefert|übermittelt)"
     r"|weiterhin (?:versuch|zu(?:zu)?stell)|(?:weitere|erneute) (?:zustell)?versuche? (?:werden"
     r"|erfolg|unternommen)|(?:nachricht|mail) nicht (?:erneut|noch einmal"

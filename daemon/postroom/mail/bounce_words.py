@@ -61,6 +61,16 @@ DELAYED = re.compile(
         r"|gecik|întârzi|késik|καθυστ|затрим|遅延|遅れ|延迟|延遲|再送|지연"
     )
 )
+# Of a subject, which says it shortest: of a mail whose report does not say what became of it.
+DELAY_SUBJECT = re.compile(
+    plain(
+        r"\bdelay(?:ed)?\b|still being retried|could not send (?:message )?for past"
+        r"|warning - delivery"
+        r"|verzögert|retard|retras|ritard|atrasad|vertraagd|opóźni|задерж|försen|forsink|遅延"
+        r"|延[迟遲]|지연"
+    )
+)
+FAILED_SUBJECT = re.compile(r"\(failure\)|\bfailed\b|returned mail")
 # It has.
 GIVEN_UP = re.compile(
     plain(

@@ -21,6 +21,7 @@ from postroom.mail.bounce_text import (
     first_reply,
     read_notice,
     reason_for,
+    section_of,
 )
 from postroom.mail.charset import decode_bytes
 from postroom.mail.message import Bounce, FailedRecipient, Limits
@@ -54,7 +55,7 @@ def read_bounce(
     status = read_status(report.status or report_in_text(text), limits.addresses)
     recipients = _of_status(status, notice)
     if not recipients:
-        found = _of_header(fields, notice) or _of_words(report, notice)
+        found = _of_header(fields, notice) or _of_words(report, fields, notice)
         recipients = [_at_home(recipient, fields) for recipient in found]
     return Bounce(
         tuple(recipients[: limits.addresses]), _original_id(report, fields, notice, text, status)
@@ -78,6 +79,9 @@ def _of_status(status: Status, notice: Notice) -> list[FailedRecipient]:
             address = _completed(address, notice)
         elif is_directory_name(address) and len(status.recipients) == 1:
             address = _completed("", notice) or address
+        address = address or next(
+            (each for each, _, _ in addresses_in(fields.get("diagnostic-code", "")[:1_000])), ""
+        )
         if address and (address not in groups or bare(fields.get("action", "")) == "failed"):
             groups[address] = fields
     named = {name.address.lower(): name for name in notice.names}
@@ -127,29 +131,32 @@ def _of_header(fields: Mapping[str, str], notice: Notice) -> list[FailedRecipien
     named = [
         canonical(each)[:_ADDRESS] for each in fields.get("x-failed-recipients", "").split(",")
     ]
-    return _of_notice([each for each in dict.fromkeys(named) if "@" in each], notice)
+    return _of_notice([each for each in dict.fromkeys(named) if "@" in each], fields, notice)
 
 
-def _of_words(report: Report, notice: Notice) -> list[FailedRecipient]:
+def _of_words(report: Report, fields: Mapping[str, str], notice: Notice) -> list[FailedRecipient]:
     if notice.names:
-        return _of_notice([name.address for name in notice.names], notice)
+        return _of_notice([name.address for name in notice.names], fields, notice)
     header = decode_bytes(report.original[:20_000])[0] if report.original else notice.original
     to = find_original_to(header)
-    return _of_notice([to], notice) if to is not None else []
+    return _of_notice([to], fields, notice) if to is not None else []
 
 
-def _of_notice(addresses: Sequence[str], notice: Notice) -> list[FailedRecipient]:
+def _of_notice(
+    addresses: Sequence[str], fields: Mapping[str, str], notice: Notice
+) -> list[FailedRecipient]:
     """Judge recipients whom nothing but the words of the notice tells about."""
     named = {name.address.lower(): name for name in notice.names}
     words, reply = notice.words(), first_reply(notice.said)
-    action = action_of("", "", words)
+    action = action_of("", "", words, fields.get("subject", "")[:_ADDRESS])
     found = []
     for address in addresses:
         name = named.get(address.lower())
         said = (reason_for(notice, name) if name is not None else "") or reply
-        status = status_of("", said, words, action)
+        became = (section_of(notice, name) if name is not None else "") or action
+        status = status_of("", said, words, became)
         whole = address if "@" in address else _completed(address, notice)
-        found.append(FailedRecipient(whole, action, status, said[:_DIAGNOSTIC].strip()))
+        found.append(FailedRecipient(whole, became, status, said[:_DIAGNOSTIC].strip()))
     return found
 
 

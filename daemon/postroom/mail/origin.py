@@ -162,8 +162,7 @@ def _server_signs(head: Head) -> Iterator[Sign]:
     fields = head.fields
     if failed := fields.get("x-failed-recipients"):
         yield Sign(Origin.BOUNCE, f"X-Failed-Recipients: {failed[:100]}", 4)
-    if "x-ms-exchange-message-is-ndr" in fields:
-        yield Sign(Origin.BOUNCE, "X-MS-Exchange-Message-Is-Ndr", 4)
+    yield from _failure_fields(head)
     if words.SERVERS.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 3)
     elif words.SERVER_LOCALS.fullmatch(head.local) or words.SILENT.fullmatch(head.local):
@@ -182,6 +181,12 @@ def _server_signs(head: Head) -> Iterator[Sign]:
         yield Sign(Origin.AUTOMATIC, "written with a person's program", -2)
     if words.ANSWERED.match(head.subject) and fields.get("return-path", "").strip() != "<>":
         yield Sign(Origin.AUTOMATIC, "an answer or a forward", -2)
+
+
+def _failure_fields(head: Head) -> Iterator[Sign]:
+    for name, value in words.FAILURE_FIELDS:
+        if name in head.fields and value in ("", head.says(name)):
+            yield Sign(Origin.BOUNCE, f"{name.title()}: {head.fields[name][:100]}", 4)
 
 
 def _said(text: str) -> Iterator[Sign]:

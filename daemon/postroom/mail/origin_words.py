@@ -46,6 +46,7 @@ MACHINE_FIELDS = frozenset(
     | {"x-trac-project", "x-phabricator-sent-this-message", "x-gerrit-messagetype", "x-jenkins-job"}
     | {"x-launchpad-notification-type", "x-discourse-auto-generated", "x-discourse-post-id"}
     | {"x-sentry-project", "x-nagios-notification", "x-pagerduty-incident", "x-zabbix-host"}
+    | {"x-ricevuta"}
     | {"x-facebook-notify", "x-linkedin-class", "x-linkedin-template", "x-twitter-emailtype"}
     | {"x-amazon-mail-relay-type", "x-mc-user", "x-mailchimp-campaign-id", "x-campaign-id"}
     | {"x-campaignid", "x-csa-complaints", "x-notifications", "x-google-appengine-app-id"}
@@ -75,6 +76,12 @@ MACHINE_FIELDS = frozenset(
         "x-mantisbt-message-id",
         "x-nextcloud-notification",
     }
+)
+# Fields, and their values, of nothing but failures; the second are of Italy's certified mail.
+FAILURE_FIELDS = (
+    ("x-ms-exchange-message-is-ndr", ""),
+    ("x-ricevuta", "errore-consegna"),
+    ("x-ricevuta", "preavviso-errore-consegna"),
 )
 LIST_FIELDS = frozenset(
     {"list-post", "mailing-list", "x-mailing-list", "x-mailman-version", "x-beenthere", "x-ml-name"}
@@ -293,7 +300,8 @@ FAILED = re.compile(
         r"|\[?반송"
         r"|未送信|送信エラー|配信(?:不能|エラー|できません)|配送(?:不能|エラー)|エラーメール|退信"
         r"|系统退信|无法(?:送达|投递|传递)|未送达|投递失败|傳遞失敗"
-        r"|無法(?:傳遞|投遞|寄達)|反송|(?:메일 )?(?:배달|전송|발송) ?실패|배달되지)"
+        r"|無法(?:傳遞|投遞|寄達)|反송|(?:메일 ?)?(?:배달|전송|발송)"
+        r"[이에을를]? ?(?:실패|되지|하지))"
     ),
     re.IGNORECASE,
 )

@@ -54,6 +54,7 @@ _KIND = re.compile(r"\s*+([A-Za-z0-9][A-Za-z0-9_.+-]{0,30})\s*+;(.*)", re.DOTALL
 # Exchange packs foreign addresses, and its own directory's names, into local parts.
 _PACKED = re.compile(r"IMCEA(?:SMTP|MAILTO|INVALID)-([^@]{1,400})@.*", re.IGNORECASE)
 _PACKED_CHARACTER = re.compile(r"\+([0-9A-F]{2})", re.IGNORECASE)
+_ROUTE = re.compile(r"(?:@[^@,:\s]{1,255},?)+:(?=[^@]+@)")  # RFC 5321 appendix C
 _ESCAPED = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _IN_TEXT = re.compile(
     r"^[ \t]{0,8}+(?:Reporting-MTA|Final-Recipient|Original-Recipient)[ \t]*+:",
@@ -88,6 +89,10 @@ def find_report(structure: Structure) -> Report:
     root = structure.root
     if root.type.startswith("text/"):
         return Report()
+    # A list or a virus scanner wraps a report to add its own words.
+    if root.type == "multipart/mixed" and root.children[:1]:
+        first = root.children[0]
+        root = first if first.type == "multipart/report" else root
     wanted = root.parameters.get("report-type", "").strip().lower()
     is_report = root.type == "multipart/report"
     status = next((leaf for leaf in structure.leaves if leaf.type in KINDS), None)
@@ -101,7 +106,7 @@ def find_report(structure: Structure) -> Report:
         type=kind or (wanted if is_report and wanted in _TYPES else ""),
         status=octets_of(structure, status),
         original=octets_of(structure, original),
-        is_declared=is_report,
+        is_declared=is_report and root is structure.root,
     )
 
 
@@ -212,6 +217,7 @@ def _address(value: str) -> str:
     if '"' not in rest:
         # Seen: "rfc822; user@host, via relay".
         rest = next((word for word in rest.split() if "@" in word), rest).strip("<>;,")
+    rest = _ROUTE.sub("", rest)
     if (packed := _PACKED.fullmatch(rest)) is not None:
         rest = _PACKED_CHARACTER.sub(lambda match: chr(int(match[1], 16)), packed[1])
     return canonical(rest)[:_LOCAL_CHARS]
