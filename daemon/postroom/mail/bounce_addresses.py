@@ -54,9 +54,10 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"(?:\bis |\bis currently |\bis too |\btoo )?(?:\bfull\b|out of space|exceeded (?:the|its"
         r"|his|their|a ))",
         r"full mailbox|mailbox.{0,30}exceed|exceed.{0,40}mailbox (?:size|limit|storage)",
-        r"user.{0,20}(?:disk quota|has exhausted)|exceeded (?:the |its |his |her |their"
-        r"|his/her )*(?:disk |mail )?(?:storage|space) (?:limit|alloc)",
-        r"storage (?:limit|quota).{0,20}exceed|not enough (?:storage|disk) space.{0,30}mailbox",
+        r"user.{0,20}(?:disk quota|has exhausted)|exceeded (?:the |its |his |her |their "
+        r"|his/her )*(?:disk |mail )?(?:storage|space)\b",
+        r"storage (?:limit|quota).{0,20}exceed|not enough (?:storage |disk )?(?:space"
+        r"|room).{0,30}mailbox",
         r"(?:user|recipient|mailbox|inbox|account)(?:'s inbox)? (?:is )?(?:out of|over"
         r"|has no) (?:its "
         r"|his |her |their |the )?(?:space|disk|storage|(?:size )?limit)"
@@ -64,7 +65,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"mail ?box (?:disk )?space.{0,10}not enough|error writing message: file too large",
         r"mailbox size limit|maildir.{0,20}over|account.{0,20}over (?:its )?(?:limit|size)",
         *FULL,
-        r"recipient storage full|too m(?:any|uch) (?:messages|mail) (?:in|on) (?:this|the) mailbox"
+        r"recipient storage full|too m(?:any|uch) (?:messages|mail) (?:in|on) (?:(?:this|the"
+        r"|your|his) )?mailbox"
         r"|(?:mailbox|user|account|recipient).{0,30}(?:reached (?:its|the) (?:max|limit)|overflow"
         r"|storage limit)|over the storage limit|maximum storage|exceeded maximum inbound",
         r"number of messages in recipient's mailbox exceed|disk quota|storage is exhausted"
@@ -85,7 +87,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"(?:.{0,20}(?:size|limit|length))|(?:message|mail) (?:size )?(?:limit|size).{0,15}exceed",
         r"size limit.{0,20}(?:exceed|reached)|maximum (?:message |mail )?size|size exceeds"
         r"|too (?:large|big) (?:a )?(?:message|mail)",
-        r"message length exceeds|larger than the (?:current |maximum )?(?:system )?(?:limit|size)"
+        r"(?:message|mail).{0,60} (?:is|was) too (?:big|large|long)\b|message length exceeds"
+        r"|larger than the (?:current |maximum )?(?:system )?(?:limit|size)"
         r"|\bmsg too big\b|message size limit|too much mail data|(?:takes|accepts?"
         r"|allows?) \d+ ?[km]i?b\b|mail is too (?:big|large)",
         *TOO_LARGE,
@@ -107,7 +110,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     cause(
         "5.1.6",
         r"(?:user|recipient|mailbox|account|address|employee|e-?mail).{0,40}(?:has |have )?"
-        r"(?:moved|changed (?:to|his|her|their|its))\b",
+        r"(?:\bmoved|\bchanged (?:to|his|her|their|its))\b",
         r"no longer (?:at|with) (?:this|that|our) (?:e-?mail |mail )?(?:address|provider|isp"
         r"|server)"
         r"|has been (?:replaced|superseded) by",
@@ -144,10 +147,12 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|disallowed|restricted)",
         r"(?:unable|not allowed|not permitted|denied|refused?) to relay|we do(?:n't| not) relay"
         r"|\bno relay(?:ing)?\b|relay (?:not|access)",
-        r"(?:isn't|is not) in my list of allowed rcpthosts|(?<!user )(?<!user is )not local"
+        r"(?:isn't|is not) in my list of allowed rcpthosts|not local (?:host|domain)"
+        r"|(?:host|domain) (?:is )?not local|not a gateway"
         r"|this (?:system"
         r"|server) is not (?:a |an open )relay|insecure mail relay",
-        r"not accepting (?:e-?)?mail from (?:this|you|your)|(?:does|do|will)(?: not"
+        r"(?:does|do|will|can)(?: not|n't) relay\b|not accepting (?:e-?)?mail from (?:this|you"
+        r"|your)|(?:does|do|will)(?: not"
         r"|n't) accept (?:e-?)?mail from (?:this|you|your|outside|external)",
         r"authentication (?:is )?required|must (?:be )?(?:authenticat|log ?in)"
         r"|must check (?:for )?(?:your |new )?mail before|pop before smtp"
@@ -172,6 +177,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"\bhost \S{1,100} (?:was |is )?(?:not found|unknown)",
         r"^\W{0,20}unroute?able (?:mail )?(?:address|domain)",
         r"\bdomain \S{1,100} (?:is |was )?(?:not found|unknown|invalid)",
+        r"\bdomain (?:is )?not hosted",
         r"host(?:name)? (?:is )?(?:unknown|not found|or domain name not found)|unknown host"
         r"|no such host",
         r"(?:find|found|resolve) (?:any |the )?(?:host|mail ?host|mail server|mx|domain)"
@@ -208,7 +214,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.1",
-        rf"(?:unknown|no such|invalid|nonexistent|non-existent|bad|unrouteable local"
+        rf"(?:unknown|no such|invalid|undefined|non[- ]?exist[ea]nt|bad|unrouteable local"
         rf"|undeliverable|illegal|unrecogni[sz]ed|incorrect) (?:local |virtual |recipient'?s? "
         rf"|destination |to |rcpt |final |domain |e-?mail |mail )*{_WHO}(?:e?s)?\b",
         rf"{_WHO}s? ?(?:\S{{1,80}} )?(?:is |are |was |account )?(?:unknown|invalid|undeliverable"
@@ -219,6 +225,9 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         rf"|not in use|no longer (?:exists?|valid|available|on|in use|works?|employed))",
         rf"(?:is not|isn't|not) (?:a |an )?(?:known|valid|current|existing|registered|legal|local"
         rf"|recogni[sz]ed) (?:\w+ )?{_WHO}",
+        r"no such ?(?:user|mailbox|recipient|account|address)|nosuchuser|no match (?:found )?for\b"
+        r"|\bnot an? (?:\w+ )?(?:mailbox|account)\b|not registered\b|no idea who|\bnot local\b"
+        r"|(?:is|was) no longer here|(?<!domain )(?<!domain is )not hosted (?:by|on|at|with|here)",
         r"no local mailbox\b|local user only|no (?:account|user|mailbox) match|\bcuda nsu\b"
         r"|\bclient does(?: not|n't) exist|user (?:is )?not local",
         r"(?:user|recipient|e-?mail address) lookup\b.{0,40}fail|(?:account"
@@ -235,7 +244,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|matches no entry|no match(?:es|ing)?\b.{0,30}(?:nameserver|directory|entry|entries"
         r"|user)",
         r"user (?:doesn't|does not|did not|not) |addressee unknown|recipient (?:not|is not"
-        r"|address) (?:ok|on|in|here|known)\b|recipnotfound|no such (?:e?-?mail )?(?:id|name)\b",
+        r"|address) (?:ok|accepted|on|in|here|known)\b|recipnotfound|no such (?:e?-?mail )?(?:id"
+        r"|name)\b",
         r"address.{0,30}(?:not found"
         r"|has? (?:an? )?(?:error|typo))|address (?:you (?:entered|typed) )?(?:couldn't"
         r"|could not) be found",

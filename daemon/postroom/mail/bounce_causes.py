@@ -20,7 +20,9 @@ CAUSES: tuple[Cause, ...] = (
     *ADDRESS_CAUSES,
     cause(
         "5.4.6",
-        r"too many hops|(?:mail|routing|forwarding|delivery|message|mx|dns) (?:is )?loop"
+        r"too many hops|server loop|\b(?:around|round) in circles|(?:mail|routing|forwarding"
+        r"|delivery"
+        r"|message|mx|dns) (?:is )?loop"
         r"|loops? (?:detected|back to)|loop(?:ing)? (?:was )?(?:detected|to myself)|hop ?count"
         r"|too many received|mail for.{0,60}loops back|already has my delivered-to|is looping",
         *LOOPS,
@@ -71,9 +73,10 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.4.7",
-        r"in the queue for (?:more than |over )?\d|(?:send|deliver).{0,20} (?:within"
+        r"in (?:the|our) queue for (?:more than |over )?(?:\d|one|two|three|four|five|several"
+        r"|many)|(?:send|deliver).{0,20} (?:within"
         r"|for (?:the )?past) \d"
-        r"|message timed out",
+        r"|message (?:is )?too old|timed out in (?:the )?queue|message timed out",
         r"(?:message|delivery|mail|retry|queue|time).{0,30}(?:expired|timed? ?out exceeded"
         r"|timeout exceeded)|(?:been )?in (?:the )?queue too long|queue (?:time|lifetime)"
         r"|could not be delivered (?:for|within|after|in) (?:more than |over |the (?:last"
@@ -94,7 +97,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|barracudacentral|sorbs|surbl|uribl|rbl\b|dnsbl|black-?list|block-?list|blocklist"
         r"|blacklisted|\breputation\b|senderscore",
         r"\bvirus|virii|malware|infected|\bworm\b|trojan|phishing|\bscam\b|suspicious (?:content"
-        r"|attachment)|dangerous (?:content|attachment|file)|banned (?:content|attachment|file"
+        r"|attachment)|(?:dangerous|unsafe|malicious|harmful) (?:content|attachment|file)"
+        r"|banned (?:content|attachment|file"
         r"|name)"
         r"|not accept attachment|dynamic ip|(?:faked|forged) helo|helo is|must match"
         r"|content (?:filter|rejected|restriction|policy|not (?:allowed|accept|accessible))",
@@ -102,11 +106,14 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.4.1",
-        r"connect(?:ion|ing)?.{0,60}(?:timed? ?-?out|refused|could not be|can ?not be|fail"
+        r"connect(?:ion|ing)?.{0,60}(?:timed? ?-?out|refused(?! (?:due|because|for|by (?:our"
+        r"|local|polic)))|could not be|can ?not be|fail"
         r"|not be established|no answer|deferred)|(?:could(?:n't| not)|cannot|unable to|can't"
         r"|failed to|able to) (?:establish|connect|open (?:an? |the )?(?:smtp )?connection"
         r"|contact|reach)|not accept (?:our"
-        r"|the) (?:requests? to )?connect|no answer from|no response|operation timed out"
+        r"|the) (?:requests? to )?connect|no (?:answer|reply) from|(?:server"
+        r"|host) (?:is )?unreachable|no response|(?:has|did) not answer"
+        r"|operation timed out"
         r"|(?:server|host) (?:did|is|was|does|are) not (?:respond|answer|available|reachable)"
         r"|host not reachable|(?:server|host) not responding|no route to host"
         r"|network (?:is )?unreachable"
@@ -119,7 +126,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.3.0",
-        r"mailer error|command (?:died|time limit)|(?:can't|couldn't|could not|cannot|unable to) "
+        r"unable to (?:run|exec|fork|chdir)\w*|mailer error|command (?:died|time limit)|(?:can't"
+        r"|couldn't|could not|cannot|unable to) "
         r"(?:create|lock|append|open (?:the )?(?:mail ?box|file|database|/))",
     ),
     cause(
@@ -159,7 +167,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|sender (?:address )?(?:rejected|denied|blocked|refused)|message (?:content )?(?:was "
         r"|has been |is )?(?:rejected|refused|blocked|denied|discarded|filtered|considered)"
         r"|(?:mail|message) (?:refused|rejected|blocked|denied)|looks like|bounced by|quarantin",
-        r"not want (?:e-?)?mail from|filter rule|\bdt:spm\b|\bmi:sp|\bhl:|\b(?:rly|dyn|rtr|hvu):"
+        r"not (?:allow|accept|permit) .{0,20}\b(?:external|outside|unknown) sender"
+        r"|not want (?:e-?)?mail from|filter rule|\bdt:spm\b|\bmi:sp|\bhl:|\b(?:rly|dyn|rtr|hvu):"
         r"|\btosa@rx\."
         r"|messages from \S{1,80} weren't sent|(?:classified|identified|flagged)"
         r" as (?:bulk|junk)",

@@ -53,6 +53,8 @@ _LAST = {"0": 0, "1": 10, "2": 4, "3": 5, "4": 7, "5": 6, "6": 10, "7": 30}
 _UNTOLD = ("0", "3")  # subjects that say no more than that a server had a problem
 # What servers take X.7.1 for, too: these are of the recipient, whatever the number says.
 _OF_RECIPIENT = ("5.1.1", "5.2.1", "5.2.2")
+# What Postfix says about its dialogue, not about the failure.
+_FRAME = re.compile(r"refused to talk to me|\(in reply to [^)]{1,60}\)")
 _IS_RULE = re.compile(r"sender|authenti|relay|spam|polic|permi|allow|block|denied|virus|\bfrom\b")
 
 
@@ -170,6 +172,7 @@ def _digit(codes: list[Code], replies: list[str], action: str) -> str:
 def _cause_of(text: str, subjects: str = "") -> Cause | None:
     """Find the first cause that the text names, of these subjects only if there are any."""
     lowered = plain(" ".join(text.lower().replace("\u2019", "'").replace("_", " ").split()))
+    lowered = _FRAME.sub("", lowered)
     if not lowered:
         return None
     known = (cause for cause in CAUSES if not subjects or cause.status[2] in subjects)

@@ -21,6 +21,7 @@ _PER_LINE = 20  # addresses of one line
 _REASON_LINES = 12
 _MENTIONS = 10  # lines about one recipient that are looked at
 _LOCAL = 64
+_SHARED = 4_000  # characters of all that is said
 
 # Words that stand above the failed mail. The line is short, stripped and in lower case.
 _SEPARATOR = re.compile(
@@ -109,6 +110,7 @@ _FORMER = re.compile(r"\s{0,20}original address[ \t]*:", re.IGNORECASE)
 _HELPERS = frozenset({"postmaster", "mailer-daemon", "abuse", "hostmaster", "mailerdaemon"})
 _REPLY = re.compile(r"(?<![\d.:])([45]\d\d)(?=[ \t#:,)\]-]|$)(?!-\d\d-)")
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.0{0,2}([0-7])\.(\d{1,3})(?![\d]|\.\d)")
+_SUMMARY = re.compile(r"[45]\d\d .{1,330}\.\.\. ")
 _SECTION_LINES = 100
 # Sendmail's titles, and those of its children.
 _SECTION = re.compile(
@@ -145,9 +147,20 @@ class Notice:
     places: dict[str, list[int]] = field(default_factory=dict)  # lines that name an address
     stops: set[int] = field(default_factory=set)  # lines that name one that failed
 
-    def words(self, most: int = 4_000) -> str:
+    def words(self) -> str:
         """Return all that the server says, in one line."""
-        return " ".join(" ".join(self.said).split())[:most]
+        return " ".join(" ".join(self.said).split())[:_SHARED]
+
+    def shared_words(self) -> str:
+        """Return what is said of all recipients, if there are several: not of one of them."""
+        if len(self.names) < 2:
+            return self.words()
+        taken: set[int] = set()
+        for name in self.names:
+            end = name.line + 1 + len(_following(self.said, name.line + 1, self.stops))
+            taken.update(range(name.line, end))
+        shared = (line for number, line in enumerate(self.said) if number not in taken)
+        return " ".join(" ".join(shared).split())[:_SHARED]
 
 
 def read_notice(text: str, own: Iterable[str]) -> Notice:
@@ -380,7 +393,8 @@ def reason_for(notice: Notice, name: Named) -> str:
     if _tells(block):
         return block
     mentions = [
-        " ".join([notice.said[line].strip(), *_following(notice.said, line + 1, stops)])
+        _answer_above(notice.said, line)
+        or " ".join([notice.said[line].strip(), *_following(notice.said, line + 1, stops)])
         for line in own
         if line != name.line or _tells(notice.said[line])
     ]
@@ -390,6 +404,19 @@ def reason_for(notice: Notice, name: Named) -> str:
         or next(iter(mentions), "")
         or _before(notice.said[name.line], name)
     )
+
+
+def _answer_above(lines: list[str], number: int) -> str:
+    """Return what the other server answered, where Sendmail puts its own words below it."""
+    if not _SUMMARY.match(lines[number]):
+        return ""
+    found: list[str] = []
+    for line in reversed(lines[max(0, number - _REASON_LINES) : number]):
+        if not line.startswith("<<< "):
+            break
+        found.insert(0, line[4:])
+    said = " ".join(found)
+    return said if _tells(said) else ""
 
 
 def section_of(notice: Notice, name: Named) -> str:

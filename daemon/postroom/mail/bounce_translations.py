@@ -50,7 +50,8 @@ UNKNOWN = (
         r"unbekannt|existiert nicht|nicht gefunden|ungültig|nicht gültig"
         r"|nicht (?:\(mehr\) )?(?:vorhanden|bekannt|mehr)|nicht existier|falsch",
     ),
-    r"hier nicht bekannt|uns nicht bekannt|kein (?:benutzer|empf(?:ä|ae)nger|postfach|konto)\b",
+    r"gibt es (?:hier |bei uns )?nicht|hier nicht bekannt|uns nicht bekannt",
+    r"kein (?:benutzer|empf(?:ä|ae)nger|postfach|konto)\b",
     _both(_USERS_FR, r"inconnu|n'existe (?:pas|plus)|introuvable|invalide|inexistant|erronée?"),
     _both(
         _USERS_ES, r"desconocid|no existe|inexistente|no (?:fue )?encontrad|no v[aá]lid|inv[aá]lid"
@@ -92,7 +93,7 @@ UNKNOWN = (
     _both(r"alamat|penerima|pengguna", r"tidak (?:ditemukan|dikenal|ada)"),
     rf"(?:{_USERS_JA}).{{0,30}}(?:存在し|見つかり|見つから|不明|間違|誤)",
     r"該当.{0,12}(?:なし|ない|いません|ありません)",
-    rf"(?:{_USERS_ZH}).{{0,15}}(?:不存在|未找到|找不到|无效|無效|错误)|無此用戶|[查查][无無]此",
+    rf"(?:{_USERS_ZH}).{{0,15}}(?:不存在|未找到|找不到|无效|無效|错误)|無此用戶|[无無]此(?:用|人|收|信|邮|郵|使)",
     r"找不到.{0,14}(?:收件人|用户|地址|邮箱)",
     r"(?:사용자|수신자|계정|주소).{0,20}(?:없|찾을 수|존재하지)|존재하지 않는",
 )
@@ -103,11 +104,11 @@ FULL = (
     r"zu ?viele (?:e-?)?mails|(?:bo[iî]te|compte|messagerie).{0,40}(?:\bpleine?\b|saturé)",
     r"quota.{0,20}(?:dépassé|atteint)",
     r"buz[oó]n.{0,40}(?:llen[oa]|excedid)|(?:excedid|superad).{0,20}cuota",
-    r"cuota.{0,30}(?:excedid|superad)|(?:casella|casilla).{0,40}(?:piena|llena)",
+    r"cu?ota.{0,30}(?:excedid|superad)|(?:casella|casilla).{0,40}(?:piena|llena)",
     r"(?:espa[cç]i?[oe]|spazio|speicherplatz).{0,30}insu(?:f|ff)i(?:s|c|ci)",
     r"espa[cç]i?o.{0,30}(?:agotado|esgotado)",
     r"spazio.{0,20}esaurit|quota.{0,20}superat|caixa.{0,40}(?:cheia|lotada)",
-    r"postvak.{0,40}\bvol\b|(?:skrzynka|pojemność).{0,40}(?:pełna|przepełnion|przekroczon)",
+    r"postvak.{0,40}\bvol\b|przekroczon.{0,30}(?:skrzynk|pojemno)|(?:skrzynka|pojemność).{0,40}(?:pełna|przepełnion|przekroczon)",
     r"переполнен|переповнен|ящик.{0,60}заполнен|квот.{0,30}(?:превышен|исчерпан)",
     r"превышен.{0,20}квот",
     r"(?:brevlåda|postlåda|inkorg|postkass|postboks|indbakke)\w*.{0,30}\b(?:full|fuld|fyldt)\b",
@@ -133,12 +134,14 @@ DISABLED = (
     r"cuenta.{0,40}(?:desactivad|suspendid|inhabilitad|deshabilitad)",
     r"conta\b.{0,40}(?:desativ|suspens)",
     r"(?:account|casella).{0,30}(?:disattivat|sospes)|konto.{0,40}(?:zablokowan|nieaktywn)",
+    r"уч[её]тн\w{2,3} запис.{0,40}заблокирован",
     r"(?:ящик|аккаунт|адрес\b|пользовател).{0,40}(?:заблокирован|отключ|неактив)",
     r"휴면|アカウント.{0,20}(?:停止|無効)|(?:帐户|账户|帐号|账号|邮箱|用户).{0,20}(?:禁用|停用|冻结)",
 )
 NO_HOST = (
-    r"(?:domain|server|rechner).{0,40}(?:nicht gefunden|existiert nicht|unbekannt)",
-    r"domaine.{0,40}(?:inconnu|n'existe|introuvable)|domein.{0,30}(?:bestaat niet|onbekend)",
+    r"(?:domain|domäne|server|rechner).{0,40}(?:nicht gefunden|existiert nicht|unbekannt)",
+    r"domaine.{0,40}(?:inconnu|inexistant|n'existe|introuvable)",
+    r"domein.{0,30}(?:bestaat niet|onbekend)",
     r"dom[ií]nio.{0,40}(?:n[aã]o existe|no existe|descon|inesistente|non esiste|inexistente)",
     r"домен.{0,30}не (?:найден|существует|знайден)|domena.{0,30}(?:nie istnieje|nieznan)",
     r"(?:ホスト|ドメイン).{0,20}(?:見つかりません|存在しません)|(?:域名|主机).{0,15}(?:不存在|无法)",
@@ -150,7 +153,8 @@ MOVED = (
 )
 NO_CONNECTION = (
     r"antwortet nicht|no responde|ne répond pas|n[aã]o responde|non risponde|не отвечает",
-    r"keine verbindung|nicht erreichbar|verbindung.{0,30}(?:abgelehnt|fehlgeschlagen|abgebrochen",
+    r"keine verbindung|nicht erreichbar|verbindung.{0,30}nicht möglich",
+    r"verbindung.{0,30}(?:abgelehnt|fehlgeschlagen|abgebrochen",
     r"unterbrochen)|zeitüberschreitung",
     r"connexion.{0,20}(?:refusée|impossible|dépassé|expiré)|délai de connexion",
     r"no se (?:ha )?pudo (?:conectar|establecer)|conexi[oó]n.{0,20}(?:rechazada|recusada|agotad)",

@@ -39,7 +39,9 @@ REPLIES = {
 STILL_TRYING = re.compile(
     plain(
         r"warning (?:message )?only|will (?:continue|keep) (?:to try|trying)"
-        r"|need to (?:resend|retry)|will be retried (?:until|for)"
+        r"|need to (?:resend|retry|(?:re)?send)|(?:not|n't) be delivered yet"
+        r"|(?:attempted|tried|retried) again (?:every|for|until|in \d)|will be retried (?:until"
+        r"|for)"
         r"|delivery attempts will continue|will keep trying|has not yet been delivered|" + RETRIED
     )
 )

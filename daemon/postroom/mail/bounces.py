@@ -147,14 +147,14 @@ def _of_notice(
 ) -> list[FailedRecipient]:
     """Judge recipients whom nothing but the words of the notice tells about."""
     named = {name.address.lower(): name for name in notice.names}
-    words, reply = notice.words(), first_reply(notice.said)
+    words, shared, reply = notice.words(), notice.shared_words(), first_reply(notice.said)
     action = action_of("", "", words, fields.get("subject", "")[:_ADDRESS])
     found = []
     for address in addresses:
         name = named.get(address.lower())
         said = (reason_for(notice, name) if name is not None else "") or reply
         became = (section_of(notice, name) if name is not None else "") or action
-        status = status_of("", said, words, became)
+        status = status_of("", said, shared, became)
         whole = address if "@" in address else _completed(address, notice)
         found.append(FailedRecipient(whole, became, status, said[:_DIAGNOSTIC].strip()))
     return found

@@ -145,6 +145,8 @@ def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judg
     is_silent = words.SILENT.fullmatch(head.local) is not None
     if not is_named and (is_silent or words.FAILED.match(plain(head.subject)) is None):
         return None
+    if is_silent and words.OF_MAIL.search(opening) is None:
+        return None
     evidence = [sign.evidence for sign in telling]
     return _judge_delivery(bounce, *evidence[:10])
 

@@ -502,9 +502,16 @@ IN_PERSON = re.compile(
     r"\b|[?？]|שלום|תודה|אני|مرحبا|شكرا|السلام|أنا|ครับ|ค่ะ|สวัสดี|ขอบคุณ|私|お世話|お願い|いただ"
     r"|您好|你好|谢谢|謝謝|请问|我|안녕|감사|부탁"
 )
+OF_MAIL = re.compile(
+    r"mail|message|mensa|messaggio|nachricht|bericht|wiadomo|сообщ|письм|meddel|melding|viesti"
+    r"|zpráv"
+    r"|ileti|μήνυμα|הודעה|رسالة|メール|邮件|郵件|메일|\bsmtp\b"
+)
 # What a postmaster asks whom he writes to himself.
 ASKING = re.compile(
-    r"\b(?:(?:could|can|would|will) (?:you|someone|somebody)\b|let (?:me|us) know|please advise"
+    r"\b(?:(?:did|do|have|are) you\b.{0,80}\?|(?:hi|hello|dear) (?:team|all|there|support"
+    r"|colleagues)\b"
+    r"|(?:could|can|would|will) (?:you|someone|somebody)\b|let (?:me|us) know|please advise"
     r"|(?:please )?(?:un-?block|whitelist|delist) (?:us|our|my|me)|(?:können|könnten) sie|bitte um"
     r"|(?:pouvez|pourriez)-vous|(?:podría|puede)n? (?:usted|ustedes|revisar)|potreste|potrebbe"
     r"|poderia|kunt u|не могли бы|просим|просьба)"
