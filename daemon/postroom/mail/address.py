@@ -19,6 +19,8 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"?')
 _ESCAPE = re.compile(r"\\(.)")
 _ADDR_SPEC = re.compile(r'("(?:[^"\\]|\\.)*+"|[^\s"<>@]++)@([^\s"<>@]++)')
 _AROUND = re.compile(r" ?([@.]) ?")  # RFC 822 allowed blanks there
+# As archives of lists hide addresses: "ann at kunde.example (Ann Berg)".
+_HIDDEN_AT = re.compile(r"([\w.+-]{1,64}) at ([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})(?: \(([^()]*)\))?")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _PLAIN = re.compile(r"[^\s\"(),:;<>@\[\\\].]++(?:\.[^\s\"(),:;<>@\[\\\].]++)*+")
 _LONGEST_ADDRESS = 320  # RFC 3696: 64 + 1 + 255
@@ -81,7 +83,12 @@ def parse_addresses(value: str, most: int = 1_000) -> tuple[Address, ...]:
 
 
 def parse_local(value: str) -> Address | None:
-    """Read a sender without a domain, as the servers of one house write, or without an address."""
+    """Read a sender without a domain, as the servers of one house write, or without an address.
+
+    For showing only: who checked the sender's domain did not see what archives write as "at".
+    """
+    if (hidden := _HIDDEN_AT.fullmatch(" ".join(value[:_MOST_NAME].split()))) is not None:
+        return Address(_name(hidden[3] or ""), canonical(f"{hidden[1]}@{hidden[2]}"))
     for entry in _entries(value):
         bare = (entry.angle if entry.angle is not None else entry.phrase).strip()
         is_group = bare.strip('"; ').endswith(":")  # "undisclosed-recipients:" put in quotes

@@ -23,10 +23,14 @@ _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f<>:\"|?*\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
 )
 _CONTENT_ID = re.compile(r"<?\s*([^<>\s]{1,250})")
+_LAST_NAME = re.compile(
+    r"[^/\\:;<>\"]{1,100}\.[A-Za-z][A-Za-z0-9]{1,4}\Z"
+)  # of a path or an address
 _REFERENCE = re.compile(r"cid:([^\s\"'<>)]{1,250})", re.IGNORECASE)
 _HARMLESS = ("image/", "text/", "audio/", "video/", "application/pdf", "application/vnd.")
 _MAGIC_BYTES = 2_000  # of a leaf, as encoded
 _LONGEST_NAME = 120  # characters; file systems allow 255 octets
+_OFFICE = "application/vnd.openxmlformats-officedocument"
 _EXTENSIONS = {
     "text/plain": ".txt",
     "text/html": ".html",
@@ -38,6 +42,27 @@ _EXTENSIONS = {
     "message/feedback-report": ".txt",
     "message/disposition-notification": ".txt",
     "application/pdf": ".pdf",
+    "application/msword": ".doc",
+    "application/vnd.ms-excel": ".xls",
+    "application/vnd.ms-powerpoint": ".ppt",
+    f"{_OFFICE}.wordprocessingml.document": ".docx",
+    f"{_OFFICE}.spreadsheetml.sheet": ".xlsx",
+    f"{_OFFICE}.presentationml.presentation": ".pptx",
+    "application/rtf": ".rtf",
+    "application/xml": ".xml",
+    "application/pkcs7-mime": ".p7m",
+    "application/x-pkcs7-mime": ".p7m",
+    "application/x-pkcs7-signature": ".p7s",
+    "audio/mpeg": ".mp3",
+    "audio/wav": ".wav",
+    "audio/x-wav": ".wav",
+    "image/bmp": ".bmp",
+    "image/jpg": ".jpg",
+    "image/tiff": ".tif",
+    "text/vcard": ".vcf",
+    "text/x-vcard": ".vcf",
+    "text/xml": ".xml",
+    "video/mp4": ".mp4",
     "application/zip": ".zip",
     "application/json": ".json",
     "application/ms-tnef": ".dat",
@@ -117,7 +142,7 @@ def _sniff(structure: Structure, leaf: Node) -> str:
 
 def name_of(structure: Structure, leaf: Node) -> str:
     """Give a leaf a safe file name: the sender's own, or one made from what it is."""
-    if name := safe_name(file_name_of(leaf)):
+    if name := safe_name(file_name_of(leaf)) or _name_beside(leaf):
         return name
     if leaf.type == "message/rfc822":
         fields, _ = read_fields(structure.raw[leaf.body : min(leaf.end, leaf.body + 16_384)], 0, 50)
@@ -125,6 +150,16 @@ def name_of(structure: Structure, leaf: Node) -> str:
         title = decode_words(decode_header(subject))[:60].strip(" .")
         return safe_name(f"{title.replace('/', '-') or 'message'}.eml")
     return f"part-{leaf.number}{_EXTENSIONS.get(leaf.type, '.bin')}"
+
+
+def _name_beside(leaf: Node) -> str:
+    """Find a file's name where some programs write it: as what describes it, or where it was."""
+    for field_name in ("content-description", "content-location"):
+        found = decode_words(leaf.text(field_name)).partition("?")[0]
+        last = _LAST_NAME.search(found[-_LONGEST_NAME:])
+        if last is not None and (field_name == "content-location" or last[0] == found):
+            return safe_name(unquote(last[0]))
+    return ""
 
 
 def safe_name(name: str) -> str:

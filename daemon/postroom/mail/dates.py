@@ -10,13 +10,25 @@ _LONGEST = 200
 _NESTED = 3  # comments inside of comments
 _COMMENT = re.compile(r"\([^()]*+\)")
 _ISO = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)(?:[T ]+(\d\d:\d\d(?::\d\d)?))?\s*")
-_NUMBERS = re.compile(r"(?:[a-z]{2,10},? )?(\d\d?)([./-])(\d\d?)\2(\d{4})\b", re.IGNORECASE)
-_DASHES = re.compile(r"\b(\d\d?)-([a-z]{3,9})-(\d{2,4})\b", re.IGNORECASE)
-_FRACTION = re.compile(r"(:\d\d)[.,]\d{1,9}\b")
-_COMMA = re.compile(r" +,")
-_COLON = re.compile(r"(?<=\d) ?: ?(?=\d)")  # blanks there are obsolete (RFC 5322 §4.3)
-_SEPTEMBER = re.compile(r"\bsept\b", re.IGNORECASE)
+_NUMBERS = re.compile(
+    r"(?:[a-z]{2,10},? )?(\d\d?)([./-])(\d\d?)\2(\d{4}|(?<=[./])\d\d)\b", re.IGNORECASE
+)
+# Written in the order of RFC 5322, one after the other.
+_MENDS = (
+    (re.compile(r" +,"), ","),
+    # blanks there are obsolete (RFC 5322 §4.3)
+    (re.compile(r"(?<=\d) ?: ?(?=\d)"), ":"),
+    (re.compile(r"\A([^\W\d_]{2,10})\.(?= \d\d?\.? [^\W\d_])"), r"\1,"),
+    (re.compile(r"\A([^\W\d_]{3,9})\. (?=\d\d?,? )"), r"\1 "),
+    (re.compile(r"\bsept\b", re.IGNORECASE), "Sep"),
+    (re.compile(r"(:\d\d)[.,]\d{1,9}(?!\d)"), r"\1"),
+    (re.compile(r"(:\d\d)Z\b"), r"\1 +0000"),
+    (re.compile(r"\b(\d\d?)([-/])([^\W\d_]{3,9})\2(\d{2,4})\b"), r"\1 \3 \4"),
+)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_PLAIN = re.compile(
+    rf"(?:[A-Z][a-z][a-z], )?\d\d? (?:{'|'.join(_MONTHS)}) \d{{4}} \d\d:\d\d:\d\d [+-]\d{{4}}\Z"
+)
 # A day and a month in words of the sender's language, as old clients wrote: "20. Okt 2026".
 _DAY_AND_MONTH = re.compile(
     r"\b(\d\d?)\.? (?:de )?([^\W\d_]{3,12})\.?,? (?:de )?(?=\d\d(?:\d\d)?\b)"
@@ -42,7 +54,7 @@ _MONTH_OF = {
 } | {month.lower(): month for month in _MONTHS}
 # Behind the time: "GMT+01:00", "UTC+8", "-8:00", and what words may follow it.
 _OFFSET = re.compile(
-    r"(:\d\d *)(?:GMT|UTC?)? *([+-])(\d\d?)(?::?(\d\d))?\b(?!\d)[ ,;]*", re.IGNORECASE
+    r"(:\d\d *)(?:GMT|UTC?)? *([+-])(\d\d?)(?::?(\d\d))?(?!\d)[ ,;]*", re.IGNORECASE
 )
 _HALF_DAY = re.compile(r"\b([AP])\.?M\b\.?", re.IGNORECASE)
 _FIRST_OLD, _LAST_OLD = 2_050, 2_068  # the library takes 50 to 68 for years to come
@@ -56,7 +68,8 @@ def read_date(value: str) -> datetime | None:
     days. A zone that is unknown, or none, says nothing, so the time is taken as UTC (§4.3).
     """
     try:
-        return _read(_as_rfc(" ".join(_without_comments(value[:_LONGEST]).split())))
+        text = " ".join(_without_comments(value[:_LONGEST]).split())
+        return _read(text if _PLAIN.match(text) is not None else _as_rfc(text))
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
@@ -69,8 +82,9 @@ def _without_comments(text: str) -> str:
 
 def _as_rfc(text: str) -> str:
     """Write what is not in the order of RFC 5322 in it."""
-    text = _COMMA.sub(",", _COLON.sub(":", text.strip(' "').removeprefix("Date: ")))
-    text = _DASHES.sub(r"\1 \2 \3", _FRACTION.sub(r"\1", _SEPTEMBER.sub("Sep", text)))
+    text = text.strip(' "').removeprefix("Date: ")
+    for odd, plain in _MENDS:
+        text = odd.sub(plain, text)
     text = _DAY_AND_MONTH.sub(_in_english, text, count=1)
     if (numbers := _NUMBERS.match(text)) is not None:
         text = f"{_of_numbers(numbers)}{text[numbers.end() :]}"

@@ -18,6 +18,7 @@ from postroom.mail.labels import codec_of
 _SAMPLE = 65_536
 _LIKELY = 0.3  # of the detector's own confidence; below, Western text is likelier
 _SHORT = 40  # octets beyond ASCII: less is a name or a subject
+_FEW = 8
 _FEWEST = 4
 _RUN = re.compile(rb"[\x80-\xff]+")
 _LOW = bytes(range(0x80))
@@ -30,17 +31,28 @@ _WESTERN = (
     _WESTERN_LETTERS
     + b"\x80\x84\x85\x91\x92\x93\x94\x96\x97\xa0\xa1\xa3\xa7\xa9\xab\xae\xb0\xb4\xbb\xbf"
 )
-# Signs in Western text, which stand in no word; letters in Polish, Czech and Slovak.
+# Signs in Western text, which stand in no word; letters in Polish, Czech, Slovak and Romanian.
 _CENTRAL = re.compile(
-    rb"[A-Za-z\xc0-\xff][\xa1\xa3\xa6\xaf\xb1\xb3\xb6\xb9\xbc\xbf][A-Za-z\xc0-\xff]|\xa3[a-z]"
+    rb"[A-Za-z\xc0-\xff][\xa1\xa3\xa6\xaa\xaf\xb1\xb3\xb6\xb9\xba\xbc\xbf][A-Za-z\xc0-\xff]|[\xa3\xaa][a-z]"
 )
+_KOI8_LETTERS = bytes([*range(0xC0, 0x100), *b"\xa3\xa4\xa6\xa7\xad\xb3\xb4\xb6\xb7\xbd"])
+_UKRAINIAN = re.compile(rb"[\xa4\xa6\xa7\xad][\xc0-\xff]|[\xc0-\xff][\xa4\xa6\xa7\xad]")
 _WINDOWS = re.compile(
     rb"[\x8c\x8f\x9c\x9f\xa5\xb9]"
 )  # letters of cp1250 that ISO 8859-2 has elsewhere
 _PLAUSIBLE = frozenset(
     {"utf-8", "cp1252", "iso8859-2", "cp1250", "cp1251", "koi8-r", "koi8-u", "iso8859-5", "cp866"}
     | {"cp1253", "iso8859-7", "cp1254", "cp1255", "iso8859-8", "cp1256", "iso8859-6", "cp1257"}
-    | {"iso8859-13", "cp874", "cp932", "euc_jp", "iso2022_jp_ext", "gb18030", "hz", "big5hkscs"}
+    | {
+        "iso8859-13",
+        "cp874",
+        "cp932",
+        "euc_jp",
+        "iso2022_jp_ext",
+        "gb18030",
+        "hz",
+        "big5hkscs",
+    }
     | {"cp949", "iso2022_kr", "mac_cyrillic", "utf-16", "utf-16-le", "utf-16-be"}
 )
 _EAST = frozenset({"cp949", "gb18030", "cp932", "euc_jp"})
@@ -65,11 +77,8 @@ def guess_charset(raw: bytes) -> str | None:
     """Name the codec that octets beyond ASCII are most likely written in."""
     sample = raw[:_SAMPLE]
     high = sample.translate(None, _LOW)
-    if not high:
-        return _ask(sample)
-    if len(high) < _SHORT:
-        return _of_few(sample, high)
-    return _ask(sample)
+    guess = _of_few(sample, high) if 0 < len(high) < _SHORT else _ask(sample)
+    return "koi8-u" if guess == "koi8-r" and _UKRAINIAN.search(sample) is not None else guess
 
 
 def _ask(sample: bytes) -> str | None:
@@ -81,22 +90,34 @@ def _ask(sample: bytes) -> str | None:
 
 def _of_few(sample: bytes, high: bytes) -> str | None:
     runs = _RUN.findall(sample)
-    if _is_western(sample, high, runs):
+    is_western = _is_western(sample, high, runs)
+    if is_western and len(high) < _FEW:
         return "cp1252"
     guess = _ask(sample)
-    if (
-        guess not in _OTHER_SCRIPTS
-        and _CENTRAL.search(sample) is not None
-        and _ascii_letters(sample) * 2 > len(high)
-    ):
+    is_accents = max(map(len, runs)) == 1 and _ascii_letters(sample) >= len(high)
+    if guess in _OTHER_SCRIPTS and (is_accents or not _is_cyrillic(guess, high)):
+        guess = None
+    if guess not in _OTHER_SCRIPTS and _is_central(sample, high):
         is_windows = guess == "cp1250" or _WINDOWS.search(sample) is not None
         return "cp1250" if is_windows else "iso8859-2"
     if guess == "iso8859-6":
         return "cp1256"  # the standard's own is hardly ever sent
+    is_plausible = guess in _PLAUSIBLE or (guess == "iso8859-16" and len(high) >= _FEW)
+    plausible = guess if is_plausible else "cp1252" if is_western else None
     is_greek = guess == "iso8859-7" and not high.translate(None, _GREEK_CAPITALS)
-    if is_greek or guess in _EAST or guess in _OTHER_SCRIPTS or len(high) < _FEWEST:
-        return guess if guess in _PLAUSIBLE else None
-    return _by_pairs(sample, high, runs) or (guess if guess in _PLAUSIBLE else None)
+    is_known = is_western or is_greek or guess in _EAST or guess in _OTHER_SCRIPTS
+    if is_known or len(high) < _FEWEST:
+        return plausible
+    return _by_pairs(sample, high, runs) or plausible
+
+
+def _is_cyrillic(guess: str | None, high: bytes) -> bool:
+    """Say whether KOI8 has letters there, if that is the guess; it has many signs, too."""
+    return guess != "koi8-r" or not high.translate(None, _KOI8_LETTERS)
+
+
+def _is_central(sample: bytes, high: bytes) -> bool:
+    return _CENTRAL.search(sample) is not None and _ascii_letters(sample) * 2 > len(high)
 
 
 def _by_pairs(sample: bytes, high: bytes, runs: list[bytes]) -> str | None:

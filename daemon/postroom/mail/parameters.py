@@ -86,7 +86,9 @@ def _pairs(value: str) -> list[tuple[str, str]]:
         if (following := _NEXT.search(text)) is not None and "=?" not in text[: following.end()]:
             position = match.start(3) + following.start()
             text = text[: following.start()]
-        if not key.startswith(("name", "filename")):
+        if key == "boundary":
+            text = text.partition(" (")[0]  # it may have blanks, too
+        elif not key.startswith(("name", "filename")):
             text = text.strip().split(" ", 1)[0]
         text = text.strip().strip('"').strip()
         is_quoted = len(text) > 1 and text[0] == text[-1] == "'"

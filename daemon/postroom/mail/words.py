@@ -17,6 +17,7 @@ from postroom.mail.transfer import decode_base64
 ENCODED_WORD = re.compile(r"=\?([^?\s]{0,60}+)\?([bBqQ])\?([^?]*+(?:\?(?!=)[^?]*+){0,8}+)\?=")
 _BETWEEN_WORDS = re.compile(r"[ \t\r\n]*")
 _Q_ESCAPE = re.compile(rb"=[ \t]*+([0-9A-Fa-f]{2})")
+_SOFT_BREAK = re.compile(rb"=[ \t]++(?==[0-9A-Fa-f]{2})")  # of a body, folded inside of a word
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _BREAKS = re.compile(r"[\r\n]+")
 
@@ -93,5 +94,5 @@ def _word_octets(encoding: str, payload: str) -> bytes:
     if encoding in "bB":
         # Folding, and programs that wrap base64 at its own width, put blanks inside of a word.
         return decode_base64(b"".join(octets.split()))
-    octets = octets.replace(b"_", b" ")
+    octets = _SOFT_BREAK.sub(b"", octets).replace(b"_", b" ")
     return _Q_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), octets)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from postroom.mail.address import parse_local
 from postroom.mail.charset import decode_bytes
 from postroom.mail.html import html_to_text
 from postroom.mail.parse import read_mail
@@ -33,6 +34,13 @@ def _at(*moment: int) -> datetime:
         (_at(2026, 12, 7, 9, 15), "Mon, 7. Dez 2026 10:15:00 +0100"),
         (_at(2026, 11, 20, 10, 15), "Freitag, 20. November 2026 10:15 Uhr"),
         (_at(2026, 7, 3, 10, 15), "пт, 3 июл 2026 10:15:00 +0000"),
+        (_at(2026, 11, 20, 9, 15), "Fri, 20 Nov 2026 10:15:00 +0100CET"),
+        (_at(2026, 11, 20, 9, 15), "Fri. 20 Nov 2026 10:15:00 +0100"),
+        (_at(2026, 11, 20, 9, 15), "Fri, 20/Nov/2026 10:15:00 +0100"),
+        (_at(2026, 11, 20, 10, 15), "Fri, 20 Nov 2026 10:15:00.000Z"),
+        (_at(2026, 11, 20, 10, 15), "Nov. 20, 2026 10:15"),
+        (_at(2026, 11, 20, 10, 15), "11/20/26 10:15"),
+        (_at(2026, 11, 20, 10, 15), "20.11.26 10:15"),
         (None, "20 Nonsense 2026 10:15:00 +0000"),
     ],
 )
@@ -80,6 +88,11 @@ def test_headers_in_obsolete_forms(expected: dict[str, Any], header: str) -> Non
         ("Årsmøte på Øya", "latin-1"),
         ("it’s “here” – 5 € für Öl", "cp1252"),
         ("Łukasz", "iso8859-2"),
+        ("Ştefan", "iso8859-2"),
+        ("Szeretném megkérdezni, mikor érkezik, már három hete. Győző úr", "cp1250"),
+        ("Добрий день! Я хотів би знати, коли", "koi8-u"),
+        ("안녕하세요.", "euc-kr"),
+        ("Góðan dag,", "latin-1"),
         ("Příliš žluťoučký kůň", "cp1250"),
         ("Şükrü Öztürk", "cp1254"),
         ("Договор поставки", "cp1251"),
@@ -123,6 +136,18 @@ def test_charsets_that_python_does_not_know(expected: str, label: str, octets: b
     assert expected == decode_bytes(octets, label)[0]
 
 
+def test_soft_break_inside_of_an_encoded_word_is_none_of_it() -> None:
+    assert "Grüße" == read_mail(b"Subject: =?utf-8?Q?Gr=C3=BC=\n =C3=9Fe?=\n\nx").subject
+
+
+def test_address_that_an_archive_hid_is_shown_but_proves_nothing() -> None:
+    mail = read_mail(b"From: ann at kunde.example (Ann Berg)\n\nx")
+    assert mail.from_ is None
+    shown = parse_local(mail.header("from"))
+    assert shown is not None
+    assert ("Ann Berg", "ann@kunde.example") == (shown.name, shown.address)
+
+
 MIXED = f'{HEAD}Content-Type: multipart/mixed; boundary="b1"\n\n'
 
 
@@ -132,6 +157,31 @@ def test_name_in_raw_octets_is_read_as_the_text_before_it() -> None:
         '--b1\nContent-Type: application/pdf; name="发票.pdf"\n\n%PDF\n--b1--\n'
     )
     assert ["发票.pdf"] == [one.name for one in read_mail(raw.encode("gbk")).attachments]
+
+
+@pytest.mark.parametrize(
+    ("expected", "header"),
+    [
+        ("Photo25.jpg", "Content-Location: Photo25.jpg"),
+        ("logo x.jpg", "Content-Location: http://www.kunde.example/pics/logo%20x.jpg?v=2"),
+        ("Bericht.jpg", "Content-Description: Bericht.jpg"),
+        ("part-1.jpg", "Content-Description: A picture of mine."),
+        ("part-1.jpg", "Content-Location: http://www.kunde.example/"),
+        ("own.jpg", "Content-Disposition: inline; filename=own.jpg\nContent-Location: a.jpg"),
+    ],
+)
+def test_file_without_a_name_is_called_as_what_stands_beside_it(expected: str, header: str) -> None:
+    raw = f"{MIXED}--b1\nContent-Type: image/jpeg\n{header}\n\nx\n--b1--\n"
+    assert [expected] == [one.name for one in read_mail(raw.encode()).attachments]
+
+
+@pytest.mark.parametrize("boundary", ["a b", "a:b", "a,b", "a=b", "ab (the boundary)", '"a;b"'])
+def test_boundary_that_is_not_quoted(boundary: str) -> None:
+    bare = boundary.partition(" (")[0].strip('"')
+    raw = (
+        f"{HEAD}Content-Type: multipart/mixed; boundary={boundary}\n\n--{bare}\n\nhi\n--{bare}--\n"
+    )
+    assert ("hi", ()) == (read_mail(raw.encode()).text, read_mail(raw.encode()).attachments)
 
 
 def test_empty_extended_name_hides_no_other() -> None:
