@@ -408,7 +408,12 @@ def _program_signs(head: Head) -> Iterator[Sign]:
 def _in_text(head: Head, text: str) -> Iterator[Sign]:
     """Yield what the first and last words of a suspect say."""
     said = " ".join(f"{text[:_OPENING]} {text[-1_000:]}".lower().replace("’", "'").split())
-    is_sure = words.AUTOMATIC_ANSWER.match(head.subject) is not None
+    sure = words.AUTOMATIC_ANSWER.match(head.subject)
+    is_sure = sure is not None
+    is_bare = sure is not None and sure.end() == len(head.subject) and not head.is_answer
+    if is_bare and words.SET_UP.search(said[:1_500]) is not None:
+        yield Sign(Origin.PERSON, "text: asks for an automatic answer", -1)
+        return
     if is_sure and (found := words.AWAY.search(said[:1_500])) is not None:
         yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 1)
         return

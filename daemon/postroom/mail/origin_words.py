@@ -379,6 +379,14 @@ AWAY = re.compile(
     r"|出張中|外出(?:中|して)|不在办公室|我(?:正在|目前)?(?:休假|出差|外出)|您的邮件(?:已|我)"
     r"|已收到您的|부재중|휴가|출장",
 )
+# Who wants to have an automatic answer is no machine.
+SET_UP = re.compile(
+    r"\b(?:set (?:up )?(?:an?|my|the|this|it)\b|switch (?:it|them|this|on|off)"
+    r"|turn (?:it|them|on|off)"
+    r"|(?:en|dis)able|activate|(?:einrichten|einzurichten|richten sie|richte ich"
+    r"|aktivier\w+|(?:ein|ab|aus)(?:zu)?schalten|einstellen)|configur\w+|activ(?:er|ar|are)|mettre en place"
+    r"|instellen|inschakelen|ustawi\w+|włącz\w+|nastavi\w+|настро\w+|включи\w+)\b"
+)
 # Domino's own sentences.
 AWAY_FIXED = re.compile(
     r"i will be out of the office starting .{1,30} and will not return until"

@@ -302,6 +302,19 @@ def test_subjects_of_people_that_look_like_those_of_programs(fields: tuple[str, 
     assert Origin.PERSON is judge(*fields, from_=Address("Norman Mailer", "n@kunde.example"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please set an autoreply for ann@kunde.example: I am on vacation until Monday.",
+        "Bitte richten Sie mir eine Abwesenheitsnotiz ein.",
+    ],
+)
+@pytest.mark.parametrize("subject", ["Autoreply", "Abwesenheitsnotiz"])
+def test_who_wants_an_automatic_answer_is_a_person(subject: str, text: str) -> None:
+    assert Origin.PERSON is judge(f"Subject: {subject}", text=text)
+    assert Origin.AUTO_REPLY is judge(f"Subject: {subject}", text="I am on vacation until Monday.")
+
+
 def test_a_name_that_machines_have_counts_in_company() -> None:
     bot = Address("Expiry Bot", "expiry@kunde.example")
     assert Origin.AUTOMATIC is judge("Subject: x", "X-Mandrill-User: md_1", from_=bot)
