@@ -384,7 +384,8 @@ SET_UP = re.compile(
     r"\b(?:set (?:up )?(?:an?|my|the|this|it)\b|switch (?:it|them|this|on|off)"
     r"|turn (?:it|them|on|off)"
     r"|(?:en|dis)able|activate|(?:einrichten|einzurichten|richten sie|richte ich"
-    r"|aktivier\w+|(?:ein|ab|aus)(?:zu)?schalten|einstellen)|configur\w+|activ(?:er|ar|are)|mettre en place"
+    r"|aktivier\w+"
+    r"|(?:ein|ab|aus)(?:zu)?schalten|einstellen)|configur\w+|activ(?:er|ar|are)|mettre en place"
     r"|instellen|inschakelen|ustawi\w+|włącz\w+|nastavi\w+|настро\w+|включи\w+)\b"
 )
 # Domino's own sentences.
