@@ -170,6 +170,8 @@ def test_what_people_send_stays_theirs(fields: list[str]) -> None:
     "subject",
     [
         *("Automatic reply: Hello", "Out of Office AutoReply: Hello"),
+        *("Balasan automatik: x", "Erantzun automatikoa: x", "Sjálfvirkt svar: x"),
+        *("Автоматски одговор: x", "Outomatiese antwoord: x", "Message d'absence: x"),
         *("Automatische Antwort: Hallo", "Abwesenheitsnotiz: Hallo", "Réponse automatique : Salut"),
         *("Respuesta automática: Hola", "Risposta automatica: Ciao", "Resposta automática: Olá"),
         *(
