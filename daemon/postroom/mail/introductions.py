@@ -171,9 +171,10 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
     has_address = _ADDRESS.search(words) is not None
     has_date = _DATE.search(low) is not None
     if not (is_marked or has_address or has_date):
-        return False
+        return _ZOHO.match(words) is not None and _ends_with_verb(low.strip("- "))
     if _ZOHO.match(words) or (is_marked and _NEWS.search(words)):
-        return WROTE.search(low) is not None and (has_date or has_address)
+        is_known = has_date or has_address or _ends_with_verb(low.strip("- "))
+        return is_known and WROTE.search(low) is not None
     if not words.rstrip("* ").endswith((":", "：")) or words.count("(") > words.count(")"):
         return False
     has_time = _TIME.search(low) is not None
@@ -199,6 +200,12 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
         is_start = _begins(low) or WROTE.match(low) is not None
         return is_placed and is_whole and (is_start or has_date or is_last)
     return is_placed and has_date and (has_time or _begins(low)) and len(words) <= 200
+
+
+def _ends_with_verb(low: str) -> bool:
+    """Say whether a few words end with the verb: "---- Ann Smith wrote ----" (Sony)."""
+    verb = _last_verb(low) if len(low) <= _SHORT else None
+    return verb is not None and verb.start() > 0 and verb.end() == len(low)
 
 
 def _last_verb(low: str) -> re.Match[str] | None:

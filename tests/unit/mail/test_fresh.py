@@ -144,6 +144,7 @@ HOSTILE = [
     "From: a\nTo: b\n" + "x\n" * 14,
     *("A> x\n", "a:\nA> x\n", "a@b wrote:\n| x\n", "5/5/26 10:00\n", "5/5/26 10:00\nTo\n"),
     *("5/5/26 10:00\nTo\nCc\nSubject\n", "reply above ", "-----BEGIN PGP SIGNATURE-----\n"),
+    "x" + ". On 1" * 45 + " 5 May 2026 10:00 a@b.c wrote:\n> q\n",
     *("begin:vcard\n", "From: " + "Aa" * 900 + "\n", "From: a@b " + "Ab@c " * 300 + "\n"),
 ]
 
