@@ -85,7 +85,7 @@ _MARKUP_NAMES = (".htm", ".html", ".xhtml")
 _MAILTO = re.compile(r"mailto:[^\"'\s<>]{1,2000}", re.IGNORECASE)
 _LOOK = 4_096  # octets that say whether an unknown file is a text
 _CONTROL_OCTETS = bytes([*range(9), 11, *range(14, 27), *range(28, 32), 127])  # not ISO 2022's ESC
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def list_attachments(structure: Structure, bodies: Bodies) -> tuple[Attachment, ...]:
@@ -307,7 +307,7 @@ class _AttachedReader:
             self._read_mail(octets, depth + 1)
             return
         # The Windows editor writes UTF-16, and mail programs do not say so.
-        label = "utf-16" if octets.startswith(_UTF16_MARKS) else charset
+        label = "utf-16" if octets.startswith(UTF16_MARKS) else charset
         text, _ = decode_bytes(octets, label, is_cut=True)
         if kind.is_markup:
             self._add_markup(text)
@@ -359,7 +359,7 @@ def _header_text(fields: Fields) -> str:
 
 def _is_text(start: bytes) -> bool:
     """Say whether a file that begins so is a text; UTF-16 only with its mark."""
-    if start.startswith(_UTF16_MARKS):
+    if start.startswith(UTF16_MARKS):
         return True
     return not start.startswith(b"%PDF") and start == start.translate(None, _CONTROL_OCTETS)
 

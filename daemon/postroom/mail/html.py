@@ -8,9 +8,12 @@ import re
 from postroom.mail.charset import scrub
 
 _TAG_NAME = re.compile(r"/?([A-Za-z][A-Za-z0-9]{0,20})")
+# "Ann <ann@kunde.example>" of programs that forget to escape: browsers hide it, and lose a word.
+_ADDRESS = re.compile(r"<(?:[\w.+-]{1,64}+@[\w.-]{1,255}+|https?://[^\s<>\"']{1,2000}+)>")
+_NOT_IN_NAME = frozenset("@.+-_:")
 _TAG_MARK = re.compile(r">|=\s*+([\"'])")
 _LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,}+;?")  # int() refuses very long numbers
-_HREF = re.compile(r"\bhref\s*=\s*[\"']?([^\"'\s>]{1,2000})", re.IGNORECASE)
+_HREF = re.compile(r"\bhref\s*=\s*[\"']?\s*+([^\"'\s>]{1,2000})", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t\n\f\u00a0]+")
 _UNSEEN = frozenset({"head", "script", "style", "title", "template", "svg", "math", "iframe"})
 _PARAGRAPHS = frozenset(
@@ -29,6 +32,7 @@ _START = re.compile(_ATTRIBUTE.format("start"), re.IGNORECASE)
 _INDENT = re.compile(
     r"margin:\s?0(?:px)? 0(?:px)? 0(?:px)? 40px;\s*border:\s?(?:none|medium)", re.IGNORECASE
 )
+_NUMBER = re.compile(_ATTRIBUTE.format("value"), re.IGNORECASE)
 _STYLE = re.compile(_ATTRIBUTE.format("style"), re.IGNORECASE)
 # The lines that newsletters write for the list of mails only, and nobody sees in the mail.
 _HIDDEN = re.compile(
@@ -71,6 +75,12 @@ def _value(attribute: re.Pattern[str], attributes: str) -> str:
     if (found := attribute.search(attributes)) is None:
         return ""
     return unescape(found[1] or found[2] or found[3] or "")
+
+
+def _number(attribute: re.Pattern[str], attributes: str, default: int) -> int:
+    """Return the number that an attribute of a list is; the default if it is none."""
+    value = _value(attribute, attributes)
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else default
 
 
 def _is_hidden(attributes: str) -> bool:
@@ -120,6 +130,9 @@ class _TextMaker:
             return self._after(">", start)
         name = _TAG_NAME.match(markup, start + 1)
         if name is None:
+            self._say("<")
+            return start + 1
+        if markup[name.end() : name.end() + 1] in _NOT_IN_NAME and _ADDRESS.match(markup, start):
             self._say("<")
             return start + 1
         end = self._tag_end(name.end())
@@ -178,7 +191,7 @@ class _TextMaker:
             elif tag in {"ul", "ol"}:
                 self._list(tag, is_closing, attributes)
         elif tag in _LINES:
-            self._line(tag, is_closing)
+            self._line(tag, is_closing, attributes)
         elif tag in {"td", "th"} and self.line and not is_closing:
             self.line.append(" ")
         elif tag == "a":
@@ -208,11 +221,11 @@ class _TextMaker:
         if is_closing:
             self._break(paragraph=True)
 
-    def _line(self, tag: str, is_closing: bool) -> None:
+    def _line(self, tag: str, is_closing: bool, attributes: str) -> None:
         if tag == "br" or self.line:
             self._break()
         if tag == "li" and not is_closing:
-            self._item()
+            self._item(attributes)
         elif tag == "hr":
             self.line.append(_RULE)
             self._break()
@@ -222,14 +235,14 @@ class _TextMaker:
             if self.lists:
                 self.lists.pop()
         elif len(self.lists) < _DEEPEST_LIST:
-            start = _value(_START, attributes) if tag == "ol" else ""
-            first = int(start) if start.isascii() and start.isdigit() and len(start) < 6 else 1
-            self.lists.append(first - 1 if tag == "ol" else -1)
+            first = _number(_START, attributes, 1) if tag == "ol" else 0
+            self.lists.append(first - 1)
 
-    def _item(self) -> None:
+    def _item(self, attributes: str) -> None:
         mark = "* "
         if self.lists and self.lists[-1] >= 0:
-            self.lists[-1] += 1
+            following = self.lists[-1] + 1
+            self.lists[-1] = _number(_NUMBER, attributes, following) if attributes else following
             mark = f"{self.lists[-1]}. "
         self.line.append(mark)
 

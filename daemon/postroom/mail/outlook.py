@@ -90,8 +90,12 @@ def _file(storage: Storage, codec: str, depth: int) -> File:
     inner = storage.storages.get(_INNER)
     if inner is None or _TABLE not in inner.streams or depth >= _DEPTH:
         return file_of(properties)
-    message = _message(inner, _INNER_HEAD, depth + 1)
-    name = _first(message.properties, (_SUBJECT,)) or file_of(properties).name or "message"
+    return file_of_message(_message(inner, _INNER_HEAD, depth + 1), file_of(properties).name)
+
+
+def file_of_message(message: Message, name: str) -> File:
+    """Return a message inside of another one as a file that is a mail."""
+    name = _first(message.properties, (_SUBJECT,)) or name or "message"
     return File(
         f"{name[:60].strip(' .').replace('/', '-')}.eml", mail_of(message), "message/rfc822"
     )

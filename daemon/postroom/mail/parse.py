@@ -18,6 +18,7 @@ from datetime import datetime
 
 from postroom.mail.address import canonical, parse_addresses
 from postroom.mail.attachments import (
+    UTF16_MARKS,
     is_disguised,
     list_attachments,
     name_of,
@@ -54,6 +55,7 @@ _VERBATIM = frozenset(
 _VALUE_BYTES = 1_048_576  # of one long list (recipients, references) looked at
 _LISTS = frozenset({"to", "cc", "bcc", "reply-to", "references"})  # read by themselves, whole
 _BLANKS = re.compile(r"[ \t\n\r\f\v]+")
+_EMLX = re.compile(rb"(\d{2,9}+) *+\r?\n(?=[A-Za-z-]{2,40}+:)")  # how long the mail below is
 _HINT_BYTES = 16_384
 _HASH_STEP = 1 << 20
 _COVER_CHARS = 300  # of a text that only accompanies the mail attached to it
@@ -138,11 +140,22 @@ def read_part(raw: bytes, part: str, limits: Limits = DEFAULTS) -> tuple[str, st
 
 
 def _cut(raw: bytes, limits: Limits) -> Structure:
-    """Find the parts of a mail, which may be a .msg that somebody saved."""
-    mail = mail_of_msg(raw) if raw.startswith(MAGIC) else None
+    """Find the parts of a mail, which may lie in a file as some program saved it."""
+    mail = _unpacked(raw)
     structure = cut(raw if mail is None else mail, limits)
     structure.is_verbatim = structure.is_verbatim and mail is None
     return structure
+
+
+def _unpacked(raw: bytes) -> bytes | None:
+    """Take a mail out of a .msg, of Apple Mail's .emlx, or of a text that is all UTF-16."""
+    if raw.startswith(MAGIC):
+        return mail_of_msg(raw)
+    if raw.startswith(UTF16_MARKS):
+        return raw.decode("utf-16", "replace").encode("utf-8", "replace")
+    if (counted := _EMLX.match(raw)) is not None:
+        return raw[counted.end() :][: int(counted[1])]
+    return None
 
 
 def from_envelope(envelope: Envelope, raw: bytes, why: str) -> ParsedMail:

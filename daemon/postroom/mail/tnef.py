@@ -13,17 +13,21 @@ from dataclasses import dataclass, field
 from postroom.mail.charset import decode_bytes
 from postroom.mail.embedded import File
 from postroom.mail.mapi import Properties, file_of, words_of
+from postroom.mail.outlook import Message, file_of_message
 
 _SIGNATURE = 0x223E9F78
+_MARK = struct.pack("<I", _SIGNATURE)
 _TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _NAME = "winmail.dat"
 # Attributes (MS-OXTNEF §2.1.1).
-_CODEPAGE, _BODY, _PROPERTIES = 0x9007, 0x800C, 0x9003
+_CODEPAGE, _BODY, _SUBJECT, _PROPERTIES = 0x9007, 0x800C, 0x8004, 0x9003
+_TITLE, _TEXT = 0x0037, 0x1000  # the same as properties
 _BEGIN_FILE, _FILE_TITLE, _FILE_OCTETS, _FILE_PROPERTIES = 0x9002, 0x8010, 0x800F, 0x9005
 _STRING, _UNICODE, _OBJECT, _BINARY = 0x1E, 0x1F, 0x0D, 0x102
 _SIZES = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 0x0A: 4, 0x0B: 4, 0x14: 8, 0x40: 8, 0x48: 16}
 _OBJECT_HEAD = 16  # the identifier of an interface stands before an object
 _FILES = 200
+_DEPTH = 5  # messages inside of messages
 _MOST_PROPERTIES = 5_000
 _VALUES = 1_000
 
@@ -35,6 +39,7 @@ class Tnef:
     text: str = ""
     html: str | None = None
     files: list[File] = field(default_factory=list)
+    properties: Properties = field(default_factory=dict)
     is_whole: bool = False
 
 
@@ -46,8 +51,14 @@ class _Packed:
     octets: bytes = b""
     properties: Properties = field(default_factory=dict)
 
-    def file(self) -> File:
-        return file_of(self.properties, self.title, self.octets)
+    def file(self, depth: int) -> File:
+        """Return the file; a message that was attached is packed in the same way once more."""
+        file = file_of(self.properties, self.title, self.octets)
+        if depth >= _DEPTH or not file.octets.startswith(_MARK):
+            return file
+        inner = _read(file.octets, depth + 1)
+        properties = {_TEXT: inner.text, **inner.properties}
+        return file_of_message(Message(properties, files=inner.files), file.name)
 
 
 def is_tnef(kind: str, name: str) -> bool:
@@ -57,23 +68,30 @@ def is_tnef(kind: str, name: str) -> bool:
 
 def read_tnef(octets: bytes) -> Tnef:
     """Open a winmail.dat."""
+    return _read(octets, 1)
+
+
+def _read(octets: bytes, depth: int) -> Tnef:
     found = Tnef()
     if len(octets) < 6 or struct.unpack_from("<I", octets)[0] != _SIGNATURE:
         return found
     codec, properties, packed = "cp1252", Properties(), list[_Packed]()
-    body = b""
+    body = subject = b""
     for identity, data in _attributes(octets):
         if identity == _CODEPAGE and len(data) >= 4:
             codec = f"cp{struct.unpack_from('<I', data)[0]}"
         elif identity == _BODY:
             body = data
+        elif identity == _SUBJECT:
+            subject = data
         elif identity == _PROPERTIES:
             properties = dict(_read_properties(data, codec))
         elif identity == _BEGIN_FILE and len(packed) < _FILES:
             packed.append(_Packed())
         elif packed:
             _add(packed[-1], identity, data, codec)
-    found.files = [each.file() for each in packed]
+    found.files = [each.file(depth) for each in packed]
+    found.properties = {_TITLE: decode_bytes(subject.rstrip(b"\0"), codec)[0], **properties}
     found.is_whole = True
     found.text, found.html = words_of(properties, decode_bytes(body.rstrip(b"\0"), codec)[0])
     return found

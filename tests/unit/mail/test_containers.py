@@ -124,3 +124,24 @@ def test_large_file_inside_of_a_text_is_whole() -> None:
         mail.text,
         tuple(each.size for each in mail.attachments),
     )
+
+
+def _tnef(*attributes: tuple[int, bytes]) -> bytes:
+    packed = (struct.pack("<BII", 2, kind, len(data)) + data + b"\0\0" for kind, data in attributes)
+    return struct.pack("<IH", 0x223E9F78, 1) + b"".join(packed)
+
+
+def test_message_packed_inside_of_a_tnef_is_a_mail() -> None:
+    inner = _tnef((0x18004, b"Older\0"), (0x2800C, b"What was said\0"))
+    for _ in range(3):
+        value = bytes(16) + inner  # what it is, before an object
+        padded = value + bytes(-len(value) % 4)
+        head = struct.pack("<IHHII", 1, 0x0D, 0x3701, 1, len(value))
+        inner = _tnef((0x69002, bytes(14)), (0x69005, head + padded))
+    [file] = read_tnef(inner).files
+    assert ("message.eml", "message/rfc822") == (file.name, file.type)
+    [middle] = read_mail(file.octets).attachments
+    older = read_mail(read_part(file.octets, middle.part)[2])
+    [part] = older.attachments
+    mail = read_mail(read_part(read_part(file.octets, middle.part)[2], part.part)[2])
+    assert ("Older", "What was said") == (mail.subject, mail.text)

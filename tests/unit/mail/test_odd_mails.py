@@ -237,3 +237,31 @@ def test_plain_form_that_says_only_that_it_is_none(expected: str, plain: str, ma
 )
 def test_html_that_nobody_sees_and_lines_of_forms(expected: str, markup: str) -> None:
     assert expected == html_to_text(markup).replace("a\nb", "ab")
+
+
+@pytest.mark.parametrize(
+    ("expected", "markup"),
+    [
+        ("From: Ann <ann.b@kunde.example>", "From: Ann <ann.b@kunde.example>"),
+        ("see <https://kunde.example/a?b=1>", "see <https://kunde.example/a?b=1>"),
+        ("a b", "<o:p>a</o:p> <w:sdt id=@x>b</w:sdt>"),
+        ("q <https://kunde.example/s>", '<a href=" https://kunde.example/s ">q</a>'),
+        ("5. e\n6. f", "<ol><li value=5>e<li>f</ol>"),
+        ("1. e", '<ol><li value="x">e</ol>'),
+    ],
+)
+def test_html_of_careless_programs(expected: str, markup: str) -> None:
+    assert expected == html_to_text(markup)
+
+
+@pytest.mark.parametrize("form", ["utf-16", "emlx", "emlx-crlf"])
+def test_mail_in_a_file_as_a_program_saved_it(form: str) -> None:
+    mail = f"{HEAD}Content-Type: text/plain; charset=utf-8\n\nWörter\n"
+    below = '<?xml version="1.0"?><plist></plist>\n'
+    if form == "utf-16":
+        raw = mail.encode("utf-16")
+    else:
+        end = "\r\n" if form == "emlx-crlf" else "\n"
+        raw = f"{len(mail.encode()):<10}{end}{mail}{below}".encode()
+    found = read_mail(raw)
+    assert ("x", "Wörter\n") == (found.subject, found.text)
