@@ -85,7 +85,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|over(?:size|sized)\b)",
         r"exceed(?:s|ed|ing)?.{0,50}(?:message|mail|attachment|maximum|fixed|file|allowed|size)"
         r"(?:.{0,20}(?:size|limit|length))|(?:message|mail) (?:size )?(?:limit|size).{0,15}exceed",
-        r"size limit.{0,20}(?:exceed|reached)|maximum (?:message |mail )?size|size exceeds"
+        r"exceed(?:s|ed|ing) (?:the |this |our |your )*(?:\w+ )?limit of \d+ ?[km]i?b\b"
+        r"|size limit.{0,20}(?:exceed|reached)|maximum (?:message |mail )?size|size exceeds"
         r"|too (?:large|big) (?:a )?(?:message|mail)",
         r"(?:message|mail).{0,60} (?:is|was) too (?:big|large|long)\b|message length exceeds"
         r"|larger than the (?:current |maximum )?(?:system )?(?:limit|size)"
@@ -228,6 +229,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"no such ?(?:user|mailbox|recipient|account|address)|nosuchuser|no match (?:found )?for\b"
         r"|\bnot an? (?:\w+ )?(?:mailbox|account)\b|not registered\b|no idea who|\bnot local\b"
         r"|(?:is|was) no longer here|(?<!domain )(?<!domain is )not hosted (?:by|on|at|with|here)",
+        rf"there is no (?:such )?{_WHO}\b",
         r"no local mailbox\b|local user only|no (?:account|user|mailbox) match|\bcuda nsu\b"
         r"|\bclient does(?: not|n't) exist|user (?:is )?not local",
         r"(?:user|recipient|e-?mail address) lookup\b.{0,40}fail|(?:account"
@@ -267,9 +269,11 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|left the (?:company|organi[sz]ation)|\baddr (?:is )?not found",
         rf"{_WHO} (?:is )?not (?:(?:on|at|hosted (?:on|at|by|with)|served by) (?:this|our)\b"
         r"|here\b|hosted\b)",
-        rf"{_WHO}\b.{{0,60}} (?:(?:is|was|are) (?:not (?:known|recogni[sz]ed)|unknown"
+        rf"{_WHO}\b.{{0,60}} (?:(?:is|was|are|were) (?:not (?:known|recogni[sz]ed)|unknown"
         rf"|unrecogni[sz]ed)\b"
         r"|does(?: not|n't) (?:belong|match|correspond|appear to be|seem to be))"
+        rf"|{_WHO}\b.{{0,40}} unknown\b(?! (?:error|reason|problem|failure|command|host|domain"
+        rf"|to our))"
         r"|not (?:appear|seem) to be a valid|unrecogni[sz]ed (?:o/r )?(?:name|recipient)",
         r"does(?: not|n't) know (?:this|the|that) (?:address|recipient|user|mailbox)",
         r"not our user\b|(?:nobody|no-?one) (?:called|named|(?:here|with|by) (?:by )?(?:that"

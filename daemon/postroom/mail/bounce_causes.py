@@ -119,6 +119,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|network (?:is )?unreachable"
         r"|host (?:is )?unreachable"
         r"|all (?:mx|servers?|hosts) (?:are )?(?:unavailable|unreachable|failed|busy)"
+        r"|(?:host|server|system|computer|machine).{0,60}(?:could not|cannot"
+        r"|can not) be (?:contacted|reached)"
         r"|network error|connection problem|econnrefused|etimedout",
         r"socket error|\): timed out|^\W{0,8}(?:connection |smtp )?time-?out\b(?! (?:while|after"
         r"|during|on)\b)",

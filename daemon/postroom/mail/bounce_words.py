@@ -42,13 +42,14 @@ STILL_TRYING = re.compile(
         r"|need to (?:resend|retry|(?:re)?send)|(?:not|n't) be delivered yet"
         r"|(?:attempted|tried|retried) again (?:every|for|until|in \d)|will be retried (?:until"
         r"|for)"
-        r"|delivery attempts will continue|will keep trying|has not yet been delivered|" + RETRIED
+        r"|delivery attempts will continue|will keep trying|not yet been delivered"
+        r"|not been delivered yet|" + RETRIED
     )
 )
 DELAYED = re.compile(
     plain(
         r"\bdelayed\b|warning message only|do(?:n't| not) need to (?:resend|retry|send)"
-        r"|not (?:yet )?been delivered"
+        r"|not yet been delivered|not been delivered yet"
         r"|(?:will|shall|going to) (?:be retried|(?:continue|keep)(?: \w+)? (?:to try|trying"
         r"|attempt)"
         r"|retry|try again|try to deliver|be attempted|make further|attempt)"

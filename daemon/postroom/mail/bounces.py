@@ -7,6 +7,7 @@ fields leave out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -41,6 +42,9 @@ from postroom.mail.structure import DEFAULTS, read_fields
 
 _DIAGNOSTIC = 500  # characters kept of one diagnostic
 _ADDRESS = 320
+_IN_SUBJECT = re.compile(
+    r"(?:unknown|undeliver|fail|reject|return|bounce|invalid|not delivered).{0,60}@", re.IGNORECASE
+)
 
 
 def read_bounce(
@@ -51,11 +55,12 @@ def read_bounce(
     limits: Limits = DEFAULTS,
 ) -> Bounce:
     """Read which recipients were not reached. `fields` is the header, names in lower case."""
-    notice = read_notice(text, own)
+    known = frozenset(own)
+    notice = read_notice(text, known)
     status = read_status(report.status or report_in_text(text), limits.addresses)
     recipients = _of_status(status, notice)
     if not recipients:
-        found = _of_header(fields, notice) or _of_words(report, fields, notice)
+        found = _of_header(fields, notice) or _of_words(report, fields, notice, known)
         recipients = [_at_home(recipient, fields) for recipient in found]
     return Bounce(
         tuple(recipients[: limits.addresses]), _original_id(report, fields, notice, text, status)
@@ -134,11 +139,17 @@ def _of_header(fields: Mapping[str, str], notice: Notice) -> list[FailedRecipien
     return _of_notice([each for each in dict.fromkeys(named) if "@" in each], fields, notice)
 
 
-def _of_words(report: Report, fields: Mapping[str, str], notice: Notice) -> list[FailedRecipient]:
+def _of_words(
+    report: Report, fields: Mapping[str, str], notice: Notice, own: frozenset[str]
+) -> list[FailedRecipient]:
     if notice.names:
         return _of_notice([name.address for name in notice.names], fields, notice)
     header = decode_bytes(report.original[:20_000])[0] if report.original else notice.original
     to = find_original_to(header)
+    if to is None:  # Seen: "Unknown user ann@kunde.example" in the subject, and nowhere else
+        subject = fields.get("subject", "")[:_ADDRESS]
+        named = (each for each, _, _ in addresses_in(subject) if each.lower() not in own)
+        to = next(named, None) if _IN_SUBJECT.search(subject) is not None else None
     return _of_notice([to], fields, notice) if to is not None else []
 
 

@@ -132,6 +132,9 @@ def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judg
         for sign in telling
     )
     opening = text[:_OPENING].lower()
+    is_server = is_sure or any(sign.is_vague for sign in telling)
+    if not is_server and not report.is_declared and not report_in_text(text[:20_000]):
+        return None
     if not is_sure and words.IN_PERSON.search(opening):
         return None
     is_mailbox = not any(sign.weight > 2 or _is_marked(sign) for sign in telling)
@@ -169,6 +172,8 @@ def _server_signs(head: Head) -> Iterator[Sign]:
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 3)
     elif words.SERVER_LOCALS.fullmatch(head.local) or words.SILENT.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 1)
+    elif not head.domain:
+        yield Sign(Origin.AUTOMATIC, "From: nobody", 1)
     elif words.ADMINISTRATORS.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 1, is_vague=True)
     if head.name and words.SERVER_NAMES.search(head.name[:200]):

@@ -172,12 +172,18 @@ SERVER_NAMES = re.compile(
 )
 SERVER_LOCALS = re.compile(
     r"post_?master|mail-?admin|microsoftexchange[0-9a-f]{10,}.*|mail-?(?:system|server|router"
-    r"|gateway|return|failure)|smtp|mmdf|mta|uucp|post-?office|x-?400(?:-?gateway)?|bounces?"
+    r"|gateway|return|failure)|smtp|mmdf|mta|sendmail|postfix|exim|qmail|uucp|post-?office"
+    r"|x-?400(?:-?gateway)?|bounces?"
     r"|undeliver(?:ed|able)",
     re.IGNORECASE,
 )
 # People have these for a title, too.
-ADMINISTRATORS = re.compile(r"system-?admin(?:istrator)?|sysadmin|administrator", re.IGNORECASE)
+ADMINISTRATORS = re.compile(
+    r"system-?admin(?:istrator)?|sysadmin|administrator|admin|system|root|daemon|mail|mailer"
+    r"|listserv"
+    r"|gateway|virusalert|mail-?(?:robot|filter|relay)",
+    re.IGNORECASE,
+)
 
 # ---- subjects
 
@@ -245,8 +251,11 @@ AWAY_SUBJECT = re.compile(
 )
 FAILED = re.compile(
     plain(
-        r"\s*+(?:\[[^\]]{1,40}\]\s?)?(?:\[?(?:undeliver(?:able|ed)|undeliverable|non-?deliver(?:y"
+        r"[\s*=#-]*+(?:\[[^\]]{1,40}\]\s?)?(?:\[?(?:undeliver(?:able|ed)|undeliverable"
+        r"|non-?deliver(?:y"
         r"|able|ed))\b|unzustellbar"
+        r"|(?:your )?(?:e-?mail|mail|message) (?:was |has been )?(?:refused|rejected|blocked"
+        r"|bounced)\b"
         r"|unzustellbare|nicht zustellbar|nicht zugestellt|mail (?:delivery|could not|system error"
         r"|failure|failed|not delivered|undeliver)|(?:mail|message|e-?mail"
         r"|delivery) (?:delivery )?(?:has )?(?:fail(?:ed|ure|ed:)?|error|problem"
@@ -516,7 +525,8 @@ IN_PERSON = re.compile(
     r"|teşekkür\w{0,6}"
     r"|bună|mulțumesc|γεια|καλημέρα|ευχαριστώ|μου|мій|дякую|доброго|saya|terima kasih|halo|tôi"
     r"|chào)"
-    r"\b|[?？]|שלום|תודה|אני|مرحبا|شكرا|السلام|أنا|ครับ|ค่ะ|สวัสดี|ขอบคุณ|私|お世話|お願い|いただ"
+    r"\b|[?？]|ください|下さい|教えて|戻って|吗|我们|주세요|문의|שלום|תודה|אני|مرحبا|شكرا|السلام|أنا|ครับ|ค่ะ|สวัสดี"
+    r"|ขอบคุณ|私|お世話|お願い|いただ"
     r"|您好|你好|谢谢|謝謝|请问|我|안녕|감사|부탁"
 )
 OF_MAIL = re.compile(
