@@ -49,7 +49,8 @@ from postroom.config import load_config
 from postroom.house import open_house
 from postroom.store import schema as t
 from postroom.store import views
-from postroom.store.search import Order, Wanted, find
+from postroom.store.filters import Wanted
+from postroom.store.search import Order, find
 
 SIZES = (20_000, 200_000, 1_000_000)
 MAILS, RUNS, ORIGINALS = 2_000, 3, 2_000

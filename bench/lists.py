@@ -27,8 +27,9 @@ from sqlalchemy import Connection
 from postroom.core.place import Place, Server
 from postroom.store import views
 from postroom.store.db import Database
+from postroom.store.filters import Wanted
 from postroom.store.migrate import open_database
-from postroom.store.search import Order, Wanted, find
+from postroom.store.search import Order, find
 
 LIMIT = 50
 ROUNDS = 15

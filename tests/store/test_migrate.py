@@ -37,9 +37,10 @@ from postroom.errors import StaleSchema, Unavailable
 from postroom.store import migrate
 from postroom.store import schema as t
 from postroom.store.db import Database
+from postroom.store.filters import Wanted
 from postroom.store.migrate import HEAD, current, open_database, upgrade
 from postroom.store.schema import metadata
-from postroom.store.search import Wanted, find
+from postroom.store.search import find
 from postroom.work.audit import audit
 
 # The index of words is made by word_index, in each database's own way.

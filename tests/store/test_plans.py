@@ -25,6 +25,7 @@ from postroom.store import (
     digests,
     due,
     figures,
+    filters,
     following,
     hooks,
     indexing,
@@ -41,7 +42,8 @@ from postroom.store import (
     word_index,
 )
 from postroom.store import schema as t
-from postroom.store.search import Order, Wanted, find
+from postroom.store.filters import Wanted
+from postroom.store.search import Order, find
 
 # Never run as they are: others are made of them.
 PARTS = {
@@ -140,7 +142,7 @@ def all_calls(kept: Connection) -> Iterator[Callable[[], Any]]:
 
 def all_lists() -> Iterator[tuple[Wanted, Order]]:
     """Yield lists of every kind and order; by number, a list begins where the table does."""
-    for asked in (*LISTS.values(), {"search": "ann@example.net"}):
+    for asked in (*LISTS.values(), {"search": "ann@example.net"}, {"search": "999"}):
         wanted = {name: value for name, value in asked.items() if name != "order"}
         for order in set(Order) - {Order.NUMBER}:
             yield Wanted(**wanted), order
@@ -163,7 +165,8 @@ def test_statements_made_on_the_spot_find_their_rows_by_an_index_and_none_is_mis
     with plans.watching(house.database) as seen:
         house.database.write(call)
         for few, looked in ((5_000, 20_000), (0, 1)):
-            monkeypatch.setattr(search, "FEW", few)
+            monkeypatch.setattr(search, "FIRST_LOOK", looked)
+            monkeypatch.setattr(filters, "FEW", few)
             monkeypatch.setattr(search, "LOOKED", looked)
             with house.database.read() as connection:
                 for wanted, order in all_lists():

@@ -21,11 +21,12 @@ from postroom.core.commands import WriteAnswer, WriteNote
 from postroom.core.words import read_query, stands_in, words_of
 from postroom.house import House
 from postroom.mail.parse import read_mail
-from postroom.store import facets, indexing, search, word_index
+from postroom.store import facets, filters, indexing, search, word_index
 from postroom.store import schema as t
 from postroom.store.db import Database
+from postroom.store.filters import Wanted
 from postroom.store.migrate import open_database
-from postroom.store.search import Listing, Order, Wanted, find
+from postroom.store.search import Listing, Order, find
 from postroom.work.audit import audit
 
 REQUESTS = 260
@@ -185,9 +186,10 @@ def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     sizes = {"small": (4, 15, 9), "middle": (40, 200, 60)}.get(request.param)
     if sizes is not None:
         few, several, looked = sizes
-        monkeypatch.setattr(search, "FEW", few)
-        monkeypatch.setattr(search, "MANY", several)
+        monkeypatch.setattr(filters, "FEW", few)
+        monkeypatch.setattr(filters, "MANY", several)
         monkeypatch.setattr(search, "LOOKED", looked)
+        monkeypatch.setattr(search, "FIRST_LOOK", looked // 3)
         monkeypatch.setattr(search, "LOOKED_AT_ALL", looked)
         monkeypatch.setattr(search, "PORTION", 7)
     return str(request.param)
@@ -265,23 +267,37 @@ def test_every_combination_finds_what_a_plain_look_finds(many: Database, limits:
 def test_words_of_very_many_say_that_only_the_newest_were_looked_at(
     many: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "LOOKED_AT_ALL", 50)
-    monkeypatch.setattr(search, "LOOKED", 50)
+    for name in ("LOOKED_AT_ALL", "FIRST_LOOK", "LOOKED"):
+        monkeypatch.setattr(search, name, 50)
     with many.read() as connection:
         newest = find(connection, Wanted(filling.COMMON), Order.CREATED, 10)
         assert Listing(tuple(range(REQUESTS, REQUESTS - 10, -1)), is_cut=True) == newest
         everything = find(connection, Wanted(filling.COMMON), Order.NUMBER)
         assert Listing(tuple(range(1, REQUESTS + 1))) == everything
-        monkeypatch.setattr(search, "FEW", 3)
+        monkeypatch.setattr(filters, "FEW", 3)
         wanted = Wanted(filling.COMMON, mailbox="support")
         ids = find(connection, wanted, Order.CREATED, 100)
         assert ids.is_cut
         assert min(ids.ids) > REQUESTS - 51
         # Where another filter leaves few, all of these are looked at.
-        monkeypatch.setattr(search, "FEW", 5_000)
+        monkeypatch.setattr(filters, "FEW", 5_000)
         ids = find(connection, wanted, Order.CREATED, 500)
         assert not ids.is_cut
         assert in_order(plain_look(connection, wanted), Order.CREATED) == list(ids.ids)
+
+
+def test_words_of_very_many_are_looked_for_where_the_time_is_that_is_wanted(
+    many: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filters, "FEW", 3)
+    monkeypatch.setattr(search, "FIRST_LOOK", 20)
+    monkeypatch.setattr(search, "LOOKED", 50)
+    until = filling.END - filling.YEARS / 2
+    with many.read() as connection:
+        wanted = Wanted(filling.COMMON, until=until)
+        found = find(connection, wanted, Order.CREATED, 10)
+        assert found.is_cut
+        assert in_order(plain_look(connection, wanted), Order.CREATED)[:10] == list(found.ids)
 
 
 def test_subject_and_requester_weigh_more_then_what_changed_last(many: Database) -> None:

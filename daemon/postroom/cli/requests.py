@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from postroom.config import Config
     from postroom.core.accounting import Times
     from postroom.core.model import Policy
-    from postroom.store.search import Order, Wanted
+    from postroom.store.filters import Wanted
+    from postroom.store.search import Order
     from postroom.store.views import MessageView, WholeRequest
 
 app = typer.Typer(no_args_is_help=True, help="Requests: look at them and work on them.")
@@ -115,7 +116,8 @@ def list_(
     """
     from postroom.core.model import Phase
     from postroom.store import views
-    from postroom.store.search import Order, Wanted, find
+    from postroom.store.filters import Wanted
+    from postroom.store.search import Order, find
 
     one_of("--phase", phase, Phase)
     one_of("--order", order, Order)
@@ -172,7 +174,8 @@ def _order(wanted: Wanted, limit: int | None) -> Order:
 def _check_names(connection: Connection, settings: Config, wanted: Wanted) -> None:
     """Raise BadParameter for a name that neither a request nor the policy has."""
     from postroom.errors import ConfigError
-    from postroom.store.search import Wanted, is_any
+    from postroom.store.filters import Wanted
+    from postroom.store.search import is_any
 
     asked = {name: getattr(wanted, name) for name in _NAMED}
     strange = {

@@ -3,8 +3,9 @@
 Promise: a list with a limit takes about as long at a million requests as at a thousand. It is read
 from whichever of its filters leaves few requests (FEW at most, counted in an index); where none
 does, there are so many that walking from the newest one on soon finds enough, unless several
-filters together leave next to nothing (`_way`). Filters are exact. Of
-words that stand in very many messages only the newest are looked at (LOOKED), `is_cut` says so.
+filters together leave next to nothing (`filters.shorter_way`). Filters are exact. Of
+words that stand in very many messages only the newest are looked at (LOOKED; of an older time, the
+newest of that), `is_cut` says so.
 Used by: store.views; cli.requests (Wanted).
 
 Ranked are the newest RANKED requests that were found: their subject and requester weigh more than
@@ -13,7 +14,6 @@ what is in their messages; among equals the one that changed last comes first.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,21 +25,24 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Subquery,
     and_,
     bindparam,
     false,
     func,
     or_,
     select,
+    true,
+    union_all,
 )
 
 from postroom.core.words import Query, Term, read_query, stands_in, words_of
-from postroom.store import facets, word_index
 from postroom.store import schema as t
+from postroom.store import word_index
+from postroom.store.filters import Filter, Wanted, dates_of, filters_of, shorter_way, smallest
 
-FEW = 5_000  # requests: so many are looked at one by one
-MANY = 40_000  # requests: so many are, too, if the walk would look at more
 LOOKED = 20_000  # messages with the words: so many are looked at, the newest,
+FIRST_LOOK = 4_000  # unless this few have enough that pass the filters,
 LOOKED_AT_ALL = 2_000  # so many where there is no filter beside the words,
 LOOKED_AT_FEW = 200_000  # and so many where another filter leaves few requests
 RANKED = 500  # requests
@@ -58,39 +61,11 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which requests a list shows; everything that is given must hold."""
-
-    search: str = ""  # words, "phrases", beginnings*, -unwanted
-    phase: str | None = None
-    status: str | None = None
-    owner: str | None = None  # "none": those without
-    category: str | None = None  # sub-categories included
-    priority: str | None = None
-    type: str | None = None
-    mailbox: str | None = None
-    tag: str | None = None
-    requester: str | None = None  # an address
-    since: datetime | None = None  # of its opening
-    until: datetime | None = None  # exclusive
-    changed_since: datetime | None = None
-    changed_until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Listing:
     """Numbers of requests in order. `is_cut`: there may be older ones that nobody looked at."""
 
     ids: tuple[int, ...]
     is_cut: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """One filter, in two forms: the requests that it leaves, and what must hold of a request."""
-
-    source: Select[Any]
-    check: ColumnElement[bool]
 
 
 def find(
@@ -116,14 +91,14 @@ def find(
     if not query.wanted:
         return Listing(())
     most = RANKED if limit is not None else None
-    ids, is_cut = _with_words(connection, wanted, query, most, is_public=is_public)
+    found = _with_words(connection, wanted, query, most, is_public=is_public)
     if order is Order.RANK:
-        ids = _ranked(connection, ids, query)
+        ids = _ranked(connection, found.ids, query)
     else:
-        ids = _sorted(connection, ids, order)
+        ids = _sorted(connection, found.ids, order)
     if after is not None:
         ids = ids[ids.index(after) + 1 :] if after in ids else []
-    return Listing(tuple(ids[:limit]), is_cut)
+    return Listing(tuple(ids[:limit]), found.is_cut)
 
 
 def is_any(connection: Connection, wanted: Wanted) -> bool:
@@ -149,106 +124,17 @@ _MOMENTS = select(t.request.c.id, t.request.c.created_at, t.request.c.updated_at
     t.request.c.id.in_(bindparam("ids", expanding=True))
 )
 
-_NEWEST = select(func.max(t.request.c.id))
-
-# ---- filters
-
-
-def _filters(wanted: Wanted) -> list[_Filter]:
-    request = t.request.c
-    found = []
-    named = _facets(wanted)
-    if named:
-        ids = select(t.facet.c.id).where(*named)
-        own = t.request.alias("filed")
-        found.append(
-            # "+ 0": known to the walk along another index, and not for choosing this one.
-            _Filter(
-                select(own.c.id).where(own.c.facet_id.in_(ids)),
-                (request.facet_id + 0).in_(ids),
-            )
-        )
-    if wanted.requester is not None:
-        own = t.request.alias("asked")
-        contact = (
-            select(t.address.c.contact_id)
-            .where(t.address.c.key == wanted.requester.lower())
-            .scalar_subquery()
-        )
-        found.append(
-            _Filter(
-                select(own.c.id).where(own.c.requester_id == contact),
-                request.requester_id == contact,
-            )
-        )
-    if wanted.tag is not None:
-        other = t.tag.alias("tagged")
-        tagged = select(other.c.request_id.label("id")).where(other.c.tag == wanted.tag)
-        has_tag = (
-            select(t.tag.c.tag)
-            .where(t.tag.c.request_id == request.id, t.tag.c.tag == wanted.tag)
-            .exists()
-        )
-        found.append(_Filter(tagged, has_tag))
-    return found
-
-
-def _facets(wanted: Wanted) -> list[ColumnElement[bool]]:
-    columns, found = t.facet.c, list[ColumnElement[bool]]()
-    for name in facets.NAMES:
-        value = getattr(wanted, name)
-        if value is None:
-            continue
-        if name == "category":
-            below = columns.category.startswith(f"{value}/", autoescape=True)
-            found.append(or_(columns.category == value, below))
-        elif name == "owner" and value == "none":
-            found.append(columns.owner == facets.NOBODY)
-        else:
-            found.append(columns[name] == value)
-    return found
-
-
-def _dates(wanted: Wanted) -> list[ColumnElement[bool]]:
-    created, updated = t.request.c.created_at, t.request.c.updated_at
-    found = []
-    if wanted.since is not None:
-        found.append(created >= wanted.since)
-    if wanted.until is not None:
-        found.append(created < wanted.until)
-    if wanted.changed_since is not None:
-        found.append(updated >= wanted.changed_since)
-    if wanted.changed_until is not None:
-        found.append(updated < wanted.changed_until)
-    return found
-
-
-def _smallest(connection: Connection, filters: Sequence[_Filter]) -> _Filter | None:
-    """Return the filter that leaves the fewest requests, if those are few."""
-    counts = [(_count(connection, one.source, FEW), n) for n, one in enumerate(filters)]
-    count, n = min(counts, default=(FEW + 1, 0))
-    return filters[n] if count <= FEW else None
-
-
-def _way(connection: Connection, filters: Sequence[_Filter], limit: int | None) -> _Filter | None:
-    """Return the filter that a list is read from; None: from the newest request on.
-
-    How far the walk would go is estimated as if filters had nothing to do with each other.
-    """
-    few = _smallest(connection, filters)
-    if few is not None or len(filters) < 2:
-        return few
-    counts = [_count(connection, one.source, MANY) for one in filters]
-    fewest = min(counts)
-    newest = connection.execute(_NEWEST).scalar() or 0
-    walked = newest if limit is None else limit * math.prod(newest / count for count in counts)
-    return filters[counts.index(fewest)] if fewest <= MANY and fewest < walked else None
-
-
-def _count(connection: Connection, source: Any, most: int) -> int:
-    some = source.limit(most + 1).subquery()
-    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
-
+# Some of them: where a clock was set back, a later one is the older.
+_BEFORE = select(
+    func.max(
+        select(t.request.c.id)
+        .where(t.request.c.created_at < bindparam("until", type_=t.UtcDateTime))
+        .order_by(t.request.c.created_at.desc(), t.request.c.id.desc())
+        .limit(1_000)
+        .subquery()
+        .c.id
+    )
+)
 
 # ---- lists without words
 
@@ -256,9 +142,9 @@ def _count(connection: Connection, source: Any, most: int) -> int:
 def _listed(
     connection: Connection, wanted: Wanted, order: Order, limit: int | None, after: int | None
 ) -> Iterator[int]:
-    filters = _filters(wanted)
-    few = _way(connection, filters, limit)
-    conditions = [one.check for one in filters if one is not few] + _dates(wanted)
+    filters = filters_of(wanted)
+    few = shorter_way(connection, filters, limit)
+    conditions = [one.check for one in filters if one is not few] + dates_of(wanted)
     query = select(t.request.c.id).where(*conditions)
     if few is not None:
         picked = few.source.cte("few").prefix_with("MATERIALIZED")
@@ -292,33 +178,90 @@ def _behind(connection: Connection, order: Order, after: int) -> ColumnElement[b
 # ---- words
 
 
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Words that are looked for, what must hold of a request besides, and how many are enough."""
+
+    connection: Connection
+    query: Query
+    checks: Sequence[ColumnElement[bool]]
+    most: int | None
+    is_public: bool
+
+    def newest(self, look: int | None, top: int | None = None) -> Listing:
+        """Look at so many entries with the words, the newest (of requests up to `top`)."""
+        hits = word_index.matches(
+            self.connection, self.query, look, is_public=self.is_public, newest=top
+        )
+        count, ids = self._held(hits)
+        return Listing(ids, (look is not None and count >= look) or len(ids) == self.most)
+
+    def among(self, few: Filter) -> Listing:
+        """Look at the entries of few requests."""
+        source = few.source.cte("few").prefix_with("MATERIALIZED")
+        hits = word_index.among(
+            self.connection, self.query, source, LOOKED_AT_FEW, is_public=self.is_public
+        )
+        _, ids = self._held(hits)
+        return Listing(ids, len(ids) == self.most)
+
+    def _held(self, hits: Subquery) -> tuple[int, tuple[int, ...]]:
+        """Count entries; return their newest requests that pass the checks.
+
+        In one statement: finding the entries is most of the work.
+        """
+        entries = select(hits.c.id).cte("entries").prefix_with("MATERIALIZED")
+        found = select(entries.c.id).distinct().cte("found").prefix_with("MATERIALIZED")
+        passed = (
+            select(t.request.c.id)
+            .where(t.request.c.id.in_(select(found.c.id)), *self.checks)
+            .order_by(t.request.c.id.desc())
+            .limit(self.most)
+            .subquery("passed")
+        )
+        counted = select(func.count().label("id"), true().label("is_count")).select_from(entries)
+        rows = self.connection.execute(union_all(counted, select(passed.c.id, false()))).all()
+        [count] = [row.id for row in rows if row.is_count]
+        return count, tuple(sorted((row.id for row in rows if not row.is_count), reverse=True))
+
+
 def _with_words(
     connection: Connection, wanted: Wanted, query: Query, most: int | None, *, is_public: bool
-) -> tuple[list[int], bool]:
+) -> Listing:
     """Return the newest requests with these words; and whether older ones were left out."""
-    filters = _filters(wanted)
-    checks = [one.check for one in filters] + _dates(wanted)
-    looked = (LOOKED if checks else LOOKED_AT_ALL) if most is not None else None
-    hits = word_index.matches(connection, query, looked, is_public=is_public)
-    is_cut = looked is not None and _count(connection, select(hits.c.id), looked) >= looked
-    few = _smallest(connection, filters) if is_cut else None
-    if few is not None:
-        source = few.source.cte("few").prefix_with("MATERIALIZED")
-        hits = word_index.among(connection, query, source, LOOKED_AT_FEW, is_public=is_public)
-    found = select(hits.c.id).distinct().cte("found").prefix_with("MATERIALIZED")
-    statement = (
-        select(t.request.c.id)
-        .where(t.request.c.id.in_(select(found.c.id)), *checks)
-        .order_by(t.request.c.id.desc())
-        .limit(most)
-    )
-    ids = list(connection.execute(statement).scalars())
-    is_cut = (is_cut and few is None) or len(ids) == most
+    filters = filters_of(wanted)
+    checks = [one.check for one in filters] + dates_of(wanted)
+    words = _Words(connection, query, checks, most, is_public)
+    found = words.newest(None) if most is None else _looked_for(words, filters, wanted.until)
     numbered = _numbered(query)
-    if numbered is not None and numbered not in ids:
+    if numbered is not None and numbered not in found.ids:
         one = select(t.request.c.id).where(t.request.c.id == numbered, *checks)
-        ids = [*connection.execute(one).scalars(), *ids]
-    return ids, is_cut
+        found = replace(found, ids=(*connection.execute(one).scalars(), *found.ids))
+    return found
+
+
+def _looked_for(words: _Words, filters: Sequence[Filter], until: datetime | None) -> Listing:
+    """Look at a few entries, then at those of few requests, or at more where they may be."""
+    if not words.checks:
+        return words.newest(LOOKED_AT_ALL)
+    few = None
+    if word_index.looks_up_few(words.connection):
+        few = smallest(words.connection, filters)
+    if few is None:
+        first = words.newest(FIRST_LOOK)
+        if not first.is_cut or len(first.ids) == words.most:
+            return first
+        few = smallest(words.connection, filters)
+    if few is not None:
+        return words.among(few)
+    if until is None:
+        return words.newest(LOOKED)
+    top = words.connection.execute(_BEFORE, {"until": until}).scalar()
+    older = words.newest(FIRST_LOOK, top)
+    if older.is_cut and len(older.ids) != words.most:
+        older = words.newest(LOOKED, top)
+    ids = sorted({*first.ids, *older.ids}, reverse=True)
+    return Listing(tuple(ids[: words.most]), is_cut=True)
 
 
 def _with_numbers(query: Query, prefix: str) -> Query:

@@ -82,24 +82,42 @@ def add(
         cursor.execute(_ADD_SQLITE[is_internal], (key, " ".join(words)))
 
 
-def matches(connection: Connection, query: Query, most: int | None, *, is_public: bool) -> Subquery:
-    """Return the newest requests (`id`, once for each entry) that have the words, up to `most`."""
+def matches(
+    connection: Connection,
+    query: Query,
+    most: int | None,
+    *,
+    is_public: bool,
+    newest: int | None = None,
+) -> Subquery:
+    """Return the newest requests (`id`, once for each entry) that have the words, up to `most`.
+
+    `newest`: the greatest number of a request that is looked at.
+    """
+    over = None if newest is None else (newest + 1) << KEY_BITS
     limit = f" LIMIT {most}" if most is not None else ""
     if connection.dialect.name == "sqlite":
+        below = "" if over is None else f" AND rowid < {over}"
         found = (
-            f"SELECT rowid >> {KEY_BITS} AS id FROM {TABLE} WHERE {TABLE} MATCH :words"
+            f"SELECT rowid >> {KEY_BITS} AS id FROM {TABLE} WHERE {TABLE} MATCH :words{below}"
             f" ORDER BY rowid DESC{limit}"
         )
         return _requests(text(found).bindparams(words=_fts5(query, is_public=is_public)))
-    top = connection.exec_driver_sql(_TOP).scalar() or 0
+    below = "" if over is None else f" AND id < {over}"
+    top = over or connection.exec_driver_sql(_TOP).scalar() or 0
     found = (
         f"SELECT found.id >> {KEY_BITS} AS id"
         " FROM generate_series(CAST(:shelf AS INTEGER), 0, -1) AS shelf CROSS JOIN LATERAL"
-        f" (SELECT id FROM {TABLE} WHERE words @@ {_on_shelf('shelf')}{_public(is_public)}"
+        f" (SELECT id FROM {TABLE} WHERE words @@ {_on_shelf('shelf')}{_public(is_public)}{below}"
         f" ORDER BY id DESC) AS found{limit}"
     )
     shelf = (top >> KEY_BITS) // SHELF
     return _requests(text(found).bindparams(words=_tsquery(query), shelf=shelf))
+
+
+def looks_up_few(connection: Connection) -> bool:
+    """Whether `among` is the short way at once: a server looks up the entries of a few requests."""
+    return connection.dialect.name != "sqlite"
 
 
 def among(
