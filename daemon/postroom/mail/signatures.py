@@ -71,7 +71,18 @@ _NAME = re.compile(r"\W?[^\W\d_a-z][\w.'’-]{0,20}(?: [^\W\d_][\w.'’-]{0,20})
 _ASKS = re.compile(
     r"address|adres|direcci|indirizz|endere|contact|kontakt|contatt|contato|detail|daten|datos|dati"
     r"|send|ship|deliver|liefer|livr|envi|invi|phone|telef|call|number|account|follow|below|folgend"
-    r"|suivant|siguiente|seguente|адрес|контакт|住所|地址|주소|\bto\W*$|\bname|[:：]\W*$",
+    r"|suivant|siguiente|seguente"
+    r"|\bwho\b|do you know|kennen sie|connaissez|conoce"
+    r"|адрес|контакт|住所|地址|주소|\bto\W*$|\bname|[:：]\W*$",
+    re.IGNORECASE,
+)
+# "Send it to the address below": what stands there is no signature, if a greeting is above it, too.
+_POINTS = re.compile(
+    r"(?:address|contact|person|number|details|colleague|adresse?|anschrift|kontakt\w*|daten|kolleg\w+"
+    r"|coordonnées|dirección|indirizzo|endereço)\W{1,2}(?:\w+\W{1,2}){0,2}(?:below|unten|unterhalb"
+    r"|ci-dessous|abajo|qui sotto|abaixo|hieronder|nedan|nedenfor|niżej|níže|ниже)\b"
+    r"|(?:following|folgende\w?|siguiente|seguente|suivante?) (?:address|contact|person|adresse?"
+    r"|anschrift|dirección|indirizzo)",
     re.IGNORECASE,
 )
 # "P.S. The code of the door is …"
@@ -304,7 +315,8 @@ def _above_block(lines: Sequence[str], count: int) -> int:
             return count
         if is_valediction(line):
             below = [each for each in lines[number + 1 : end] if each.strip()]
-            if any(_SENTENCE.match(each) for each in below[:2]):
+            above = " ".join(lines[max(number - 6, 0) : number])[-_LOOK:]
+            if any(_SENTENCE.match(each) for each in below[:2]) or _POINTS.search(above):
                 return count
             return _above_valedictions(lines, number) if _is_block(below) else count
     card = _above_card(lines, end)
