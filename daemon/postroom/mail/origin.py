@@ -60,6 +60,9 @@ def judge_origin(
         return found
     if words.AGGREGATE.match(head.subject) or "tls-report-domain" in head.fields:
         return Origin.REPORT, (f"Subject: {head.subject[:100]}",), None
+    # Microsoft's reports on junk (JMRP) are the mail itself, attached.
+    if (recipient := head.fields.get("x-hmxmroriginalrecipient")) is not None:
+        return Origin.REPORT, (f"X-HmXmrOriginalRecipient: {recipient[:100]}",), None
     if (found := _judge_server(head, text, report, limits)) is not None:
         return found
     origin, evidence = _judge_machine(head, text)
@@ -395,6 +398,8 @@ def _subject_signs(head: Head) -> Iterator[Sign]:
     elif words.AWAY_SUBJECT.match(subject) or words.AUTO_SUBJECT.match(subject):
         # People announce their absence, too; but not as an answer without "Re:".
         yield Sign(Origin.AUTO_REPLY, evidence, 2 if head.is_answer else 1)
+    elif words.CHALLENGE.search(subject[-60:]):
+        yield Sign(Origin.AUTO_REPLY, evidence, 1)
     elif words.CERTAIN_SUBJECT.match(subject):
         yield Sign(Origin.AUTOMATIC, evidence, 2)
     elif words.MACHINE_SUBJECT.match(subject) or words.SHOP_SUBJECT.match(subject):

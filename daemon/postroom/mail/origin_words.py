@@ -335,6 +335,11 @@ MACHINE_SUBJECT = re.compile(
     r"|undelivered mail|rkhunter)",
     re.IGNORECASE,
 )
+# As in "Re: Hello [verification required]": who wants to be sure of the sender answers so.
+CHALLENGE = re.compile(
+    r"[\[(](?:mail |sender |e-?mail )?(?:verif|confirm|authenti)\w*(?: required| needed)?[\])]\s*$",
+    re.IGNORECASE,
+)
 # Of these each alone is a program's.
 CERTAIN_SUBJECT = re.compile(
     r"\s*+(?:\[(?:firing|resolved):\d+\]|cron <\S+@\S+> |logwatch for \S+ \("

@@ -317,6 +317,13 @@ def test_who_wants_an_automatic_answer_is_a_person(subject: str, text: str) -> N
     assert Origin.AUTO_REPLY is judge(f"Subject: {subject}", text="I am on vacation until Monday.")
 
 
+def test_a_challenge_and_a_report_on_junk() -> None:
+    answered = ("In-Reply-To: <1@example.com>", "Return-Path: <>")
+    assert Origin.AUTO_REPLY is judge("Subject: Re: Hello [verification required]", *answered)
+    assert Origin.PERSON is judge("Subject: Invoice (confirmed)")
+    assert Origin.REPORT is judge("Subject: x", "X-HmXmrOriginalRecipient: bob@kunde.example")
+
+
 def test_a_name_that_machines_have_counts_in_company() -> None:
     bot = Address("Expiry Bot", "expiry@kunde.example")
     assert Origin.AUTOMATIC is judge("Subject: x", "X-Mandrill-User: md_1", from_=bot)
