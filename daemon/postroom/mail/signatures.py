@@ -360,13 +360,14 @@ def is_valediction(line: str) -> bool:
     """Say whether a line is a greeting at the end of a letter, with or without a name in it."""
     if len(line) > 70:
         return False
-    low = line.lower().strip(" \t,.!;:*_-–")
+    low = line.lower().strip(" \t,.!;:*_-–،؛、。！，")
     if low in VALEDICTIONS:
         return True
     if "/" in low or "|" in low:  # in two languages
         return any(part.strip(" ,") in VALEDICTIONS for part in re.split(r"[/|]", low))
-    head, _, name = low.partition(",")
-    return bool(name) and len(name) <= 30 and head.strip() in VALEDICTIONS
+    head, _, name = line.strip().partition(",")
+    is_name = 0 < len(name) <= 30 and not any(word[:1].islower() for word in name.split())
+    return is_name and head.lower().strip(" *_-–") in VALEDICTIONS
 
 
 def _is_block(below: Sequence[str]) -> bool:
