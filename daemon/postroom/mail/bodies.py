@@ -91,8 +91,10 @@ def disposition_of(node: Node) -> tuple[str, dict[str, str]]:
 
 def file_name_of(node: Node) -> str:
     """Return the file name that the sender gave a part, as it stands there."""
-    _, parameters = disposition_of(node)
-    return parameters.get("filename") or node.parameters.get("name", "")
+    disposition, parameters = disposition_of(node)
+    if name := parameters.get("filename") or node.parameters.get("name", ""):
+        return name
+    return parameters.get("name", "") if disposition != "form-data" else ""
 
 
 def _start_of(related: Node) -> Node:
@@ -133,6 +135,7 @@ class _Reader:
         self.found = found
         self.budget = limits.text_chars
         self.packed: Tnef | None = None
+        self.starts: dict[str, Node] = {}  # of each multipart/related, by its number
 
     def read(self, node: Node) -> _Body | None:
         if not node.children:
@@ -172,11 +175,16 @@ class _Reader:
             return False
         if parent is None or parent.type == "multipart/alternative":
             return True
-        if parent.type == "multipart/related" and node is not _start_of(parent):
+        if parent.type == "multipart/related" and node is not self._start_of(parent):
             # RFC 2387: what the first part refers to. Without a name for it, it is read on.
             return not (node.field("content-id") or file_name_of(node))
         # RFC 8621 §4.1.4: a named text is a file, unless it is what comes first.
         return not file_name_of(node) or node is self.structure.leaves[0]
+
+    def _start_of(self, related: Node) -> Node:
+        if related.number not in self.starts:
+            self.starts[related.number] = _start_of(related)
+        return self.starts[related.number]
 
     def _leaf(self, node: Node) -> _Body:
         self.found.parts.add(node.number)

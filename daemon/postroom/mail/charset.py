@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from postroom.mail.guessing import guess_charset
+from postroom.mail.guessing import guess_charset, guess_foreign
 from postroom.mail.iso2022 import decode_euc_jp_ms, decode_iso2022_jp_ms
 from postroom.mail.labels import WITH_C1, codec_of
 
@@ -47,6 +47,8 @@ def decode_bytes(raw: bytes, label: str = "", *, is_cut: bool = False) -> tuple[
         *(["utf-8"] if codec is None or codec in _ANYTHING else []),
         *([codec] if codec else []),
     ]
+    if codec == "cp1252" and (foreign := guess_foreign(raw)) is not None:
+        order.insert(1, foreign)
     for guess in order:
         text = _strictly(raw, guess, is_cut)
         if text is not None:

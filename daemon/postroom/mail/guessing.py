@@ -10,6 +10,7 @@ that nobody writes in. So its word counts for such only where the octets themsel
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import cchardet
 
@@ -56,6 +57,10 @@ _PLAUSIBLE = frozenset(
     | {"cp949", "iso2022_kr", "mac_cyrillic", "utf-16", "utf-16-le", "utf-16-be"}
 )
 _EAST = frozenset({"cp949", "gb18030", "cp932", "euc_jp"})
+_FOREIGN = frozenset(
+    {"cp1251", "koi8-r", "koi8-u", "cp1253", "iso8859-7", "cp1255", "iso8859-8"}
+    | {"cp1256", "cp874", "gb18030", "big5hkscs", "cp949", "euc_jp"}
+)
 _OTHER_SCRIPTS = frozenset({"cp1251", "koi8-r", "koi8-u", "cp1255", "cp1256", "cp1253"})
 # Characters of most words: level 1 of GB 2312 and Big5, the syllables of KS X 1001; signs of each.
 _HANGUL = re.compile(rb"(?:[\xb0-\xc8][\xa1-\xfe]|\xa1[\xa1-\xfe])+")
@@ -79,6 +84,20 @@ def guess_charset(raw: bytes) -> str | None:
     high = sample.translate(None, _LOW)
     guess = _of_few(sample, high) if 0 < len(high) < _SHORT else _ask(sample)
     return "koi8-u" if guess == "koi8-r" and _UKRAINIAN.search(sample) is not None else guess
+
+
+def guess_foreign(raw: bytes) -> str | None:
+    """Name the charset of a text that only calls itself Western: it has long words of accents."""
+    sample = raw[:_SAMPLE]
+    high = sample.translate(None, _LOW)
+    if len(high) < _SHORT or len(set(high)) < _FEW:
+        return None
+    if sum(len(run) for run in _RUN.findall(sample) if len(run) >= 3) * 5 < len(high) * 4:
+        return None
+    if sum(other == one + 1 for one, other in pairwise(high)) * 4 > len(high):
+        return None  # a table of characters
+    guess = guess_charset(raw)
+    return guess if guess in _FOREIGN else None
 
 
 def _ask(sample: bytes) -> str | None:

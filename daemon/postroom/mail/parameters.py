@@ -12,9 +12,9 @@ from postroom.mail.charset import decode_bytes
 from postroom.mail.words import decode_words
 
 # A quote ends its value where something can follow, or where no other quote comes before the next
-# parameter: names with bare quotes inside are real.
+# parameter: names with bare quotes inside are real, and so is "=" written as in quoted-printable.
 _PARAMETER = re.compile(
-    r"""(?:^|[;\s])\s*+([^\s=;:"'/]++)\s*+=\s*+"""
+    r"""(?:^|[;\s])\s*+([^\s=;:"'/]++)\s*+=\s*+(?:(?:3D|=)(?="))?+"""
     r"""(?:"((?:[^"\\]|\\.|"(?=[^;"]*+")(?!\s*+(?:[;,]|$|[\w*-]++\s*+=)))*+)"?|([^;]*+))""",
     re.DOTALL,
 )
@@ -40,7 +40,8 @@ def read_type(value: str, default: str) -> tuple[str, dict[str, str]]:
     value = _COMMENT.sub("", value)
     match = _TYPE.match(value.lower())
     if match is not None:
-        return f"{match[1]}/{match[2]}", read_parameters(value[match.end() :])
+        kind = "text/plain" if match[0].strip(" \"'") == "text/*" else f"{match[1]}/{match[2]}"
+        return kind, read_parameters(value[match.end() :])
     word = _WORD.match(value.lower())
     if word is not None and word[1] == "multipart":
         return "multipart/mixed", read_parameters(value[word.end() :])

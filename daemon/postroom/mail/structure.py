@@ -31,10 +31,17 @@ _KNOWN = re.compile(
     rb"|thread-(?:topic|index)|received-spf|auto-submitted|errors-to|organization|status|lines):",
     re.IGNORECASE,
 )
+# A parameter in a line of its own that nobody indented.
+_LOST_FOLD = re.compile(
+    rb"(?:filename|name|charset|boundary|format|type|size)(?:\*\d*\*?)?[ \t]*+="
+    rb"[^\n]{0,900}+(?:\n|\Z)",
+    re.IGNORECASE,
+)
 _JUNK_LINES = 20  # passed over in one header
 _GUESSED = re.compile(
     rb"\n--([^\s][^\r\n]{0,200}?)[ \t]*+\r*+\n(?:content-[a-z-]+:|\r*+\n)", re.IGNORECASE
 )
+_PART = re.compile(rb"[ \t]*+\r*+\n[Cc]ontent-[A-Za-z-]{2,40}+:")
 _GUESS_BYTES = 65_536  # of a body in which a boundary that nobody declared is looked for
 
 _PART_HEADERS = 100  # header fields read of one part
@@ -177,6 +184,15 @@ class _Cutter:
         self.defects["boundary is not the declared one"] = None
         return found[1]
 
+    def _shows_parts(self, node: Node) -> bool:
+        """Say whether a part has a boundary, and below it parts, whatever its type says."""
+        if not (boundary := node.parameters.get("boundary", "").encode("utf-8", "replace")):
+            return False
+        mark = b"--" + boundary
+        found = self.raw.find(mark, node.body, node.body + _GUESS_BYTES)
+        at_start = found == node.body or self.raw[found - 1 : found] == b"\n"
+        return found >= 0 and at_start and _PART.match(self.raw, found + len(mark)) is not None
+
     def _visit(self, line: int) -> int:
         """Look at a line that begins with "--"; return where to go on."""
         end = self.raw.find(b"\n", line)
@@ -233,6 +249,9 @@ class _Cutter:
         node.type, node.parameters = read_type(node.text("content-type"), default)
         self.charset = self.charset or node.parameters.get("charset", "")
         self.current = node
+        if not node.type.startswith(("multipart/", "message/")) and self._shows_parts(node):
+            node.type = "multipart/mixed"
+            self.defects["multipart that calls itself something else"] = None
         if not node.type.startswith("multipart/"):
             return node
         boundary = self._boundary_of(node)
@@ -307,6 +326,12 @@ def read_fields(
                 fields.append((match[1].decode("ascii"), value))
             else:
                 is_over = True
+        if fields and junk < _JUNK_LINES and (lost := _LOST_FOLD.match(raw, position)) is not None:
+            name, value = fields[-1]
+            if name.lower().startswith("content-") and value.rstrip().endswith(b";"):
+                fields[-1] = name, value + raw[position : lost.end()]
+                position, junk = lost.end(), junk + 1
+                continue
         line = _JUNK.match(raw, position)
         if line is None or junk >= _JUNK_LINES or _KNOWN.match(raw, line.end()) is None:
             break

@@ -265,3 +265,83 @@ def test_mail_in_a_file_as_a_program_saved_it(form: str) -> None:
         raw = f"{len(mail.encode()):<10}{end}{mail}{below}".encode()
     found = read_mail(raw)
     assert ("x", "Wörter\n") == (found.subject, found.text)
+
+
+LONG = {
+    "koi8-r": "Здравствуйте! Я хотел бы узнать, когда будет доставлен мой заказ. Жду ответа, Иван.",
+    "cp1251": "Здравствуйте! Я хотел бы узнать, когда будет доставлен мой заказ. Жду ответа, Иван.",
+    "gbk": "您好，我想知道我的订单什么时候能送到。我已经等了三个星期。",
+    "big5": "您好，我想知道我的訂單什麼時候能送到。我已經等了三個星期。",
+    "euc-kr": "안녕하세요. 주문한 상품이 언제 도착하는지 알고 싶습니다.",
+    "iso8859-7": "Γεια σας, θα ήθελα να μάθω πότε θα παραδοθεί. Με εκτίμηση, Γιώργος",
+}
+
+
+@pytest.mark.parametrize("charset", LONG)
+def test_text_that_only_calls_itself_western(charset: str) -> None:
+    assert LONG[charset] == decode_bytes(LONG[charset].encode(charset), "iso-8859-1")[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(map(chr, range(0xA0, 0x100))) * 3,
+        "°" * 60 + "«»«»«»¯¯¯¯ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ",
+        "Ça a été créée là-bas, où l'été dernier nous étions à la même fête. " * 5,
+        "Ääni, yö, työ, pää, hää, sää, jää, lääkäri, äiti, öljy. " * 5,
+    ],
+)
+def test_text_that_is_western_stays_so(text: str) -> None:
+    assert text == decode_bytes(text.encode("latin-1"), "iso-8859-1")[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "boundary"),
+    [
+        ("multipart/mixed;\nboundary=b1", "b1"),
+        ('multipart/mixed; boundary=3D"b1"', "b1"),
+        ('mutlipart/mixed; boundary="b1"', "b1"),
+        ("mixed; boundary=b1", "b1"),
+        ("text/plain; boundary=b1", "b1"),
+    ],
+)
+def test_multipart_whose_type_is_misspelt(kind: str, boundary: str) -> None:
+    raw = (
+        f"{HEAD}Content-Type: {kind}\n\n--{boundary}\nContent-Type: text/plain\n\nhi\n"
+        f"--{boundary}\nContent-Type: application/pdf; name=a.pdf\n\n%PDF\n--{boundary}--\n"
+    )
+    mail = read_mail(raw.encode())
+    assert ("hi", ["a.pdf"]) == (mail.text, [one.name for one in mail.attachments])
+
+
+@pytest.mark.parametrize("words", ["--b1 is what we wrote", "no --b1\nContent-Type: of mine", "x"])
+def test_text_with_a_boundary_that_it_does_not_show_stays_a_text(words: str) -> None:
+    mail = read_mail(f"{HEAD}Content-Type: text/plain; boundary=b1\n\n{words}".encode())
+    assert (words, ()) == (mail.text, mail.attachments)
+
+
+@pytest.mark.parametrize(
+    ("expected", "disposition"),
+    [
+        ("a.pdf", 'attachment; filename=3D"a.pdf"'),
+        ("a.pdf", 'attachment; filename=="a.pdf"'),
+        ("a.pdf", 'attachment; name="a.pdf"'),
+        ("a.pdf", 'attachment;\nfilename="a.pdf"'),
+        ("a.pdf", 'attachment;\nname="b.pdf";\nfilename="a.pdf"'),
+        ("part-1.bin", 'form-data; name="field"'),
+        ("3D.pdf", "attachment; filename=3D.pdf"),
+    ],
+)
+def test_names_in_broken_dispositions(expected: str, disposition: str) -> None:
+    raw = f"{MIXED}--b1\nContent-Type: a/b\nContent-Disposition: {disposition}\n\nx\n--b1--\n"
+    [file] = read_mail(raw.encode()).attachments
+    assert (expected, 1) == (file.name, file.size)
+
+
+def test_lost_folds_are_bounded() -> None:
+    raw = f"{HEAD}Content-Type: text/plain;\n" + "name=x;\n" * 100_000
+    assert "headers end without an empty line" in read_mail(raw.encode()).defects
+
+
+def test_text_of_any_kind_is_text() -> None:
+    assert "hi" == read_mail(f"{HEAD}Content-Type: text/*; charset=utf-8\n\nhi".encode()).text
