@@ -123,6 +123,8 @@ class _Walk:
         self.old = line_of(lines, marks.old)  # where the markup says that an older mail begins
         top = lines if self.old < 0 else lines[: self.old]
         self.signature = line_of(top, marks.signature, is_last=True)
+        if self.signature < 0 and marks.below:
+            self.signature = line_of(lines, marks.below, is_last=True)
         self.is_code = ">>> " in cleaned and _is_code(lines)
         self.has_talk = "\n< " in cleaned
         # All other lines are the sender's own, and nobody looks at them again.

@@ -73,20 +73,27 @@ _SQUEEZE = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """First letters of the older mail and of the signature, without anything between; or ""."""
+    """First letters of the older mail and of the signature, without anything between; or "".
+
+    `below` are those of a signature below the last quote.
+    """
 
     old: str = ""
     signature: str = ""
+    below: str = ""
 
 
 def find_marks(markup: str) -> Marks:
     """Find the first mark of each kind."""
     old = _first(markup, _OLD, 0, len(markup))
     end = len(markup) if old is None else old
-    signature = _first_signature(markup, end)
+    signature = _first_signature(markup, 0, end)
+    last = markup.rfind("</blockquote")
+    below = _first_signature(markup, last, len(markup)) if last >= end else None
     return Marks(
         "" if old is None else _words(markup[old : old + _SHOWN]),
         "" if signature is None else _signature_words(markup, signature, end),
+        "" if below is None else _signature_words(markup, below, len(markup)),
     )
 
 
@@ -106,9 +113,9 @@ def _first(markup: str, names: Sequence[str], start: int, end: int) -> int | Non
     return found
 
 
-def _first_signature(markup: str, end: int) -> int | None:
+def _first_signature(markup: str, start: int, end: int) -> int | None:
     """Return where the first element begins that is called a signature."""
-    for at in islice(_SIGNATURE.finditer(markup, 0, end), _MOST_SIGNATURES):
+    for at in islice(_SIGNATURE.finditer(markup, start, end), _MOST_SIGNATURES):
         tag = markup.rfind("<", max(at.start() - _BEFORE, 0), at.start())
         if tag >= 0 and markup.find(">", tag, at.start()) < 0:
             return tag

@@ -104,6 +104,7 @@ _TOLD = re.compile(r"[a-zß-öø-ÿ][^\W\d_]*+(?:,? [^\W\d_]++){3,}+[,:.]?\s*$")
 _SENTENCE = re.compile(
     r"\W?\w+[:,]?(?: \w+[:,]?)*?(?: [a-zß-öø-ÿ]{2,},?){3}|[^\W\d_].{8,60}[^:]:\s*$"
 )
+_COLUMN = re.compile(r"\s[|•·]\s")
 _NUMBER = re.compile(r"\d\d[\d\s./()-]{3}")
 _SPOKEN = re.compile(
     r"[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)", re.IGNORECASE
@@ -339,10 +340,12 @@ def _above_card(lines: Sequence[str], end: int) -> int:
     while start and end - start <= _BLOCK and lines[start - 1].strip():
         start -= 1
     card = list(lines[start:end])
+    if len(card) == 1:  # "Ann Berg | Berg Ltd | 0113 496 0000 | ann@x.example"
+        card = _COLUMN.split(card[0][:_LOOK])
     above = "".join(lines[max(start - 4, 0) : start])[-_LOOK:].rstrip()
     while len(card) > 2 and not _LINK.sub("", card[0]).strip():  # pictures
         del card[0]
-    if not above or not _LEAST <= end - start <= _BLOCK or not _NAME.match(_cell(card)):
+    if not above or not _LEAST <= len(card) <= _BLOCK or not _NAME.match(_cell(card)):
         return end
     is_whole = any(_PHONE.search(line) for line in card) and any("@" in line for line in card)
     below = card[1:] if len(card) > 2 else card
@@ -353,7 +356,7 @@ def _above_card(lines: Sequence[str], end: int) -> int:
 
 def _cell(card: Sequence[str]) -> str:
     """Return the name in the first line, before the firm: "Ann Berg | Berg Ltd"."""
-    return re.split(r"\s[|•·]\s", card[0][:_LOOK])[0] if card else ""
+    return _COLUMN.split(card[0][:_LOOK])[0] if card else ""
 
 
 def is_valediction(line: str) -> bool:
