@@ -345,7 +345,11 @@ def _above_card(lines: Sequence[str], end: int) -> int:
     above = "".join(lines[max(start - 4, 0) : start])[-_LOOK:].rstrip()
     while len(card) > 2 and not _LINK.sub("", card[0]).strip():  # pictures
         del card[0]
-    if not above or not _LEAST <= len(card) <= _BLOCK or not _NAME.match(_cell(card)):
+    if (
+        not above
+        or not _LEAST <= max(len(card), end - start) <= _BLOCK
+        or not _NAME.match(_cell(card))
+    ):
         return end
     is_whole = any(_PHONE.search(line) for line in card) and any("@" in line for line in card)
     below = card[1:] if len(card) > 2 else card
