@@ -38,8 +38,7 @@ def cause(status: str, *phrases: str, weight: int = 3) -> Cause:
 
 _WHO = (
     r"(?:user|recipient|receiver|addressee|mailbox|account|address|customer|subscriber|member"
-    r"|alias"
-    r"|e-?mail)"
+    r"|alias|adress|e-?mail(?:address)?)"
 )
 
 ADDRESS_CAUSES: tuple[Cause, ...] = (
@@ -65,6 +64,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"mail ?box (?:disk )?space.{0,10}not enough|error writing message: file too large",
         r"mailbox size limit|maildir.{0,20}over|account.{0,20}over (?:its )?(?:limit|size)",
         *FULL,
+        r"out of quota|maximum (?:mail ?box|inbox) size|(?:user|recipient) has too (?:much|many)\b",
         r"recipient storage full|too m(?:any|uch) (?:messages|mail) (?:in|on) (?:(?:this|the"
         r"|your|his) )?mailbox"
         r"|(?:mailbox|user|account|recipient).{0,30}(?:reached (?:its|the) (?:max|limit)|overflow"
@@ -85,7 +85,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|over(?:size|sized)\b)",
         r"exceed(?:s|ed|ing)?.{0,50}(?:message|mail|attachment|maximum|fixed|file|allowed|size)"
         r"(?:.{0,20}(?:size|limit|length))|(?:message|mail) (?:size )?(?:limit|size).{0,15}exceed",
-        r"exceed(?:s|ed|ing) (?:the |this |our |your )*(?:\w+ )?limit of \d+ ?[km]i?b\b"
+        r"max(?:imum)? (?:\w+ )?size exceeded|exceed(?:s|ed|ing) (?:the |this |our "
+        r"|your )*(?:\w+ )?limit of \d+ ?[km]i?b\b"
         r"|size limit.{0,20}(?:exceed|reached)|maximum (?:message |mail )?size|size exceeds"
         r"|too (?:large|big) (?:a )?(?:message|mail)",
         r"(?:message|mail).{0,60} (?:is|was) too (?:big|large|long)\b|message length exceeds"
@@ -101,6 +102,9 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"(?:domain of sender|sender domain|sender's domain).{0,60}(?:not|must|unresolv|invalid)",
         r"(?:sender address|mail from).{0,40}(?:does not exist|domain not found|unknown"
         r"|undeliverable|non-existent)",
+        r"sender (?:does(?: not|n't)|not) exist|(?:can ?not|could not|can't"
+        r"|unable to) verify (?:the )?"
+        r"sender|your (?:domain|host) (?:does(?: not|n't)|must) (?:resolve|exist)",
         r"domain must (?:resolve|exist)|sender.{0,20}(?:verification|verify) fail",
         r"sender.{0,30}(?:could not|cannot) be verified|verification failed for sender"
         r"|sender rejected: no mx",
@@ -125,7 +129,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"(?:\bdisabled\b|\bsuspended\b|\binactive\b|deactivated|de-activated|\blocked\b"
         r"|\bexpired\b"
         r"|\bfrozen\b|(?:not|no longer) active|not activated|discontinued|terminated|\bclosed\b"
-        r"|\bon hold\b"
+        r"|\bon (?:\w+ )?hold\b|\bbarred\b"
         r"|\bparked\b)",
         r"\b(?:disabled|inactive|suspended|deactivated|locked|expired|dormant|closed) (?:mail)?"
         r"(?:user|recipient|mailbox|account|e-?mail|address)",
@@ -178,7 +182,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"\bhost \S{1,100} (?:was |is )?(?:not found|unknown)",
         r"^\W{0,20}unroute?able (?:mail )?(?:address|domain)",
         r"\bdomain \S{1,100} (?:is |was )?(?:not found|unknown|invalid)",
-        r"\bdomain (?:is )?not hosted",
+        r"\bdomain (?:is )?not hosted|\bhost (?:\S{1,80} )?does(?: not|n't) exist"
+        r"|no dns (?:entry|entries|record)",
         r"host(?:name)? (?:is )?(?:unknown|not found|or domain name not found)|unknown host"
         r"|no such host",
         r"(?:find|found|resolve) (?:any |the )?(?:host|mail ?host|mail server|mx|domain)"
@@ -229,7 +234,10 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"no such ?(?:user|mailbox|recipient|account|address)|nosuchuser|no match (?:found )?for\b"
         r"|\bnot an? (?:\w+ )?(?:mailbox|account)\b|not registered\b|no idea who|\bnot local\b"
         r"|(?:is|was) no longer here|(?<!domain )(?<!domain is )not hosted (?:by|on|at|with|here)",
-        rf"there is no (?:such )?{_WHO}\b",
+        rf"there is no (?:such )?{_WHO}\b|do(?: not|n't) know (?:that|this|the|such) {_WHO}",
+        r"lookup returned nothing|\bdead (?:mailbox|account)|no longer a (?:customer|subscriber"
+        r"|user)"
+        r"|(?:user|account|mailbox).{0,20}\bcancell?ed",
         r"no local mailbox\b|local user only|no (?:account|user|mailbox) match|\bcuda nsu\b"
         r"|\bclient does(?: not|n't) exist|user (?:is )?not local",
         r"(?:user|recipient|e-?mail address) lookup\b.{0,40}fail|(?:account"

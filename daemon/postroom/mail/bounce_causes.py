@@ -20,7 +20,8 @@ CAUSES: tuple[Cause, ...] = (
     *ADDRESS_CAUSES,
     cause(
         "5.4.6",
-        r"too many hops|server loop|\b(?:around|round) in circles|(?:mail|routing|forwarding"
+        r"too many hops|(?:infinite|endless) loop|server loop|\b(?:around|round) in circles"
+        r"|(?:mail|routing|forwarding"
         r"|delivery"
         r"|message|mx|dns) (?:is )?loop"
         r"|loops? (?:detected|back to)|loop(?:ing)? (?:was )?(?:detected|to myself)|hop ?count"
@@ -69,14 +70,15 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.5.3",
-        r"too many recipients|recipients? (?:limit|count).{0,20}(?:exceed|reach)|reciplimit",
+        r"too many (?:recipients|rcpts?)\b|recipients? (?:limit|count).{0,20}(?:exceed|reach)"
+        r"|reciplimit",
     ),
     cause(
         "4.4.7",
         r"in (?:the|our) queue for (?:more than |over )?(?:\d|one|two|three|four|five|several"
         r"|many)|(?:send|deliver).{0,20} (?:within"
         r"|for (?:the )?past) \d"
-        r"|message (?:is )?too old|timed out in (?:the )?queue|message timed out",
+        r"|\btoo old\b|delivery timed out|timed out in (?:the )?queue|message timed out",
         r"(?:message|delivery|mail|retry|queue|time).{0,30}(?:expired|timed? ?out exceeded"
         r"|timeout exceeded)|(?:been )?in (?:the )?queue too long|queue (?:time|lifetime)"
         r"|could not be delivered (?:for|within|after|in) (?:more than |over |the (?:last"
@@ -111,7 +113,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|not be established|no answer|deferred)|(?:could(?:n't| not)|cannot|unable to|can't"
         r"|failed to|able to) (?:establish|connect|open (?:an? |the )?(?:smtp )?connection"
         r"|contact|reach)|not accept (?:our"
-        r"|the) (?:requests? to )?connect|no (?:answer|reply) from|(?:server"
+        r"|the) (?:requests? to )?connect|\bhost (?:is )?(?:down|not available|unavailable)\b"
+        r"|no (?:answer|reply) from|(?:server"
         r"|host) (?:is )?unreachable|no response|(?:has|did) not answer"
         r"|operation timed out"
         r"|(?:server|host) (?:did|is|was|does|are) not (?:respond|answer|available|reachable)"
@@ -170,6 +173,9 @@ CAUSES: tuple[Cause, ...] = (
         r"|has been |is )?(?:rejected|refused|blocked|denied|discarded|filtered|considered)"
         r"|(?:mail|message) (?:refused|rejected|blocked|denied)|looks like|bounced by|quarantin",
         r"not (?:allow|accept|permit) .{0,20}\b(?:external|outside|unknown) sender"
+        r"|unacceptable (?:content|message|mail|attachment)|\burl\b.{0,30}\blisted|open relay"
+        r"|spoof|forged"
+        r"|only accepts? (?:\w+ ){0,2}(?:mail|messages) from|helo .{0,20}(?:not match|mismatch)"
         r"|not want (?:e-?)?mail from|filter rule|\bdt:spm\b|\bmi:sp|\bhl:|\b(?:rly|dyn|rtr|hvu):"
         r"|\btosa@rx\."
         r"|messages from \S{1,80} weren't sent|(?:classified|identified|flagged)"
@@ -235,6 +241,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|violat|syntax)|(?:malformed|invalid|illegal|improper|missing|multiple|duplicate"
         r"|non-?ascii|bare (?:lf|cr)).{0,30}(?:mime|header|content|message|encoding|character|lf"
         r"|line)|not rfc ?\d* ?(?:2?822|5322|compliant|conform)|conversion (?:fail|not|is not)"
+        r"|8-?bit.{0,30}header|(?:bad|wrong) (?:message|mail|header|mime) (?:format|header)"
+        r"|header error"
         r"|bare (?:lf|linefeed|cr)|line (?:is )?too long|line length|line exceeds|no (?:from"
         r"|date|subject"
         r"|to) header",

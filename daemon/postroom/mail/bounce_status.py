@@ -55,6 +55,9 @@ _UNTOLD = ("0", "3")  # subjects that say no more than that a server had a probl
 _OF_RECIPIENT = ("5.1.1", "5.2.1", "5.2.2")
 # What Postfix says about its dialogue, not about the failure.
 _FRAME = re.compile(r"refused to talk to me|\(in reply to [^)]{1,60}\)")
+# How servers misspell the two words that matter most.
+_UNKNOWN = re.compile(r"\b(?:unkown|uknown|unknow|unknwon|unkonwn|unknon|unkownn)\b")
+_RECIPIENT = re.compile(r"\brec(?:ipent|epient|eipient|iepient|ipiant|ipeint|iptient)(?=s?\b)")
 _IS_RULE = re.compile(r"sender|authenti|relay|spam|polic|permi|allow|block|denied|virus|\bfrom\b")
 
 
@@ -172,7 +175,7 @@ def _digit(codes: list[Code], replies: list[str], action: str) -> str:
 def _cause_of(text: str, subjects: str = "") -> Cause | None:
     """Find the first cause that the text names, of these subjects only if there are any."""
     lowered = plain(" ".join(text.lower().replace("\u2019", "'").replace("_", " ").split()))
-    lowered = _FRAME.sub("", lowered)
+    lowered = _RECIPIENT.sub("recipient", _UNKNOWN.sub("unknown", _FRAME.sub("", lowered)))
     if not lowered:
         return None
     known = (cause for cause in CAUSES if not subjects or cause.status[2] in subjects)

@@ -117,6 +117,9 @@ _SECTION = re.compile(
     r"-----.{0,40}(?:had (?:(transient|temporary|delayed)|permanent|fatal|delivery))",
     re.IGNORECASE,
 )
+_TRIED = re.compile(
+    r"still (?:being |be )?(?:tried|retried|trying|queued|in)|delayed|not yet|deferred|again later"
+)
 _BETWEEN = re.compile(r"[\s<>\"',;&]*(?:\b(?:and|und|et|e|y|i|en|och|og|и)\b[\s<\"']*)?")
 _SPOKEN = re.compile(r"\s{0,20}(?:>>>|<<<|<<-|->>|rcpt\b)", re.IGNORECASE)
 # Sendmail of a user of its own host.
@@ -422,6 +425,8 @@ def _answer_above(lines: list[str], number: int) -> str:
 def section_of(notice: Notice, name: Named) -> str:
     """Return "delayed" or "failed" if the recipient stands below a title that says so."""
     for line in reversed(notice.said[max(0, name.line - _SECTION_LINES) : name.line]):
+        if line.endswith(":") and "@" not in line:
+            return "delayed" if _TRIED.search(line.lower()) else ""
         if (found := _SECTION.search(line[:200])) is not None:
             return "delayed" if found[1] else "failed"
     return ""

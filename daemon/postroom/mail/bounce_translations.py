@@ -68,7 +68,7 @@ UNKNOWN = (
     ),
     _both(_USERS_NL, r"onbekend|bestaat niet|niet gevonden|ongeldig"),
     _both(_USERS_PL, r"nieznan|nie istnieje|nie znaleziono|nieprawidłow"),
-    r"brak użytkownika|nie ma takiego",
+    r"brak (?:\w{1,20} )?(?:użytkownika|konta|skrzynki|odbiorcy)|nie ma takiego",
     _both(
         _USERS_RU,
         r"неизвестн|не существует|не найден|не зарегистрирован|недействит|неверн|не знайден"
@@ -107,6 +107,10 @@ FULL = (
     r"cu?ota.{0,30}(?:excedid|superad)|(?:casella|casilla).{0,40}(?:piena|llena)",
     r"(?:espa[cç]i?[oe]|spazio|speicherplatz).{0,30}insu(?:f|ff)i(?:s|c|ci)",
     r"espa[cç]i?o.{0,30}(?:agotado|esgotado)",
+    r"(?:casella|cuenta|buz[oó]n|casilla).{0,30}(?:superat|superad|excedid)|superat.{0,20}quota",
+    r"dépassé.{0,20}quota|(?:excedeu|ultrapassou).{0,20}(?:quota|cota|limite de)",
+    r"quotum overschreden",
+    r"kvót\w.{0,20}překročen|překročen.{0,20}kvót|przekroczy\w.{0,20}limit",
     r"spazio.{0,20}esaurit|quota.{0,20}superat|caixa.{0,40}(?:cheia|lotada)",
     r"postvak.{0,40}\bvol\b|przekroczon.{0,30}(?:skrzynk|pojemno)|(?:skrzynka|pojemność).{0,40}(?:pełna|przepełnion|przekroczon)",
     r"переполнен|переповнен|ящик.{0,60}заполнен|квот.{0,30}(?:превышен|исчерпан)",
@@ -139,7 +143,8 @@ DISABLED = (
     r"휴면|アカウント.{0,20}(?:停止|無効)|(?:帐户|账户|帐号|账号|邮箱|用户).{0,20}(?:禁用|停用|冻结)",
 )
 NO_HOST = (
-    r"(?:domain|domäne|server|rechner).{0,40}(?:nicht gefunden|existiert nicht|unbekannt)",
+    r"(?:domain|domäne).{0,40}(?:nicht gefunden|existiert nicht|unbekannt)",
+    r"(?:server|rechner)(?: \S{1,80})?(?: wurde| ist)? (?:nicht gefunden|unbekannt\b)",
     r"domaine.{0,40}(?:inconnu|inexistant|n'existe|introuvable)",
     r"domein.{0,30}(?:bestaat niet|onbekend)",
     r"dom[ií]nio.{0,40}(?:n[aã]o existe|no existe|descon|inesistente|non esiste|inexistente)",

@@ -42,6 +42,11 @@ from postroom.mail.structure import DEFAULTS, read_fields
 
 _DIAGNOSTIC = 500  # characters kept of one diagnostic
 _ADDRESS = 320
+# Seen: a list of all recipients, each with what became of the mail.
+_DONE = re.compile(
+    r"\W{0,5}(?:(?:was|has been) )?(?:successfully )?(?:delivered|relayed|accepted|ok)\b(?! but)",
+    re.IGNORECASE,
+)
 _IN_SUBJECT = re.compile(
     r"(?:unknown|undeliver|fail|reject|return|bounce|invalid|not delivered).{0,60}@", re.IGNORECASE
 )
@@ -165,6 +170,8 @@ def _of_notice(
         name = named.get(address.lower())
         said = (reason_for(notice, name) if name is not None else "") or reply
         became = (section_of(notice, name) if name is not None else "") or action
+        if _DONE.match(said):
+            became = "delivered"
         status = status_of("", said, shared, became)
         whole = address if "@" in address else _completed(address, notice)
         found.append(FailedRecipient(whole, became, status, said[:_DIAGNOSTIC].strip()))

@@ -114,7 +114,7 @@ def _judge_delivery(bounce: Bounce, *evidence: str) -> Judgement:
 def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judgement | None:
     """Find out whether a mail server wrote this by hand, as qmail and Exim do."""
     signs = list(_server_signs(head))
-    if not signs:
+    if not signs or _is_job(head):
         return None
     if report.is_declared:
         signs.append(Sign(Origin.BOUNCE, "multipart/report", 1))
@@ -155,6 +155,14 @@ def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judg
         return None
     evidence = [sign.evidence for sign in telling]
     return _judge_delivery(bounce, *evidence[:10])
+
+
+def _is_job(head: Head) -> bool:
+    """Say whether a cron job or the like wrote, which tells of failures of its own."""
+    if words.FAILED.match(plain(head.subject)):
+        return False
+    is_known = words.MACHINE_SUBJECT.match(head.subject) is not None
+    return is_known and words.ROBOTS.fullmatch(head.local) is not None
 
 
 def _is_marked(sign: Sign) -> bool:
