@@ -296,7 +296,8 @@ CAUSES: tuple[Cause, ...] = (
         r"|in) (?:more than |over |the last |the past )?(?:\d|one|two|three|four|five"
         r"|several) ?(?:\w+ )?(?:day|hour|minute|week|attempt|tr(?:y|ies)|time)",
         r"not (?:be )?deliver(?:ed|able) (?:with)?in \d|undeliver(?:ed|able) (?:after|for) \d",
-        r"\bdelayed\b|has not (?:yet )?been delivered|still (?:being )?(?:trying|retried|queued)"
+        r"\bdelayed\b|not yet been delivered|not been delivered yet|still (?:being )?(?:trying"
+        r"|retried|queued)"
         r"|not yet delivered|will (?:be retried|continue|retry|keep trying)",
         *DELAYED,
         weight=2,

@@ -466,6 +466,8 @@ def _below(lines: list[str], name: Named, stops: _Stops) -> str:
     line = lines[name.line]
     position = line.lower().find(name.address.lower())
     rest = line[position + len(name.address) :] if position >= 0 else ""
+    if name.score < 3:  # inside of a sentence, which tells as a whole
+        rest = line
     rest = _LINK.sub("", rest).strip(_TRIM)
     return " ".join(each for each in [rest, *_following(lines, name.line + 1, stops)] if each)
 

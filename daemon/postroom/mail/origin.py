@@ -191,7 +191,9 @@ def _server_signs(head: Head) -> Iterator[Sign]:
         yield Sign(Origin.AUTOMATIC, f"From: {head.name[:100]}", 1, is_vague=True)
     if "".join(fields.get("return-path", "").split()) == "<>":
         yield Sign(Origin.AUTOMATIC, "Return-Path: <>", 1)
-    if head.says("auto-submitted") not in ("", "no"):
+    submitted = head.says("auto-submitted")
+    # An answer says this of itself, too.
+    if submitted not in ("", "no") and not (submitted == "auto-replied" and head.is_answer):
         yield Sign(Origin.AUTOMATIC, f"Auto-Submitted: {fields['auto-submitted'][:100]}", 1)
     if words.FAILED.match(plain(head.subject)):
         yield Sign(Origin.AUTOMATIC, f"Subject: {head.subject[:100]}", 0)

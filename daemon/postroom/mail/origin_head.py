@@ -73,9 +73,15 @@ def read_head(headers: Headers, from_: Address | None) -> Head:
             fields[name] = value
         elif name == "x-failed-recipients":
             fields[name] = f"{fields[name]},{value}"
-    writer = from_.address if from_ is not None else fields.get("from", "").strip(" <>\"'")[:320]
+    writer = from_.address if from_ is not None else _bare_writer(fields.get("from", ""))
     subject = fields.get("subject", "")[:_SUBJECT].strip()
     return Head(fields, subject, writer, from_.name if from_ is not None else "")
+
+
+def _bare_writer(value: str) -> str:
+    """Return what stands in From without being an address: "Mail System <MAILER-DAEMON>"."""
+    inner = value.rpartition("<")[2].partition(">")[0]
+    return inner.strip(" \"'")[:320]
 
 
 def _is_within(domain: str, of: str) -> bool:
