@@ -52,22 +52,27 @@ UNKNOWN = (
     ),
     r"gibt es (?:hier |bei uns )?nicht|hier nicht bekannt|uns nicht bekannt",
     r"kein (?:benutzer|empf(?:ä|ae)nger|postfach|konto)\b",
-    _both(_USERS_FR, r"inconnu|n'existe (?:pas|plus)|introuvable|invalide|inexistant|erronée?"),
     _both(
-        _USERS_ES, r"desconocid|no existe|inexistente|no (?:fue )?encontrad|no v[aá]lid|inv[aá]lid"
+        _USERS_FR,
+        r"inconnu|n'existe (?:pas|plus)|introuvable|invalide|inexistant|erronée?|incorrecte?"
+        r"|(?:non|pas été) trouvé",
+    ),
+    _both(
+        _USERS_ES,
+        r"desconocid|no existe|inexistente|no (?:fue |ha sido )?encontrad|no v[aá]lid|inv[aá]lid",
     ),
     r"no se (?:ha podido encontrar|encontr)",
     _both(
         _USERS_IT,
         r"sconosciut|non esiste|inesistente|non (?:è (?:stat[oa] )?)?(?:trovat|presente)"
-        r"|non valid|non risulta",
+        r"|non (?:è )?valid|non risulta",
     ),
     _both(
         _USERS_PT,
         r"desconhecid|n[aã]o existe|inexistente|n[aã]o (?:foi )?encontrad|inv[aá]lid",
     ),
     _both(_USERS_NL, r"onbekend|bestaat niet|niet gevonden|ongeldig"),
-    _both(_USERS_PL, r"nieznan|nie istnieje|nie znaleziono|nieprawidłow"),
+    _both(_USERS_PL, r"nieznan|nie istnieje|nie (?:został\w? )?znalezion|nieprawidłow"),
     r"brak (?:\w{1,20} )?(?:użytkownika|konta|skrzynki|odbiorcy)|nie ma takiego",
     _both(
         _USERS_RU,
@@ -91,13 +96,15 @@ UNKNOWN = (
     _both(r"המשתמש|הנמען|הכתובת", r"אינו קיים|לא (?:נמצא|קיים|ידוע)"),
     r"لم يتم العثور|غير موجود|غير معروف|không tìm thấy|không tồn tại|ไม่พบ(?:ผู้รับ|ที่อยู่)",
     _both(r"alamat|penerima|pengguna", r"tidak (?:ditemukan|dikenal|ada)"),
-    rf"(?:{_USERS_JA}).{{0,30}}(?:存在し|見つかり|見つから|不明|間違|誤)",
+    rf"(?:{_USERS_JA}).{{0,30}}(?:存在し|見つかり|見つから|不明|正しくありません|間違|誤)",
     r"該当.{0,12}(?:なし|ない|いません|ありません)",
     rf"(?:{_USERS_ZH}).{{0,15}}(?:不存在|未找到|找不到|无效|無效|错误)|無此用戶|[无無]此(?:用|人|收|信|邮|郵|使)",
     r"找不到.{0,14}(?:收件人|用户|地址|邮箱)",
-    r"(?:사용자|수신자|계정|주소).{0,20}(?:없|찾을 수|존재하지)|존재하지 않는",
+    r"(?:사용자|수신자|계정|주소).{0,20}(?:없|찾을 수|존재하지|잘못)|존재하지 않는",
 )
 FULL = (
+    r"(?:limite|armazenamento|almacenamiento).{0,30}excedid|skrzynk.{0,20}zapełnion|innboks.{0,20}full",
+    r"postalád.{0,20}(?:megtelt|tele)|\bkota\w{0,3}.{0,20}\baş|(?:mailbox|postbus|inbox).{0,30}\bvol\b",
     _both(r"postfach|mailbox|posteingang|speicher", r"\bvoll\b|überfüllt|erschöpft"),
     r"(?:postfach|mailbox|posteingang|speicher|quota|kontingent).{0,60}(?:überschritten",
     r"erreicht\b)",
@@ -125,6 +132,8 @@ FULL = (
     r"(?:邮箱|信箱|收件箱|空间|容量).{0,12}(?:已满|已滿|不足)|超过.{0,8}容量",
 )
 TOO_LARGE = (
+    r"(?:taille|tama[ñn]h?o|dimension).{0,30}(?:dépass|excedid|superat|superad)|\bza duż",
+    r"(?:größe|grootte|rozmiar).{0,30}(?:überschr|overschr|przekr)|размер.{0,30}превыша|너무 큽",
     r"(?:nachricht|mail).{0,40}zu gro(?:ß|ss)|nachrichtengröße.{0,20}(?:überschr|zu )",
     r"message (?:est )?trop (?:grand|gros|volumineux)|demasiado grande|troppo grande|muito grande",
     r"te groot|слишком (?:большо|велик)|превышен.{0,20}размер.{0,10}(?:письм|сообщ)|zbyt du[żz]",
@@ -133,6 +142,7 @@ TOO_LARGE = (
     r"(?:exc[eè]de|supera|dépasse|überschreitet) .{0,20}(?:tama[ñn]h?o|taille|dimension|größe)",
 )
 DISABLED = (
+    r"(?:account|casella).{0,30}(?:disabilitat|bloccat|geblokkeerd|uitgeschakeld)",
     r"(?:konto|postfach|benutzer|adresse).{0,40}(?:deaktiviert|gesperrt|geschlossen|inaktiv)",
     r"(?:compte|bo[iî]te).{0,40}(?:désactiv|suspendu|bloqué|ferm)",
     r"cuenta.{0,40}(?:desactivad|suspendid|inhabilitad|deshabilitad)",
@@ -143,6 +153,7 @@ DISABLED = (
     r"휴면|アカウント.{0,20}(?:停止|無効)|(?:帐户|账户|帐号|账号|邮箱|用户).{0,20}(?:禁用|停用|冻结)",
 )
 NO_HOST = (
+    r"dom[ií]nio (?:é |es |è )?(?:inv[áa]lid|non valid)|域名.{0,6}解析",
     r"(?:domain|domäne).{0,40}(?:nicht gefunden|existiert nicht|unbekannt)",
     r"(?:server|rechner)(?: \S{1,80})?(?: wurde| ist)? (?:nicht gefunden|unbekannt\b)",
     r"domaine.{0,40}(?:inconnu|inexistant|n'existe|introuvable)",
@@ -157,6 +168,7 @@ MOVED = (
     r"nuev[oa] (?:direcci[oó]n|correo) es|nuovo indirizzo è|новый адрес",
 )
 NO_CONNECTION = (
+    r"[连連]接.{0,8}超[时時]",
     r"antwortet nicht|no responde|ne répond pas|n[aã]o responde|non risponde|не отвечает",
     r"keine verbindung|nicht erreichbar|verbindung.{0,30}nicht möglich",
     r"verbindung.{0,30}(?:abgelehnt|fehlgeschlagen|abgebrochen",
@@ -176,6 +188,8 @@ EXPIRED = (
 )
 LOOPS = (r"(?:mail|nachrichten)-?schleife|bucle de correo|boucle (?:de|d'acheminement)",)
 REFUSED = (
+    r"(?:non|pas) autoris|no autorizad|non autorizzat|bloquead|bloccat|ч[её]рн\w+ спис",
+    r"スパム|迷惑メール|黑名[单單]",
     r"abgelehnt|abgewiesen|verweigert|gesperrt|(?:nicht erlaubt|unzulässig)|rejeté|refusé|rechazad",
     r"denegad|rifiutat|rejeitad|recusad|negad[oa]\b|geweigerd|odrzucon|отклонен|отказано",
     r"заблокирован|запрещ",
