@@ -10,7 +10,7 @@ import codecs
 import re
 from functools import lru_cache
 
-from postroom.mail.oldsets import TABLES
+from postroom.mail.oldsets import NAMES
 
 # Codecs whose senders mean a larger set.
 _SUPERSETS = {
@@ -59,6 +59,8 @@ _NAMES = {
     "viscii": "csviscii viscii1.1-1",
     "armscii_8": "armscii armscii-8 armscii8",
     "georgian_ps": "georgian-ps",
+    "euc_tw": "euc-tw x-euc-tw cns-euc-tw cns11643",
+    "iso2022_cn": "iso-2022-cn iso-2022-cn-ext x-iso-2022-cn csiso2022cn",
     "mik": "x-mik bulgarian-mik",
     "gb18030": "x-gbk x-gb18030 gb_2312-80 gb-2312 gb2312-80 x-euc-cn cn-gb cn-gb-2312 chinese"
     " iso-ir-58 csiso58gb231280 cp936 ms936 cp-936 windows-936 x-mac-simp-chinese x-gb gb",
@@ -132,7 +134,7 @@ def codec_of(label: str) -> str | None:
 
 
 def _registered(label: str) -> str | None:
-    if label in TABLES:
+    if label in NAMES:
         return label
     try:
         name = codecs.lookup(label).name

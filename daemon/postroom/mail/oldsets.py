@@ -1,15 +1,17 @@
-"""Charsets of eight bits that Python does not know and old mail is written in.
+"""Charsets that Python does not know and old mail is written in.
 
-Promise: each name of `TABLES` is a codec once this module was imported, as Python's own are.
+Promise: each of `NAMES` is a codec once this module was imported, as Python's own are.
 Used by: mail.labels.
 """
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
+
+from postroom.mail.cns import decode_euc_tw, decode_iso2022_cn
 
 _LOW = "".join(map(chr, range(128)))
 _C1 = "".join(map(chr, range(0x80, 0xA0)))
@@ -42,12 +44,24 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+# Codec: what decodes it, with U+FFFD for what it does not know.
+_DECODERS: Final[Mapping[str, Callable[[bytes], str]]] = MappingProxyType(
+    {"euc_tw": decode_euc_tw, "iso2022_cn": decode_iso2022_cn}
+)
+NAMES: Final = frozenset({*TABLES, *_DECODERS})
+
+
 def _codec_info(name: str) -> codecs.CodecInfo | None:
-    if (table := TABLES.get(name)) is None:
+    if name not in NAMES:
         return None
 
     def decode(raw: Any, errors: str = "strict") -> tuple[str, int]:
-        return codecs.charmap_decode(raw, errors, table)
+        if (table := TABLES.get(name)) is not None:
+            return codecs.charmap_decode(raw, errors, table)
+        text = _DECODERS[name](bytes(raw))
+        if errors == "strict" and "\ufffd" in text:
+            raise UnicodeDecodeError(name, bytes(raw), 0, len(raw), "no characters of it")
+        return text, len(raw)
 
     class Decoder(codecs.IncrementalDecoder):
         def decode(self, raw: Any, final: bool = False) -> str:  # noqa: ARG002

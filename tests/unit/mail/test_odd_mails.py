@@ -128,6 +128,9 @@ def test_undeclared_charset_of_a_name_is_that_of_the_text_below() -> None:
     [
         ("Chào bạn, Việt Nam", "viscii", b"Ch\xe0o b\xd5n, Vi\xaet Nam"),
         ("Բարև", "armscii-8", b"\xb4\xb3\xf1\xa2"),
+        ("您好，訂單謝謝 ok", "x-euc-tw", bytes.fromhex("dac0c7efa1a2d3d4deccf5cdf5cd206f6b")),
+        ("訂單 谢谢", "iso-2022-cn", b"\x1b$)G\x0eST^L\x0f \x1b$)A\x0eP;P;\x0f"),
+        ("訂單\nok", "iso-2022-cn", b"\x1b$)G\x0eST^L\nok"),
         ("აბგ", "georgian-ps", b"\xc0\xc1\xc2"),
         ("Здравей", "x-mik", "Здравей".encode("cp866").replace(b"\xe0", b"\xb0")),
     ],
