@@ -152,7 +152,7 @@ ROBOTS = re.compile(
     r"|mailer|automailer|auto-?mailer|robot|mail-?bot|bot|automatic|autoreply|auto-?reply"
     r"|auto-?responder|autoresponse|auto-?confirm|auto-?notify|autoinfo|unattended|mailgun"
     r"|mailings?|campaigns?|e-?news|receipts?(?:[_+=-].*)?|dse(?:_[a-z0-9]+)?|digest"
-    r"|calendar-notification|drive-shares-.*|dmarc(?:[-_+].*"
+    r"|quarantine(?:[._+-].*)?|spam-?(?:digest|report|notification)s?|calendar-notification|drive-shares-.*|dmarc(?:[-_+].*"
     r"|-?reports?|-?rua)?|abuse_?report.*|bounces?(?:[_+=-].*)?|.*-bounces?|.*-notifications?"
     r"|.*-alerts?)",
     re.IGNORECASE,
