@@ -17,7 +17,7 @@ from sqlalchemy import Connection, insert, select, text
 from tests.kinds import ground
 
 from postroom.errors import Conflict, Unavailable
-from postroom.store import db, schema
+from postroom.store import db, engines, schema
 from postroom.store.db import Database, Work
 
 NO_TABLE = "no such table|does not exist"
@@ -78,7 +78,8 @@ def together(database: Database, *works: Work[Any]) -> list[Future[Any]]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow this machine is: what waits joins the transaction."""
-    monkeypatch.setattr(db, "TRANSACTION_SECONDS", 60)
+    monkeypatch.setattr(engines, "SECONDS_OF_FILE", 60)
+    monkeypatch.setattr(engines, "SECONDS_OF_SERVER", 60)
 
 
 # ---- group commit

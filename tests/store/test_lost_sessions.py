@@ -23,7 +23,7 @@ from postroom.core.place import Server
 from postroom.errors import Conflict, Unavailable
 from postroom.house import House
 from postroom.spool.model import SpoolState
-from postroom.store import db, schema
+from postroom.store import engines, schema
 from postroom.store.db import Database
 from postroom.store.engines import translated
 from postroom.store.migrate import open_database
@@ -66,7 +66,7 @@ def database(server: Server) -> Iterator[Database]:
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow this machine is: what waits joins the transaction."""
-    monkeypatch.setattr(db, "TRANSACTION_SECONDS", 60)
+    monkeypatch.setattr(engines, "SECONDS_OF_SERVER", 60)
 
 
 def after(act: Callable[[], object], name: str) -> Callable[[Connection], str]:

@@ -29,8 +29,7 @@ from postroom.store.unsent import is_lost, keep_session, session_of, unsent_of
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 
-# A write transaction holds up every other writer: nothing joins one that is this old or this long.
-TRANSACTION_SECONDS = 0.015
+# A write transaction holds up every other writer: nothing joins one that is this long, or too old.
 TRANSACTION_WORKS = 64
 
 # SQLite's log is copied into the file beside the writer, at every so many commits.
@@ -177,7 +176,7 @@ class Database:
 
     def _gathered(self, first: _Waiting, done: list[_Waiting]) -> Iterator[_Waiting]:
         """Give the first, then others that wait; `done` has all that were given."""
-        until = time.monotonic() + TRANSACTION_SECONDS
+        until = time.monotonic() + self._opening.seconds
         waiting: _Waiting | None = first
         while waiting is not None:
             done.append(waiting)

@@ -31,6 +31,10 @@ DATABASE_ERRORS = (sa.DBAPIError, sa.TimeoutError, sqlite3.Error, psycopg.Error)
 
 POOL_SIZE = 8
 LARGEST_LOG = 20_000  # pages (80 MB): a log that outgrows this the writer copies himself
+# A write transaction holds up every other writer; but each one is a flush, and a server, whose
+# readers and doors it does not hold up, is slower at each statement.
+SECONDS_OF_FILE = 0.017
+SECONDS_OF_SERVER = 0.04
 _WRITERS = 0x706F7374  # the advisory lock of all writers: "post"
 # A node that hangs inside a transaction holds up all others: the server ends its session.
 _LONGEST_SILENCE = 30_000
@@ -52,6 +56,7 @@ class Opening:
     engine: Engine
     read: tuple[str, ...]
     write: tuple[str, ...]
+    seconds: float  # nothing joins a write transaction that is this old
     has_log: bool = False  # that is to be copied into the file beside the writer
 
 
@@ -68,8 +73,15 @@ def open_engine(place: Place, busy_timeout: float) -> Opening:
                 "BEGIN ISOLATION LEVEL READ COMMITTED",
                 f"SELECT pg_advisory_xact_lock({_WRITERS})",
             ),
+            seconds=SECONDS_OF_SERVER,
         )
-    return Opening(_sqlite(place, busy_timeout), ("BEGIN",), ("BEGIN IMMEDIATE",), has_log=True)
+    return Opening(
+        _sqlite(place, busy_timeout),
+        read=("BEGIN",),
+        write=("BEGIN IMMEDIATE",),
+        seconds=SECONDS_OF_FILE,
+        has_log=True,
+    )
 
 
 def translated(error: BaseException) -> BaseException:
