@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from postroom.mail.bounce_addresses import Cause
 from postroom.mail.bounce_causes import CAUSES
-from postroom.mail.bounce_text import codes_in, replies_in
+from postroom.mail.bounce_reasons import codes_in, replies_in
 from postroom.mail.bounce_translations import plain
 from postroom.mail.bounce_words import (
     DELAY_SUBJECT,

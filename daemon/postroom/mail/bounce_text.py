@@ -8,20 +8,19 @@ begin a line or follow a label; a transcript; and the failed mail, or its header
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from postroom.mail.address import canonical
 from postroom.mail.refs import message_ids
 
-_CHARS = 100_000  # of a text
+CHARS = 100_000  # of a text
 _LINES = 2_000
 _LINE = 1_000
 _PER_LINE = 20  # addresses of one line
-_REASON_LINES = 12
-_MENTIONS = 10  # lines about one recipient that are looked at
+MENTIONS = 10  # lines about one recipient that are looked at
 _LOCAL = 64
-_SHARED = 4_000  # characters of all that is said
+SHARED = 4_000  # characters of all that is said
 
 # Words that stand above the failed mail. The line is short, stripped and in lower case.
 _SEPARATOR = re.compile(
@@ -108,26 +107,15 @@ _ALIAS = re.compile(
 )
 _FORMER = re.compile(r"\s{0,20}original address[ \t]*:", re.IGNORECASE)
 _HELPERS = frozenset({"postmaster", "mailer-daemon", "abuse", "hostmaster", "mailerdaemon"})
-_REPLY = re.compile(r"(?<![\d.:])([45]\d\d)(?=[ \t#:,)\]-]|$)(?!-\d\d-)")
-_ENHANCED = re.compile(r"(?<![\d.])([245])\.0{0,2}([0-7])\.(\d{1,3})(?![\d]|\.\d)")
-_SUMMARY = re.compile(r"[45]\d\d .{1,330}\.\.\. ")
-_SECTION_LINES = 100
-# Sendmail's titles, and those of its children.
-_SECTION = re.compile(
-    r"-----.{0,40}(?:had (?:(transient|temporary|delayed)|permanent|fatal|delivery))",
-    re.IGNORECASE,
-)
-_TRIED = re.compile(
-    r"still (?:being |be )?(?:tried|retried|trying|queued|in)|delayed|not yet|deferred|again later"
-)
+REPLY = re.compile(r"(?<![\d.:])([45]\d\d)(?=[ \t#:,)\]-]|$)(?!-\d\d-)")
+ENHANCED = re.compile(r"(?<![\d.])([245])\.0{0,2}([0-7])\.(\d{1,3})(?![\d]|\.\d)")
 _BETWEEN = re.compile(r"[\s<>\"',;&]*(?:\b(?:and|und|et|e|y|i|en|och|og|и)\b[\s<\"']*)?")
 _SPOKEN = re.compile(r"\s{0,20}(?:>>>|<<<|<<-|->>|rcpt\b)", re.IGNORECASE)
 # Sendmail of a user of its own host.
 _BARE = re.compile(r"(?:<<< )?[45]\d\d <?([A-Za-z0-9._+-]{1,64})>?\.\.\. ")
 _BARE_ALONE = re.compile(r"[ \t]{1,20}<?([A-Za-z0-9._+-]{1,64})>?")
 _NUMBER = re.compile(r"\d{1,4}[.)]?")
-_LINK = re.compile(r"<?\bmailto:[^\s<>]{1,320}>?", re.IGNORECASE)
-_TRIM = " \t<>\"'*:;,()[]-=|•·»>«"
+TRIM = " \t<>\"'*:;,()[]-=|•·»>«"
 
 
 @dataclass(slots=True)
@@ -152,23 +140,12 @@ class Notice:
 
     def words(self) -> str:
         """Return all that the server says, in one line."""
-        return " ".join(" ".join(self.said).split())[:_SHARED]
-
-    def shared_words(self) -> str:
-        """Return what is said of all recipients, if there are several: not of one of them."""
-        if len(self.names) < 2:
-            return self.words()
-        taken: set[int] = set()
-        for name in self.names:
-            end = name.line + 1 + len(_following(self.said, name.line + 1, self.stops))
-            taken.update(range(name.line, end))
-        shared = (line for number, line in enumerate(self.said) if number not in taken)
-        return " ".join(" ".join(shared).split())[:_SHARED]
+        return " ".join(" ".join(self.said).split())[:SHARED]
 
 
 def read_notice(text: str, own: Iterable[str]) -> Notice:
     """Read the words of a mail server; `own` are addresses (lower case) that cannot have failed."""
-    lines = [line[:_LINE].rstrip() for line in text[:_CHARS].split("\n")[:_LINES]]
+    lines = [line[:_LINE].rstrip() for line in text[:CHARS].split("\n")[:_LINES]]
     end = _end_of_words(lines)
     notice = Notice(lines[:end], "\n".join(lines[end:]))
     known = frozenset(own)
@@ -179,20 +156,20 @@ def read_notice(text: str, own: Iterable[str]) -> Notice:
     others = [name for name in named if name.address.lower() not in known]
     notice.names = _choose(others or named)
     for name in notice.names:
-        notice.stops.update(notice.places[name.address.lower()][:_MENTIONS])
+        notice.stops.update(notice.places[name.address.lower()][:MENTIONS])
     return notice
 
 
 def find_message_id(text: str) -> str | None:
     """Return the first Message-ID that a text quotes."""
-    found = _MESSAGE_ID.search(text[:_CHARS])
+    found = _MESSAGE_ID.search(text[:CHARS])
     ids = message_ids(found[1]) if found is not None else ()
     return ids[0] if ids else None
 
 
 def find_original_to(text: str) -> str | None:
     """Return the address in the To field of a quoted header, if it is a single one."""
-    for line in text[:_CHARS].split("\n", 300)[:300]:
+    for line in text[:CHARS].split("\n", 300)[:300]:
         if _TO_FIELD.match(line):
             found = {address.lower(): address for address, _, _ in addresses_in(line[:_LINE])}
             return next(iter(found.values())) if len(found) == 1 else None
@@ -304,11 +281,11 @@ def _bare_names(notice: Notice) -> Iterator[Named]:
 
 
 def _score(line: str, start: int, end: int) -> int:
-    before, after = line[:start].strip(_TRIM), line[end:].lstrip(">\"')]")
+    before, after = line[:start].strip(TRIM), line[end:].lstrip(">\"')]")
     if not before or _NUMBER.fullmatch(before):
-        rest = after.strip(_TRIM).lower()
+        rest = after.strip(TRIM).lower()
         is_alone = not rest or after[:1] in ":;,(.[<|" or after[:1].isspace()
-        if is_alone and line.strip(_TRIM)[:1] != "@":
+        if is_alone and line.strip(TRIM)[:1] != "@":
             return 3
     if re.search(r"(?i)rcpt to:?\s*<?$", line[:start]):
         return 3
@@ -319,10 +296,10 @@ def _score(line: str, start: int, end: int) -> int:
         and line[:start].rstrip(" <\"'").endswith((":", "："))
     ):
         return 3
-    if not after.strip(_TRIM) and len(before) < 60 and "<" in line[:start] and ":" not in before:
+    if not after.strip(TRIM) and len(before) < 60 and "<" in line[:start] and ":" not in before:
         return 3  # Name <user@host>
-    if _ENHANCED.search(line[:start]) or _REPLY.match(line.strip()):
-        return 3 if after.lstrip(". ") or _REPLY.match(line.strip()) else 2
+    if ENHANCED.search(line[:start]) or REPLY.match(line.strip()):
+        return 3 if after.lstrip(". ") or REPLY.match(line.strip()) else 2
     return 2 if _FAILURE.search(line.lower()) or _LABEL.search(before) else 1
 
 
@@ -386,107 +363,3 @@ def _domain_end(line: str, at: int) -> int:
     while end > at + 1 and line[end - 1] in ".-_":
         end -= 1
     return end
-
-
-def reason_for(notice: Notice, name: Named) -> str:
-    """Return what the server said of one recipient: beside or below it, or in the transcript."""
-    own = notice.places.get(name.address.lower(), [])[:_MENTIONS]
-    stops = _Stops(notice.stops, frozenset(own))
-    block = _below(notice.said, name, stops)
-    if _tells(block):
-        return block
-    mentions = [
-        _answer_above(notice.said, line)
-        or " ".join([notice.said[line].strip(), *_following(notice.said, line + 1, stops)])
-        for line in own
-        if line != name.line or _tells(notice.said[line])
-    ]
-    return (
-        next((each for each in mentions if _tells(each)), "")
-        or block
-        or next(iter(mentions), "")
-        or _before(notice.said[name.line], name)
-    )
-
-
-def _answer_above(lines: list[str], number: int) -> str:
-    """Return what the other server answered, where Sendmail puts its own words below it."""
-    if not _SUMMARY.match(lines[number]):
-        return ""
-    found: list[str] = []
-    for line in reversed(lines[max(0, number - _REASON_LINES) : number]):
-        if not line.startswith("<<< "):
-            break
-        found.insert(0, line[4:])
-    said = " ".join(found)
-    return said if _tells(said) else ""
-
-
-def section_of(notice: Notice, name: Named) -> str:
-    """Return "delayed" or "failed" if the recipient stands below a title that says so."""
-    for line in reversed(notice.said[max(0, name.line - _SECTION_LINES) : name.line]):
-        if line.endswith(":") and "@" not in line:
-            return "delayed" if _TRIED.search(line.lower()) else ""
-        if (found := _SECTION.search(line[:200])) is not None:
-            return "delayed" if found[1] else "failed"
-    return ""
-
-
-def _before(line: str, name: Named) -> str:
-    """Seen: "Unknown user: ann@kunde.example"."""
-    position = line.lower().find(name.address.lower())
-    return line[: max(position, 0)].strip(_TRIM)
-
-
-@dataclass(frozen=True, slots=True)
-class _Stops:
-    """The lines where another recipient begins."""
-
-    named: set[int]
-    own: frozenset[int]
-
-    def __contains__(self, line: object) -> bool:
-        return line in self.named and line not in self.own
-
-
-def first_reply(lines: list[str]) -> str:
-    """Return the first paragraph that holds an SMTP reply or an enhanced code."""
-    for number, line in enumerate(lines):
-        if _tells(line):
-            return " ".join([line.strip(), *_following(lines, number + 1)])
-    return ""
-
-
-def _tells(text: str) -> bool:
-    return _ENHANCED.search(text) is not None or _REPLY.search(text) is not None
-
-
-def _below(lines: list[str], name: Named, stops: _Stops) -> str:
-    """Join the rest of the recipient's line with those below it, up to an empty line."""
-    line = lines[name.line]
-    position = line.lower().find(name.address.lower())
-    rest = line[position + len(name.address) :] if position >= 0 else ""
-    if name.score < 3:  # inside of a sentence, which tells as a whole
-        rest = line
-    rest = _LINK.sub("", rest).strip(_TRIM)
-    return " ".join(each for each in [rest, *_following(lines, name.line + 1, stops)] if each)
-
-
-def _following(lines: list[str], start: int, stops: Container[int] = ()) -> list[str]:
-    found: list[str] = []
-    for number in range(start, min(start + _REASON_LINES, len(lines))):
-        line = lines[number].strip()
-        if not line or number in stops or line.startswith(("---", "===", "___")):
-            break
-        found.append(line)
-    return found
-
-
-def replies_in(text: str) -> list[str]:
-    """Return the SMTP reply codes of a text, in its order."""
-    return _REPLY.findall(text[:_CHARS])
-
-
-def codes_in(text: str) -> list[tuple[str, str, str]]:
-    """Return the enhanced codes of a text (class, subject, detail), in its order."""
-    return _ENHANCED.findall(text[:_CHARS])

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from postroom.mail.address import canonical
+from postroom.mail.bounce_reasons import first_reply, reason_for, section_of, shared_words
 from postroom.mail.bounce_status import action_of, status_of
 from postroom.mail.bounce_text import (
     Named,
@@ -19,10 +20,7 @@ from postroom.mail.bounce_text import (
     addresses_in,
     find_message_id,
     find_original_to,
-    first_reply,
     read_notice,
-    reason_for,
-    section_of,
 )
 from postroom.mail.charset import decode_bytes
 from postroom.mail.message import Bounce, FailedRecipient, Limits
@@ -163,7 +161,7 @@ def _of_notice(
 ) -> list[FailedRecipient]:
     """Judge recipients whom nothing but the words of the notice tells about."""
     named = {name.address.lower(): name for name in notice.names}
-    words, shared, reply = notice.words(), notice.shared_words(), first_reply(notice.said)
+    words, shared, reply = notice.words(), shared_words(notice), first_reply(notice.said)
     action = action_of("", "", words, fields.get("subject", "")[:_ADDRESS])
     found = []
     for address in addresses:

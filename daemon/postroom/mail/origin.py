@@ -10,35 +10,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from postroom.mail import origin_words as words
 from postroom.mail.bounce_text import addresses_in
-from postroom.mail.bounce_translations import plain
-from postroom.mail.bounces import read_bounce, read_feedback, read_receipt
-from postroom.mail.message import Address, Bounce, Limits, Origin
-from postroom.mail.origin_head import Head, Headers, read_head
-from postroom.mail.reports import Report, report_in_text
+from postroom.mail.bounces import read_feedback, read_receipt
+from postroom.mail.message import Address, Limits, Origin
+from postroom.mail.origin_head import OPENING, Head, Headers, Sign, read_head, weight_of
+from postroom.mail.origin_server import Judgement, bounce_of, judge_delivery, judge_server
+from postroom.mail.reports import Report
 from postroom.mail.structure import DEFAULTS
 
-Judgement = tuple[Origin, tuple[str, ...], Bounce | None]
-
-_WENT_WELL = frozenset({"delivered", "relayed", "expanded"})
 _ENOUGH = 2  # weak signs that together make a mail automatic
-_SERVER_ENOUGH = 3
-_OPENING = 2_500  # characters of a text that machines say what they are in
 _MOST_EVIDENCE = 20
 _OFF = frozenset({"", "no", "false", "0", "none", "off"})
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """One thing that speaks for an origin; weight 0 decides, others add up."""
-
-    origin: Origin
-    evidence: str
-    weight: int = 0
-    is_vague: bool = False  # a name that is some people's title
 
 
 def judge_origin(
@@ -63,7 +47,7 @@ def judge_origin(
     # Microsoft's reports on junk (JMRP) are the mail itself, attached.
     if (recipient := head.fields.get("x-hmxmroriginalrecipient")) is not None:
         return Origin.REPORT, (f"X-HmXmrOriginalRecipient: {recipient[:100]}",), None
-    if (found := _judge_server(head, text, report, limits)) is not None:
+    if (found := judge_server(head, text, report, limits)) is not None:
         return found
     origin, evidence = _judge_machine(head, text)
     if origin is Origin.PERSON and (said := _speaks_of_itself(head, own)):
@@ -86,136 +70,12 @@ def _judge_report(head: Head, text: str, report: Report, limits: Limits) -> Judg
         case "tlsrpt":  # RFC 8460
             return Origin.REPORT, ("TLS report",), None
         case _:
-            bounce = _bounce(head, text, report, limits)
-            return _judge_delivery(bounce, "delivery status report")
+            bounce = bounce_of(head, text, report, limits)
+            return judge_delivery(bounce, "delivery status report")
 
 
 def _is_passed_on(head: Head) -> bool:
     return words.ANSWERED.match(head.subject) is not None
-
-
-def _bounce(head: Head, text: str, report: Report, limits: Limits) -> Bounce:
-    own = {head.writer.lower()}
-    own.update(each.lower() for each, _, _ in addresses_in(head.fields.get("to", "")[:2_000]))
-    return read_bounce(report, head.fields, text, own, limits)
-
-
-def _judge_delivery(bounce: Bounce, *evidence: str) -> Judgement:
-    """RFC 3464 §2.3.3: nothing is lost if every recipient's action went well."""
-    actions = [recipient.action for recipient in bounce.recipients]
-    said = tuple(dict.fromkeys(f"Action: {action or 'none'}" for action in actions))[:10]
-    went_well = bool(actions) and all(action in _WENT_WELL for action in actions)
-    return Origin.REPORT if went_well else Origin.BOUNCE, (*evidence, *said), bounce
-
-
-# ---- notices that mail servers write in words
-
-
-def _judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judgement | None:
-    """Find out whether a mail server wrote this by hand, as qmail and Exim do."""
-    signs = list(_server_signs(head))
-    if not signs or _is_job(head):
-        return None
-    if report.is_declared:
-        signs.append(Sign(Origin.BOUNCE, "multipart/report", 1))
-    if words.FAILED.match(plain(head.subject)):
-        signs.append(Sign(Origin.BOUNCE, f"Subject: {head.subject[:100]}", 1))
-    if _weight(signs) < 1:
-        return None
-    signs.extend(_said(text))
-    bounce = _bounce(head, text, report, limits)
-    if any(one.diagnostic or not one.status.endswith(".0.0") for one in bounce.recipients):
-        signs.append(Sign(Origin.BOUNCE, "a recipient and a reason", 1))
-    telling = [sign for sign in signs if sign.weight > 0]
-    has_news = any(sign.origin is Origin.BOUNCE for sign in telling)
-    # Customers write of failed deliveries, too, and some are called administrator: without a
-    # better sign of a server there has to be everything else.
-    is_sure = any(
-        sign.weight > 2 or (sign.origin is Origin.AUTOMATIC and not sign.is_vague)
-        for sign in telling
-    )
-    opening = text[:_OPENING].lower()
-    is_server = is_sure or any(sign.is_vague for sign in telling)
-    if not is_server and not report.is_declared and not report_in_text(text[:20_000]):
-        return None
-    if not is_sure and words.IN_PERSON.search(opening):
-        return None
-    is_mailbox = not any(sign.weight > 2 or _is_marked(sign) for sign in telling)
-    if is_mailbox and words.ASKING.search(opening):  # a postmaster who writes himself
-        return None
-    vague = sum(sign.weight for sign in telling if sign.is_vague)
-    if not has_news or _weight(signs) < (_SERVER_ENOUGH if is_sure else _SERVER_ENOUGH + 1 + vague):
-        return None
-    is_named = bool(bounce.recipients) or words.SERVERS.fullmatch(head.local) is not None
-    # Seen: a parcel service tells of a failed delivery, too.
-    is_silent = words.SILENT.fullmatch(head.local) is not None
-    if not is_named and (is_silent or words.FAILED.match(plain(head.subject)) is None):
-        return None
-    if is_silent and words.OF_MAIL.search(opening) is None:
-        return None
-    evidence = [sign.evidence for sign in telling]
-    return _judge_delivery(bounce, *evidence[:10])
-
-
-def _is_job(head: Head) -> bool:
-    """Say whether a cron job or the like wrote, which tells of failures of its own."""
-    if words.FAILED.match(plain(head.subject)):
-        return False
-    is_known = words.MACHINE_SUBJECT.match(head.subject) is not None
-    return is_known and words.ROBOTS.fullmatch(head.local) is not None
-
-
-def _is_marked(sign: Sign) -> bool:
-    return sign.evidence.startswith(("Return-Path", "Auto-Submitted"))
-
-
-def _weight(signs: Sequence[Sign]) -> int:
-    return sum(sign.weight for sign in signs)
-
-
-def _server_signs(head: Head) -> Iterator[Sign]:
-    """Yield signs in the header; AUTOMATIC ones say that a server wrote, not that it failed."""
-    fields = head.fields
-    if failed := fields.get("x-failed-recipients"):
-        yield Sign(Origin.BOUNCE, f"X-Failed-Recipients: {failed[:100]}", 4)
-    yield from _failure_fields(head)
-    if words.SERVERS.fullmatch(head.local):
-        yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 3)
-    elif words.SERVER_LOCALS.fullmatch(head.local) or words.SILENT.fullmatch(head.local):
-        yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 1)
-    elif not head.domain:
-        yield Sign(Origin.AUTOMATIC, "From: nobody", 1)
-    elif words.ADMINISTRATORS.fullmatch(head.local):
-        yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 1, is_vague=True)
-    if head.name and words.SERVER_NAMES.search(head.name[:200]):
-        yield Sign(Origin.AUTOMATIC, f"From: {head.name[:100]}", 1, is_vague=True)
-    if "".join(fields.get("return-path", "").split()) == "<>":
-        yield Sign(Origin.AUTOMATIC, "Return-Path: <>", 1)
-    submitted = head.says("auto-submitted")
-    # An answer says this of itself, too.
-    if submitted not in ("", "no") and not (submitted == "auto-replied" and head.is_answer):
-        yield Sign(Origin.AUTOMATIC, f"Auto-Submitted: {fields['auto-submitted'][:100]}", 1)
-    if words.FAILED.match(plain(head.subject)):
-        yield Sign(Origin.AUTOMATIC, f"Subject: {head.subject[:100]}", 0)
-    if head.is_by_hand:
-        yield Sign(Origin.AUTOMATIC, "written with a person's program", -2)
-    if words.ANSWERED.match(head.subject) and fields.get("return-path", "").strip() != "<>":
-        yield Sign(Origin.AUTOMATIC, "an answer or a forward", -2)
-
-
-def _failure_fields(head: Head) -> Iterator[Sign]:
-    for name, value in words.FAILURE_FIELDS:
-        if name in head.fields and value in ("", head.says(name)):
-            yield Sign(Origin.BOUNCE, f"{name.title()}: {head.fields[name][:100]}", 4)
-
-
-def _said(text: str) -> Iterator[Sign]:
-    """Yield signs in the first words of the text."""
-    opening = " ".join(text[:_OPENING].lower().split())
-    if (found := words.STOCK.search(plain(opening))) is not None:
-        yield Sign(Origin.BOUNCE, f"text: {found[0][:100]}", 2)
-    if report_in_text(text[:20_000]):
-        yield Sign(Origin.BOUNCE, "a delivery status in the text", 2)
 
 
 # ---- machines and lists
@@ -231,7 +91,7 @@ def _judge_machine(head: Head, text: str) -> tuple[Origin, tuple[str, ...]]:
     if deciding:
         origin = _strongest(deciding, is_away=is_away)
         return origin, tuple(sign.evidence for sign in deciding)[:_MOST_EVIDENCE]
-    if _weight(signs) - _by_hand(head) < _ENOUGH:
+    if weight_of(signs) - _by_hand(head) < _ENOUGH:
         return Origin.PERSON, ()
     origin = Origin.AUTO_REPLY if is_away else Origin.AUTOMATIC
     return origin, tuple(sign.evidence for sign in signs)[:_MOST_EVIDENCE]
@@ -242,7 +102,7 @@ def _speaks_of_itself(head: Head, own: str) -> tuple[str, ...]:
     have written them: as an answer, with a person's program, asking, or showing what he got."""
     if head.is_by_hand or _is_passed_on(head) or any(mark in own for mark in "?？؟"):
         return ()
-    said = own[:_OPENING].replace("’", "'").lower()
+    said = own[:OPENING].replace("’", "'").lower()
     if not any(stem in said for stem in ("auto", "авто", "otomat", "generated")):
         return ()
     found: dict[bool, str] = {}
@@ -427,7 +287,7 @@ def _program_signs(head: Head) -> Iterator[Sign]:
 
 def _in_text(head: Head, text: str) -> Iterator[Sign]:
     """Yield what the first and last words of a suspect say."""
-    said = " ".join(f"{text[:_OPENING]} {text[-1_000:]}".lower().replace("’", "'").split())
+    said = " ".join(f"{text[:OPENING]} {text[-1_000:]}".lower().replace("’", "'").split())
     sure = words.AUTOMATIC_ANSWER.match(head.subject)
     is_sure = sure is not None
     is_bare = sure is not None and sure.end() == len(head.subject) and not head.is_answer
@@ -441,5 +301,5 @@ def _in_text(head: Head, text: str) -> Iterator[Sign]:
         yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 1)
     elif (found := words.AUTOMATED.search(said)) is not None:
         yield Sign(Origin.AUTOMATIC, f"text: {found[0][:100]}", 1)
-    elif any(mark in text[:_OPENING] for mark in "?？؟"):
+    elif any(mark in text[:OPENING] for mark in "?？؟"):
         yield Sign(Origin.PERSON, "text: a question", -1)

@@ -7,13 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from postroom.mail import origin_words as words
-from postroom.mail.message import Address
+from postroom.mail.message import Address, Origin
 from postroom.mail.refs import message_ids
 
 Headers = Sequence[tuple[str, str]]
 
 _COMMENT = re.compile(r"\([^()]*+\)")
 _SUBJECT = 300
+OPENING = 2_500  # characters of a text that machines say what they are in
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One thing that speaks for an origin; weight 0 decides, others add up."""
+
+    origin: Origin
+    evidence: str
+    weight: int = 0
+    is_vague: bool = False  # a name that is some people's title
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +98,8 @@ def _bare_writer(value: str) -> str:
 def _is_within(domain: str, of: str) -> bool:
     """Say whether two domains belong together, as far as their last two labels tell."""
     return domain.lower().split(".")[-2:] == of.split(".")[-2:]
+
+
+def weight_of(signs: Sequence[Sign]) -> int:
+    """Add up what speaks for an origin."""
+    return sum(sign.weight for sign in signs)
