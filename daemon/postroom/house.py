@@ -29,7 +29,7 @@ from postroom.policy.examples import run_examples
 from postroom.policy.hooks import FOLDER, find_hooks
 from postroom.policy.loader import RULES, policy_from_files, read_policy, where_it_lies
 from postroom.pulse import Pulses
-from postroom.render import check_templates
+from postroom.render.checking import check_templates
 from postroom.spool import Spool
 from postroom.store import policies
 from postroom.store.db import Database

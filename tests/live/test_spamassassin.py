@@ -13,7 +13,7 @@ from typing import Any
 from postroom.core.variables import SAMPLE, SAMPLE_PICTURES
 from postroom.mail.compose import Letter, compose
 from postroom.mail.message import Address
-from postroom.render import Renderer
+from postroom.render.renderer import Renderer
 from postroom.shipped import shipped_folder, shipped_texts
 
 MOST = 1.0

@@ -20,7 +20,7 @@ from postroom.core.variables import EMPTY, LINKS, SAMPLE
 from postroom.mail.compose import Letter, compose
 from postroom.mail.message import Address
 from postroom.mail.tokens import Signer, Token
-from postroom.render import Renderer
+from postroom.render.renderer import Renderer
 from postroom.shipped import shipped_texts
 from postroom.store.queue import Recipe
 from postroom.work.letter import addresses_in, letter_for

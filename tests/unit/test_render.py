@@ -9,17 +9,10 @@ from markupsafe import Markup
 
 from postroom.core.pictures import illustrate
 from postroom.core.variables import EMPTY, SAMPLE, SAMPLE_PICTURES
-from postroom.render import (
-    OUTPUT_CHARS,
-    Renderer,
-    RenderError,
-    check_templates,
-    lines,
-    named,
-    one_line,
-    quote,
-    wordwrap,
-)
+from postroom.render.checking import check_templates
+from postroom.render.filters import lines, named, one_line, quote, wordwrap
+from postroom.render.library import OUTPUT_CHARS, RenderError
+from postroom.render.renderer import Renderer
 from postroom.shipped import shipped_texts
 
 NAMES = [

@@ -16,7 +16,7 @@ from typing import Any
 from postroom.core.site import Mailbox
 from postroom.mail.compose import addr_spec, compose
 from postroom.mail.tokens import Signer
-from postroom.render import Renderer
+from postroom.render.renderer import Renderer
 from postroom.store.recipe import Recipe
 from postroom.work.letter import Attachment, Rendered, addresses_in, letter_for, pictures_in
 

@@ -12,7 +12,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from postroom.render import FOLDER, Rendered
+from postroom.render.library import FOLDER
+from postroom.render.renderer import Rendered
 from postroom.store import policies
 from postroom.store.db import Database
 from postroom.work.composing import (

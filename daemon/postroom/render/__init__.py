@@ -1,0 +1,1 @@
+"""Mail templates to words. Of nothing but Jinja: policy and mail are others' affairs."""
