@@ -156,7 +156,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|(?:host|domain) (?:is )?not local|not a gateway"
         r"|this (?:system"
         r"|server) is not (?:a |an open )relay|insecure mail relay",
-        r"(?:does|do|will|can)(?: not|n't) relay\b|not accepting (?:e-?)?mail from (?:this|you"
+        r"(?:does|do|will|can)(?: not|n't) relay\b|not accepting (?:e-?)?mail from (?:\S{1,100}@"
+        r"|this|you"
         r"|your)|(?:does|do|will)(?: not"
         r"|n't) accept (?:e-?)?mail from (?:this|you|your|outside|external)",
         r"authentication (?:is )?required|must (?:be )?(?:authenticat|log ?in)"
@@ -244,7 +245,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|address)(?: \S{1,80})? not available",
         r"address(?:es)? (?:failed|did not pass) verification",
         r"no (?:mailbox|account|user|one|recipient|local mailbox"
-        r"|valid recipients?)(?: \w+)? (?:here|found|with|by|exists?|of|called|named|in|on|at"
+        r"|valid recipients?)(?: \S{1,100})? (?:here|found|with|by|exists?|of|called|named|in|on|at"
         r"|such)|no such (?:person|one|mail|user|(?:mailing )?list)",
         rf"does(?: not|n't) (?:have|like) (?:an? |any |the |such |this )*(?:\S{{1,40}} )?{_WHO}"
         r"|do(?: not|n't) have (?:an?|any) (?:mailbox|user|account|person|recipient)"

@@ -79,6 +79,16 @@ def section_of(notice: Notice, name: Named) -> str:
     return ""
 
 
+def title_of(notice: Notice, name: Named) -> str:
+    """Return the line with a colon that a list of recipients stands below: "Mailbox full:"."""
+    for line in reversed(notice.said[max(0, name.line - _SECTION_LINES) : name.line]):
+        if line.endswith(":"):
+            return line.strip()
+        if line.strip() and "@" not in line and not line[0].isspace():
+            break
+    return ""
+
+
 def shared_words(notice: Notice) -> str:
     """Return what is said of all recipients, if there are several: not of one of them."""
     if len(notice.names) < 2:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from postroom.mail.address import canonical
-from postroom.mail.bounce_reasons import first_reply, reason_for, section_of, shared_words
+from postroom.mail.bounce_reasons import first_reply, reason_for, section_of, shared_words, title_of
 from postroom.mail.bounce_status import action_of, status_of
 from postroom.mail.bounce_text import (
     Named,
@@ -166,8 +166,12 @@ def _of_notice(
     found = []
     for address in addresses:
         name = named.get(address.lower())
-        said = (reason_for(notice, name) if name is not None else "") or reply
+        said = reason_for(notice, name) if name is not None else ""
         became = (section_of(notice, name) if name is not None else "") or action
+        if not said and name is not None and len(addresses) > 1:
+            title = title_of(notice, name)
+            said = "" if status_of("", title, "", became).endswith(".0.0") else title
+        said = said or reply
         if _DONE.match(said):
             became = "delivered"
         status = status_of("", said, shared, became)

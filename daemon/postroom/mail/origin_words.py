@@ -152,7 +152,8 @@ ROBOTS = re.compile(
     r"|mailer|automailer|auto-?mailer|robot|mail-?bot|bot|automatic|autoreply|auto-?reply"
     r"|auto-?responder|autoresponse|auto-?confirm|auto-?notify|autoinfo|unattended|mailgun"
     r"|mailings?|campaigns?|e-?news|receipts?(?:[_+=-].*)?|dse(?:_[a-z0-9]+)?|digest"
-    r"|quarantine(?:[._+-].*)?|spam-?(?:digest|report|notification)s?|calendar-notification|drive-shares-.*|dmarc(?:[-_+].*"
+    r"|quarantine(?:[._+-].*)?|spam-?(?:digest|report|notification)s?|calendar-notification"
+    r"|drive-shares-.*|dmarc(?:[-_+].*"
     r"|-?reports?|-?rua)?|abuse_?report.*|bounces?(?:[_+=-].*)?|.*-bounces?|.*-notifications?"
     r"|.*-alerts?)",
     re.IGNORECASE,
@@ -483,7 +484,9 @@ STOCK = re.compile(
         r"|couldn't|cannot|can't|can not|was not|were not|wasn't|not) be delivered|(?:could not"
         r"|unable to|couldn't|was not able to|wasn't able to|not able to|cannot|can't"
         r"|were unable to"
-        r"|failed to) deliver|did not reach (?:some|the)|didn't reach|did not receive"
+        r"|failed to) deliver|(?:was|has) not (?:been )?delivered\b"
+        r"|no such (?:user|mailbox|account)|no mailbox\b|did not reach (?:some|the)|didn't reach"
+        r"|did not receive"
         r"|has failed to (?:these|the|this)|fail(?:ed|ure|s)? (?:permanently|to deliver)"
         r"|(?:following"
         r"|these) (?:e-?mail )?(?:address|recipient)(?:es|s|\(e?s\))? (?:had|failed|was|were|could"
@@ -544,6 +547,9 @@ OF_MAIL = re.compile(
 ASKING = re.compile(
     r"\b(?:(?:did|do|have|are) you\b.{0,80}\?|(?:hi|hello|dear) (?:team|all|there|support"
     r"|colleagues)\b"
+    r"|\bour (?:logs?|users?|customers?|side|ticket)\b|since (?:today|yesterday|this morning"
+    r"|last|mon"
+    r"|tues|wednes|thurs|fri)|seit (?:heute|gestern|montag|freitag)|depuis (?:hier|ce matin)"
     r"|(?:could|can|would|will) (?:you|someone|somebody)\b|let (?:me|us) know|please advise"
     r"|(?:please )?(?:un-?block|whitelist|delist) (?:us|our|my|me)|(?:können|könnten) sie|bitte um"
     r"|(?:pouvez|pourriez)-vous|(?:podría|puede)n? (?:usted|ustedes|revisar)|potreste|potrebbe"
