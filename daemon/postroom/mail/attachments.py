@@ -27,6 +27,7 @@ _LAST_NAME = re.compile(
     r"[^/\\:;<>\"]{1,100}\.[A-Za-z][A-Za-z0-9]{1,4}\Z"
 )  # of a path or an address
 _REFERENCE = re.compile(r"cid:([^\s\"'<>)]{1,250})", re.IGNORECASE)
+_SOURCE = re.compile(r"\b(?:src|background)\s*+=\s*+[\"']?([^\"'\s<>]{1,2000})", re.IGNORECASE)
 _HARMLESS = ("image/", "text/", "audio/", "video/", "application/pdf", "application/vnd.")
 _MAGIC_BYTES = 2_000  # of a leaf, as encoded
 _LONGEST_NAME = 120  # characters; file systems allow 255 octets
@@ -91,6 +92,7 @@ UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 def list_attachments(structure: Structure, bodies: Bodies) -> tuple[Attachment, ...]:
     """Describe every leaf that is not the text; names are safe and unique, sizes are decoded."""
     referenced = {unquote(match[1]) for match in _REFERENCE.finditer(bodies.html or "")}
+    shown = _sources_of(structure, bodies)
     taken: dict[str, int] = {}
     found = []
     for leaf in structure.leaves:
@@ -103,7 +105,9 @@ def list_attachments(structure: Structure, bodies: Bodies) -> tuple[Attachment, 
                     name=_unique(name_of(structure, leaf), taken),
                     type=leaf.type,
                     size=_size(structure, leaf),
-                    inline=disposition_of(leaf)[0] == "inline" or content_id in referenced,
+                    inline=disposition_of(leaf)[0] == "inline"
+                    or content_id in referenced
+                    or leaf.text("content-location") in shown,
                     content_id=content_id,
                     place=place_of(structure, leaf),
                     looks_like=_sniff(structure, leaf),
@@ -123,6 +127,13 @@ def list_attachments(structure: Structure, bodies: Bodies) -> tuple[Attachment, 
                 )
             )
     return tuple(found)
+
+
+def _sources_of(structure: Structure, bodies: Bodies) -> frozenset[str]:
+    """Return what the HTML shows by its address, if parts have addresses (RFC 2557)."""
+    if bodies.html is None or not any(leaf.field("content-location") for leaf in structure.leaves):
+        return frozenset()
+    return frozenset(match[1] for match in _SOURCE.finditer(bodies.html))
 
 
 def is_disguised(attachment: Attachment) -> bool:

@@ -40,7 +40,7 @@ def decode_bytes(raw: bytes, label: str = "", *, is_cut: bool = False) -> tuple[
             return tidy(raw.decode("ascii")), codec or "utf-8"
         codec = "iso2022_jp_ext"  # the one charset of seven bits that comes without a label
     # A missing or ASCII label says nothing about bytes above 127.
-    if is_ascii_label(label):
+    elif is_ascii_label(label):
         codec = None
     # UTF-8 is the better guess then, and where any octets have a meaning: by chance none are it.
     order = [

@@ -23,6 +23,7 @@ _MENDS = (
     (re.compile(r"\bsept\b", re.IGNORECASE), "Sep"),
     (re.compile(r"(:\d\d)[.,]\d{1,9}(?!\d)"), r"\1"),
     (re.compile(r"(:\d\d)Z\b"), r"\1 +0000"),
+    (re.compile(r"\b(\d\d?)([A-Za-z]{3})(\d{4})\b"), r"\1 \2 \3"),
     (re.compile(r"\b(\d\d?)([-/])([^\W\d_]{3,9})\2(\d{2,4})\b"), r"\1 \3 \4"),
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

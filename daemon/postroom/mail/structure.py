@@ -24,6 +24,8 @@ _BLANK_LINES = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+")
 _END = re.compile(rb"\r*+\n")
 # A line that is no field ends the header, unless fields that everybody knows go on below it.
 _JUNK = re.compile(rb"[^\r\n][^\n]{0,997}+\n")
+# A field whose name is broken, or written in letters that none can have: "X-Größe: 5".
+_ODD_FIELD = re.compile(rb":[ \t]|(?=[!-9;-~]*+[\x80-\xff])[!-9;-~\x80-\xff]{1,60}+:[ \t]")
 _KNOWN = re.compile(
     rb"(?:from|to|cc|bcc|subject|date|message-id|mime-version|content-[a-z-]{2,30}|received|reply-to"
     rb"|sender|return-path|references|in-reply-to|dkim-signature|delivered-to"
@@ -333,7 +335,10 @@ def read_fields(
                 position, junk = lost.end(), junk + 1
                 continue
         line = _JUNK.match(raw, position)
-        if line is None or junk >= _JUNK_LINES or _KNOWN.match(raw, line.end()) is None:
+        if line is None or junk >= _JUNK_LINES:
+            break
+        is_odd = bool(fields) and _ODD_FIELD.match(raw, position) is not None
+        if not is_odd and _KNOWN.match(raw, line.end()) is None:
             break
         position, junk = line.end(), junk + 1
         defects["line in the header that is no field"] = None

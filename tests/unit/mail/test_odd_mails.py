@@ -35,6 +35,7 @@ def _at(*moment: int) -> datetime:
         (_at(2026, 11, 20, 10, 15), "Freitag, 20. November 2026 10:15 Uhr"),
         (_at(2026, 7, 3, 10, 15), "пт, 3 июл 2026 10:15:00 +0000"),
         (_at(2026, 11, 20, 9, 15), "Fri, 20 Nov 2026 10:15:00 +0100CET"),
+        (_at(2026, 11, 20, 9, 15), "Fri, 20Nov2026 10:15:00 +0100"),
         (_at(2026, 11, 20, 9, 15), "Fri. 20 Nov 2026 10:15:00 +0100"),
         (_at(2026, 11, 20, 9, 15), "Fri, 20/Nov/2026 10:15:00 +0100"),
         (_at(2026, 11, 20, 10, 15), "Fri, 20 Nov 2026 10:15:00.000Z"),
@@ -348,3 +349,36 @@ def test_lost_folds_are_bounded() -> None:
 
 def test_text_of_any_kind_is_text() -> None:
     assert "hi" == read_mail(f"{HEAD}Content-Type: text/*; charset=utf-8\n\nhi".encode()).text
+
+
+def test_picture_that_is_shown_by_its_address_is_inline() -> None:
+    where = "http://www.kunde.example/a.gif"
+    raw = (
+        f"{HEAD}Content-Type: multipart/related; boundary=b1\n\n"
+        f'--b1\nContent-Type: text/html\n\n<p>words<img src="{where}"></p>\n'
+        f"--b1\nContent-Type: image/gif\nContent-Location: {where}\n\nGIF89a\n"
+        "--b1\nContent-Type: image/gif\nContent-Location: b.gif\n\nGIF89a\n--b1--\n"
+    )
+    found = [(one.name, one.inline) for one in read_mail(raw.encode()).attachments]
+    assert [("a.gif", True), ("b.gif", False)] == found
+
+
+@pytest.mark.parametrize("label", ["", "us-ascii", "utf-8", "iso-8859-1"])
+def test_japanese_of_seven_bits_needs_no_label(label: str) -> None:
+    assert "こんにちは" == decode_bytes("こんにちは".encode("iso2022_jp"), label)[0]
+
+
+@pytest.mark.parametrize(
+    ("expected", "header"),
+    [
+        (("y", "x"), "X-Other: z\nX-Größe: 5\nX-Other: z\nSubject: y"),
+        (("y", "x"), "Subject: y\nX-Größe: 5"),
+        (("y", "x"), "Subject: y\n: nobody knows\nX-Other: z"),
+        (("y", "x"), "Subject: y\nno field at all\nTo: a@kunde.example"),
+        (("y", "Hello Bob: how are you?\n\nx"), "Subject: y\nHello Bob: how are you?"),
+        (("y", "Grüße, Bob: wie geht's?\n\nx"), "Subject: y\nGrüße, Bob: wie geht's?"),
+    ],
+)
+def test_fields_with_broken_names_end_no_header(expected: tuple[str, str], header: str) -> None:
+    mail = read_mail(f"{header}\n\nx".encode())
+    assert expected == (mail.subject, mail.text)
