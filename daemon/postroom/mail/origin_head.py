@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from postroom.mail import origin_words as words
+from postroom.mail import origin_fields
 from postroom.mail.message import Address, Origin
 from postroom.mail.refs import message_ids
 
@@ -70,8 +70,8 @@ class Head:
         program = self.fields.get("x-mailer", "") or self.fields.get("user-agent", "")
         return (
             bool(program)
-            and words.MAIL_PROGRAMS.search(program[:200]) is not None
-            and words.SCRIPTS.search(program[:200]) is None
+            and origin_fields.MAIL_PROGRAMS.search(program[:200]) is not None
+            and origin_fields.SCRIPTS.search(program[:200]) is None
         )
 
 

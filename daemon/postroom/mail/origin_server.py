@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from postroom.mail import origin_words as words
+from postroom.mail import origin_failures, origin_fields, origin_senders, origin_subjects
 from postroom.mail.bounce_text import addresses_in
 from postroom.mail.bounce_translations import plain
 from postroom.mail.bounces import read_bounce
@@ -28,7 +28,7 @@ def judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judge
         return None
     if report.is_declared:
         signs.append(Sign(Origin.BOUNCE, "multipart/report", 1))
-    if words.FAILED.match(plain(head.subject)):
+    if origin_failures.FAILED.match(plain(head.subject)):
         signs.append(Sign(Origin.BOUNCE, f"Subject: {head.subject[:100]}", 1))
     if weight_of(signs) < 1:
         return None
@@ -68,27 +68,27 @@ def _may_be_by_person(telling: Sequence[Sign], opening: str, *, is_reported: boo
     """Customers write of failed deliveries, too, and some are called administrator."""
     if not _is_sure(telling):
         is_titled = any(sign.is_vague for sign in telling)
-        if not (is_titled or is_reported) or words.IN_PERSON.search(opening):
+        if not (is_titled or is_reported) or origin_failures.IN_PERSON.search(opening):
             return True
     is_mailbox = not any(sign.weight > 2 or _is_marked(sign) for sign in telling)
-    return is_mailbox and words.ASKING.search(opening) is not None
+    return is_mailbox and origin_failures.ASKING.search(opening) is not None
 
 
 def _is_about_mail(head: Head, bounce: Bounce, opening: str) -> bool:
     """Seen: a parcel service tells of a failed delivery, too."""
-    is_silent = words.SILENT.fullmatch(head.local) is not None
-    is_named = bool(bounce.recipients) or words.SERVERS.fullmatch(head.local) is not None
-    if not is_named and (is_silent or words.FAILED.match(plain(head.subject)) is None):
+    is_silent = origin_senders.SILENT.fullmatch(head.local) is not None
+    is_named = bool(bounce.recipients) or origin_senders.SERVERS.fullmatch(head.local) is not None
+    if not is_named and (is_silent or origin_failures.FAILED.match(plain(head.subject)) is None):
         return False
-    return not is_silent or words.OF_MAIL.search(opening) is not None
+    return not is_silent or origin_failures.OF_MAIL.search(opening) is not None
 
 
 def _is_job(head: Head) -> bool:
     """Say whether a cron job or the like wrote, which tells of failures of its own."""
-    if words.FAILED.match(plain(head.subject)):
+    if origin_failures.FAILED.match(plain(head.subject)):
         return False
-    is_known = words.MACHINE_SUBJECT.match(head.subject) is not None
-    return is_known and words.ROBOTS.fullmatch(head.local) is not None
+    is_known = origin_subjects.MACHINE_SUBJECT.match(head.subject) is not None
+    return is_known and origin_senders.ROBOTS.fullmatch(head.local) is not None
 
 
 def _is_marked(sign: Sign) -> bool:
@@ -101,15 +101,17 @@ def _server_signs(head: Head) -> Iterator[Sign]:
     if failed := fields.get("x-failed-recipients"):
         yield Sign(Origin.BOUNCE, f"X-Failed-Recipients: {failed[:100]}", 4)
     yield from _failure_fields(head)
-    if words.SERVERS.fullmatch(head.local):
+    if origin_senders.SERVERS.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 3)
-    elif words.SERVER_LOCALS.fullmatch(head.local) or words.SILENT.fullmatch(head.local):
+    elif origin_senders.SERVER_LOCALS.fullmatch(head.local) or origin_senders.SILENT.fullmatch(
+        head.local
+    ):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 1)
     elif not head.domain:
         yield Sign(Origin.AUTOMATIC, "From: nobody", 1)
-    elif words.ADMINISTRATORS.fullmatch(head.local):
+    elif origin_senders.ADMINISTRATORS.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 1, is_vague=True)
-    if head.name and words.SERVER_NAMES.search(head.name[:200]):
+    if head.name and origin_senders.SERVER_NAMES.search(head.name[:200]):
         yield Sign(Origin.AUTOMATIC, f"From: {head.name[:100]}", 1, is_vague=True)
     if "".join(fields.get("return-path", "").split()) == "<>":
         yield Sign(Origin.AUTOMATIC, "Return-Path: <>", 1)
@@ -117,16 +119,19 @@ def _server_signs(head: Head) -> Iterator[Sign]:
     # An answer says this of itself, too.
     if submitted not in ("", "no") and not (submitted == "auto-replied" and head.is_answer):
         yield Sign(Origin.AUTOMATIC, f"Auto-Submitted: {fields['auto-submitted'][:100]}", 1)
-    if words.FAILED.match(plain(head.subject)):
+    if origin_failures.FAILED.match(plain(head.subject)):
         yield Sign(Origin.AUTOMATIC, f"Subject: {head.subject[:100]}", 0)
     if head.is_by_hand:
         yield Sign(Origin.AUTOMATIC, "written with a person's program", -2)
-    if words.ANSWERED.match(head.subject) and fields.get("return-path", "").strip() != "<>":
+    if (
+        origin_subjects.ANSWERED.match(head.subject)
+        and fields.get("return-path", "").strip() != "<>"
+    ):
         yield Sign(Origin.AUTOMATIC, "an answer or a forward", -2)
 
 
 def _failure_fields(head: Head) -> Iterator[Sign]:
-    for name, value in words.FAILURE_FIELDS:
+    for name, value in origin_fields.FAILURE_FIELDS:
         if name in head.fields and value in ("", head.says(name)):
             yield Sign(Origin.BOUNCE, f"{name.title()}: {head.fields[name][:100]}", 4)
 
@@ -134,7 +139,7 @@ def _failure_fields(head: Head) -> Iterator[Sign]:
 def _said(text: str) -> Iterator[Sign]:
     """Yield signs in the first words of the text."""
     opening = " ".join(text[:OPENING].lower().split())
-    if (found := words.STOCK.search(plain(opening))) is not None:
+    if (found := origin_failures.STOCK.search(plain(opening))) is not None:
         yield Sign(Origin.BOUNCE, f"text: {found[0][:100]}", 2)
     if report_in_text(text[:20_000]):
         yield Sign(Origin.BOUNCE, "a delivery status in the text", 2)

@@ -1,0 +1,110 @@
+"""What machines say of themselves, and the absent of their absence, in the text; as data.
+
+For text in lower case.
+"""
+
+from __future__ import annotations
+
+import re
+
+AWAY = re.compile(
+    r"\b(?:i am|i'm|i will be|i'll be|am|will be) (?:currently |presently |now |away and "
+    r"|on annual |traveling |travelling )*(?:out of (?:the |my )?office|away|on (?:vacation"
+    r"|holiday|annual leave|leave|maternity|parental|business trip|sick)|out of town|unavailable"
+    r"|not in the office|off work)|out of (?:the )?office|limited access to (?:my )?e-?mail"
+    r"|no access to (?:my )?e-?mail|(?:i'll|i will) (?:respond|reply|get back|return|be back"
+    r"|answer)|(?:not|no longer) (?:work|employed|with the company|check|monitored)|on vacation"
+    r"|nicht (?:im|am|in meinem) (?:büro|haus|hause|arbeitsplatz)|im urlaub|abwesend|außer haus"
+    r"|nicht erreichbar|e-?mails? (?:werden|wird) nicht (?:weitergeleitet|gelesen)"
+    r"|wieder (?:erreichbar|im büro|für sie da)|actuellement absent|suis absente?|serai absente?"
+    r"|en congés?|de retour le|estoy (?:fuera|ausente|de vacaciones)|estaré (?:fuera|ausente"
+    r"|de vacaciones)|fuera de la oficina|sono (?:assente|fuori|in ferie)|sarò (?:assente|fuori"
+    r"|in ferie)|fuori (?:sede|ufficio)|estou (?:fora|ausente|de férias)|estarei (?:fora|ausente"
+    r"|de férias)|ausente do escritório|ben (?:ik )?(?:afwezig|niet aanwezig|op vakantie"
+    r"|niet op kantoor)|ik ben (?:momenteel |op )*(?:afwezig|niet|vakantie)|jag (?:är"
+    r"|har) (?:inte på kontoret|på semester|semester|ledig|bortrest|frånvarande)|er (?:på ferie"
+    r"|ikke på kontoret|ikke til stede|bortreist|fraværende)|jeg (?:er|har) ferie|olen (?:lomalla"
+    r"|poissa)|jestem (?:nieobecn|poza biurem|na urlopie)|przebywam (?:na urlopie|poza)|nieobecn"
+    r"|jsem (?:na dovolené|mimo kancelář|nepřítom)|dovolen|в отпуске|отсутству|нахожусь в"
+    r"|szabadságon|nem tartózkodom|concediu|izinde|ofis dışında|άδεια|不在(?:です|にして|となり"
+    r"|にしております)|休暇"
+    r"|出張中|外出(?:中|して)|不在办公室|我(?:正在|目前)?(?:休假|出差|外出)|您的邮件(?:已|我)"
+    r"|已收到您的|부재중|휴가|출장",
+)
+
+# Who wants to have an automatic answer is no machine.
+SET_UP = re.compile(
+    r"\b(?:set (?:up )?(?:an?|my|the|this|it)\b|switch (?:it|them|this|on|off)"
+    r"|turn (?:it|them|on|off)"
+    r"|(?:en|dis)able|activate|(?:einrichten|einzurichten|richten sie|richte ich"
+    r"|aktivier\w+"
+    r"|(?:ein|ab|aus)(?:zu)?schalten|einstellen)|configur\w+|activ(?:er|ar|are)|mettre en place"
+    r"|instellen|inschakelen|ustawi\w+|włącz\w+|nastavi\w+|настро\w+|включи\w+)\b"
+)
+
+# Domino's own sentences.
+AWAY_FIXED = re.compile(
+    r"i will be out of the office starting .{1,30} and will not return until"
+    r"|ich werde ab .{1,30} nicht im büro sein\. ich kehre zurück"
+    r"|je serai absent.{0,4} (?:à partir )?du .{1,30} et ne serai de retour"
+)
+
+AUTOMATED = re.compile(
+    r"(?:this|the following) (?:is an|message is an|message (?:was|has been|is)|e-?mail (?:was"
+    r"|has been|is)|mail (?:was|has been|is)|notification (?:was"
+    r"|is)) ?(?:an )?(?:system[- ])?(?:automat|auto-?generated|generated (?:auto|by)|sent auto"
+    r"|created auto|computer)|automat(?:ed|ically[- ]generated) (?:message|e-?mail|mail|response"
+    r"|reply|notification)|auto-?generated (?:message|e-?mail|mail)|generated automatically"
+    r"|(?:please )?do(?: not|n't) (?:reply|respond) (?:directly )?(?:to|on) this"
+    r"|(?:please,? )?do not reply\b|not monitored|unmonitored|cannot (?:reply|accept repl)"
+    r"|replies to this"
+    r"|automatisch (?:generierte?|erzeugte?|erstellte?|versandte?|versendete?) (?:e-?mail"
+    r"|nachricht|mail)|automatisch (?:generiert|erstellt|erzeugt|versandt|versendet|gesendet)"
+    r"|wurde automatisch .{1,40} (?:generiert|erstellt|erzeugt|versandt|verschickt)"
+    r"|nicht auf diese (?:e-?mail|nachricht|mail)|bitte antworten sie nicht"
+    r"|message (?:est )?(?:généré |envoyé )?automatique|généré automatiquement"
+    r"|envoyé automatiquement|(?:ne pas|merci de ne pas) répondre|mensaje (?:es )?(?:generado "
+    r"|enviado )?automátic|generado automáticamente|no (?:responda|responder|conteste)"
+    r"|messaggio (?:è stato )?(?:generato )?automatic|generato automaticamente"
+    r"|(?:si prega di )?non rispondere|mensagem automática|gerad[ao] automaticamente"
+    r"|(?:favor )?não responda|automatisch (?:gegenereerd|verzonden|bericht)|niet (?:op"
+    r"|te) (?:dit|deze|beantwoorden)|automatisk(?:t)? (?:genereret|generert|genererat|besked"
+    r"|melding|meddelande)|ikke svar|svara inte|inte svara på|wygenerowan\w* automatycznie"
+    r"|automatycznie wygenerowan|prosimy nie odpowiadać|nie odpowiada|automaticky (?:generovan"
+    r"|vygenerovan)|neodpovídejte|автоматически|автоматическ\w+ (?:сообщение|письмо)|не отвечайте"
+    r"|отвечать на него не|otomatik olarak|自动(?:发送|生成|发出)|请勿(?:直接)?回复"
+    r"|請勿(?:直接)?回覆|系统(?:自动|邮件)"
+    r"|自動(?:送信|配信|的に送信)|返信(?:しないで|いただいても|できません|は不要)|送信専用"
+    r"|자동(?:으로)? ?(?:발송|생성)|발신 ?전용",
+)
+
+# A machine says what it is (group 1), or that nobody reads what it gets; each begins a sentence.
+OF_ITSELF = re.compile(
+    r"(?:^|(?<=[.,!。]) )[\s*_\[(=-]*(?:"
+    r"((?:this|the above) (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:an? )?"
+    r"(?:auto(?:mated|matic|-?generated|-?response|-?reply)|(?:system|computer)[- ]generated"
+    r"|(?:generated|sent) automatically)"
+    r"|this is an? (?:auto(?:mated|matic(?:ally)?|-?generated)?|(?:system|computer)[- ]generated)"
+    r"(?=(?:[- ]\w+){0,2}[- ](?:e-?mail|mail|messag|notif|repl|respon|confirm|acknow))"
+    r"|(?:dies(?:e|es)? (?:ist eine|e?-?mail (?:ist|wurde)|(?:nachricht|schreiben) (?:ist|wurde)))"
+    r" (?:eine )?(?:vom system )?auto(?:matisch\w* (?:\S+ )?(?:erzeugt|erstellt|generiert|versandt"
+    r"|verschickt|versendet|gesendet|nachricht|antwort|e-?mail|mail|mitteilung|bestätigung|eingang)"
+    r"|mat\w*antwort)"
+    r"|(?:ceci est une?|cet? (?:e-?mail|message|courriel) (?:est|a été)|il s'agit d'une?)"
+    r" (?:\S+ ){0,2}automati"
+    r"|est[ea] (?:es un|(?:mensaje|correo|e-?mail|mensagem|é uma) ?(?:es|é|ha sido|foi|uma)?)"
+    r" (?:\S+ ){0,2}autom[aá]ti"
+    r"|quest[ao] (?:è un[ao']? ?|(?:e-?mail|messaggio) è (?:stat[oa] )?)(?:\S+ ){0,2}automati"
+    r"|(?:dit|deze e-?mail|dit bericht) is (?:een )?automatisch|det(?:ta|te) (?:är|er) (?:ett?|en)"
+    r" auto(?:mat|gener)|(?:ta |niniejsza )?wiadomość (?:została )?(?:wygenerowana|wysłana) automat"
+    r"|toto je automat|tento e-?mail (?:byl|bol) (?:\S+ )?automat|это автоматическ"
+    r"|(?:это|данное) (?:письмо|сообщение) (?:\S+ )?автомат|bu (?:e-?posta|mesaj) otomatik)"
+    r"|please,? (?:do not|don't) (?:reply|respond)|(?:do not|don't) (?:reply|respond) to this"
+    r"|bitte antworten sie (?:daher |deshalb )?nicht|(?:merci de |veuillez )?ne pas (?:y )?répondre"
+    r"|(?:veuillez )?ne répondez pas|(?:por favor,? )?no (?:responda|conteste)"
+    r"|(?:por favor,? )?não responda|(?:si prega di |la preghiamo di )?non rispond"
+    r"|(?:gelieve )?niet (?:te )?(?:be)?antwoorden|prosimy (?:na nią )?nie odpowiada"
+    r"|(?:prosím,? )?neodpovídejte|(?:пожалуйста,? )?не отвечайте"
+    r"|lütfen (?:bu \S+ )?(?:yanıtlamayın|cevaplamayın))",
+    re.MULTILINE,
+)

@@ -1,0 +1,125 @@
+"""The subjects of automatic answers, absences, machines and shops, as data.
+
+People write nearly all of them, too: how much each weighs is said where it is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+
+ANSWERED = re.compile(
+    r"\s*+(?:re|aw|antw?|sv|vs|rv|fwd?|wg|tr|rif|ref|odp|ynt|r|res|enc|doorst|vb|vl|pd|i|转发"
+    r"|回复|回覆"
+    r"|轉寄|答复|答覆)\s?(?:\[\d+\])?\s?[:：]",
+    re.IGNORECASE,
+)
+
+# The fixed words that programs, and only they, put before or instead of the subject of an answer.
+AUTOMATIC_ANSWER = re.compile(
+    r"\s*+[\[(<*【［「]?(?:auto(?:matic|mated)?[- ]?(?:e-?mail |mail )?(?:reply|response|responder"
+    r"|answer|antwort|svar|acknowledge?ment|confirmation)(?: from| message| notice)?"
+    r"|autoresp|out[- ]of[- ](?:the[- ])?office[- ](?:auto-?(?:reply|response)|response"
+    r"|automatic reply|reply)|vacation (?:auto-?)?(?:reply|response)|(?:absence|ooo"
+    r"|oof) (?:auto-?reply)|automatische (?:antwort|empfangsbestätigung|eingangsbestätigung"
+    r"|rückantwort|antwort(?:mail)?)|abwesenheitsnotiz|abwesenheitsassistent"
+    r"|abwesenheitsbenachrichtigung|abwesenheitsmeldung|autom\. antwort|auto-?antwort"
+    r"|réponse automatique|notification d'absence|respuesta autom[áa]tica|risposta automatica"
+    r"|messaggio di assenza|resposta autom[áàa]tica"
+    r"|automatisch (?:antwoord|bericht)|afwezigheids\w{3,20}|auto-?svar|automati(?:skt?"
+    r"|sch) (?:svar|besked|antwort)|frånvaromeddelande|fraværs(?:assistent|besked|melding)"
+    r"|automaattinen (?:vastaus|poissaolo\w{0,10})|automaatvastus|autom(?:atick"
+    r"|atisk)[áaýt] (?:odpověď|odpoveď|svar)|odpowied[źz] automatyczna|automatyczna odpowied[źz]"
+    r"|automatski odgovor|аутоматски одговор|samodejni odgovor|automatinis atsakymas"
+    r"|automātiskā atbilde"
+    r"|автоответ\w{0,10}|автоматическ\w{2,3} (?:ответ|уведомление)|автоматична відповідь"
+    r"|автоматичен отговор|αυτόματη απάντηση|otomatik (?:yanıt|cevap)|automatikus válasz"
+    r"|r[ăa]spuns automat|jawapan automatik|balasan (?:otomatis|automatik)"
+    r"|erantzun automatikoa|автоматты жауап|sjálfvirkt svar|avtomatik cavab|përgjigje automatike"
+    r"|автоматски одговор|outomatiese antwoord|automatische abwesenheits\w{3,20}|abwesenheits-info"
+    r"|message d['’]absence|poissaolo(?:viesti|ilmoitus)|trả lời tự động"
+    r"|(?:การ)?ตอบกลับอัตโนมัติ"
+    r"|תשובה אוטומטית|מענה אוטומטי|(?:ال)?رد (?:ال)?تلقائي|پاسخ خودکار|स्वचालित \S{1,10}"
+    r"|자동 ?(?:회신|응답|답장)|自动(?:答复|回复|应答)|自動(?:回覆|回信|答覆|応答|返信"
+    r"|送信)\w{0,6}|不在通知|休暇通知)(?:[\])*】］」]|[>]?\s*+(?:[:：\-–—(\[【]|$))"
+    r"|\s*+(?:automatische antwort auf|auto(?:matic)?[- ]?(?:reply|response) (?:to|from)) (?:ihre"
+    r"|your)\b"
+    r"|\s*+yahoo! auto response"
+    # Domino, of a name with its organisation.
+    r"|\s*+[^/:]{1,60}(?:/[^/:]{1,40}){1,4} (?:is out of the office|ist außer haus|est absent"
+    r"|est en congé|non è in ufficio|está fuera de la oficina|is niet op kantoor)"
+    r"|\s*+auto: .{1,80} is out of|\s*+(?:autoreply|autoresponse)\b|\s*+out of office auto-?reply",
+    re.IGNORECASE,
+)
+
+# Sieve puts "Auto: " before a subject; Germans write of their cars.
+AUTO_SUBJECT = re.compile(r"\s*+auto(?:[:：] ?re)?\s?[:：]", re.IGNORECASE)
+
+# People announce this, too.
+AWAY_SUBJECT = re.compile(
+    r"\s*+(?:out[- ]of[- ](?:the[- ])?(?:office|town)|ooo|vacation(?: notice| message)?"
+    r"|on (?:vacation|holiday|leave)|away(?: from .{1,20}| message| notice)?|(?:i am|i'm) (?:away"
+    r"|on (?:vacation|holiday|leave)|out of .{1,20})|absen(?:ce|t)(?:\(e\)| notice| message"
+    r"| du bureau)?|holiday(?: notice| message)?|abwesen(?:d|heit)|urlaub|im urlaub|en vacances"
+    r"|fuera de (?:la )?oficina|ausente(?: de la oficina)?|fuori (?:sede|ufficio)"
+    r"|ausência(?: temporária)?|fora do escritório|niet aanwezig|afwezig|frånvar(?:o|ande)?"
+    r"|fravær(?: fra kontoret)?|ikke på kontoret|poza biurem|mimo kancel[áa]\w{1,4}"
+    r"|absent de la birou|în concediu|отсутстви[ея] на (?:рабочем месте|работе)|нет (?:на работе"
+    r"|в офисе)|вне офиса|εκτός γραφείου|不在[办辦]公室|外出|休假|出差"
+    r"|on (?:annual|maternity|parental|sick|medical|paternity) leave"
+    r"|ikke til stede|på ferie|poissa|nieobecno[śs][ćc](?: w (?:biurze|pracy))?"
+    r"|в отпуске|ofis dışı\w{0,10}|házon kívül"
+    r"|不在(?:届|連絡)?|休暇|外出(?:中|通知)|부재 ?중 ?\S{0,10}"
+    r"|[^:]{1,60} (?:is out of the office|ist außer haus))\s*+(?:[:：\-–—(\[【.!]|\bre:|$)",
+    re.IGNORECASE,
+)
+
+MACHINE_SUBJECT = re.compile(
+    r"\s*+(?:cron <[^<>]{1,200}> |anacron job|logwatch for |report domain: ?\S+ "
+    r"|\*{1,3} ?(?:security information|problem|recovery|acknowledgement|nagios|downtime)"
+    r"|\*\* (?:problem|recovery|acknowledgement|flapping|downtime)|(?:problem|recovery|resolved"
+    r"|ok|critical|warning): .{1,200} (?:on|is|has|host|service) |\[?(?:firing"
+    r"|resolved)(?::\d+)?\]|build (?:failed|fixed|success)|(?:e?fax"
+    r"|voice ?mail) (?:message )?(?:received )?from"
+    r"|new (?:voice ?mail|fax)\b|scan(?:ned)? (?:from|image|document) "
+    r"|you have (?:a )?(?:new )?(?:voice ?mail"
+    r"|fax)|smart error|apt-listchanges"
+    r"|undelivered mail|rkhunter)",
+    re.IGNORECASE,
+)
+
+# As in "Re: Hello [verification required]": who wants to be sure of the sender answers so.
+CHALLENGE = re.compile(
+    r"[\[(](?:mail |sender |e-?mail )?(?:verif|confirm|authenti)\w*(?: required| needed)?[\])]\s*$",
+    re.IGNORECASE,
+)
+
+# Of these each alone is a program's.
+CERTAIN_SUBJECT = re.compile(
+    r"\s*+(?:\[(?:firing|resolved):\d+\]|cron <\S+@\S+> |logwatch for \S+ \("
+    r"|\*\* (?:problem|recovery|acknowledgement|flapping\w*|downtime\w*)"
+    r"(?: (?:service|host))? alert"
+    r"|\[prtg network monitor|fritz!box-info|\[fail2ban\]|(?:degradedarray|fail|sparesmissing"
+    r"|newarray|devicedisappeared) event on /dev/|smart error \(\w+\) detected on host"
+    r"|yahoo! auto response|monitor is (?:down|up): )",
+    re.IGNORECASE,
+)
+
+# A shop tells its customer: weak, for customers answer in these words.
+SHOP_SUBJECT = re.compile(
+    r"\s*+(?:\[[^\]]{1,40}\]:? )?(?:"
+    r"(?:your|ihre|votre|su|tu|tuo|il tuo|uw|je|sua|seu|din|twoje|vaše|ваш) (?:\S+ ){0,4}?"
+    r"(?:order|bestellung|commande|pedido|ordine|bestelling|encomenda|beställning|ordre|zamówienie"
+    r"|objednávka|заказ)\b.{0,30}?(?:received|confirm|shipped|dispatched|complete|bestätig"
+    r"|eingegangen|versandt|verschickt|confirmée|expédiée|recibido|confirmado|enviado|confermato"
+    r"|spedito|ontvangen|bevestig|verzonden|mottagen|bekräft|modtaget|potwierdz|przyjęt|przyjat"
+    r"|оформлен|принят|подтвержд)"
+    r"|order #?\w{0,6}\d{3,12} (?:is |has been |was )?(?:confirmed|shipped|received|completed)\b"
+    r"|(?:order|shipping|payment|booking) confirmation\W{0,3}#?\w{0,6}\d{3,12}"
+    r"|(?:bestell|auftrags|eingangs|versand|zahlungs|buchungs)bestätigung\b.{0,20}\d{3,12})",
+    re.IGNORECASE,
+)
+
+AGGREGATE = re.compile(
+    r"\s*+(?:\[[^\]]{0,60}\]\s?)?report[- ]domain\s?:\s?\S{1,255}.{0,10}\bsubmitter\s?:",
+    re.IGNORECASE,
+)

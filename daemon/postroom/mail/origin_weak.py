@@ -1,0 +1,91 @@
+"""The signs of machines and automatic answers that people's mail may carry, too.
+
+Promise: each has a weight; only together they make a mail automatic. The words of the text count
+only for a mail that is suspect by its header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from postroom.mail import origin_bodies, origin_fields, origin_senders, origin_subjects
+from postroom.mail.bounce_text import addresses_in
+from postroom.mail.message import Origin
+from postroom.mail.origin_head import OPENING, Head, Sign
+
+
+def weak_signs(head: Head) -> Iterator[Sign]:
+    """Yield what people's mail may carry, too."""
+    fields = head.fields
+    answer = Origin.AUTO_REPLY if head.is_answer else Origin.AUTOMATIC
+    suppress = fields.get("x-auto-response-suppress", "").lower()
+    # Seen: Exchange sends out-of-office with this alone, and some sites set it on everything. DR,
+    # RN and NRN only refuse receipts.
+    if any(word in suppress for word in ("all", "oof", "autoreply")):
+        # Outlook's own thread fields are in people's mail.
+        weight = 1 if "thread-index" in fields else 2
+        yield Sign(answer, f"X-Auto-Response-Suppress: {suppress[:100]}", weight)
+    if "".join(fields.get("return-path", "").split()) == "<>":
+        yield Sign(answer, "Return-Path: <>", 2)
+    yield from _subject_signs(head)
+    if origin_senders.MACHINE_NAMES.search(head.name[:200]):
+        yield Sign(Origin.AUTOMATIC, f"From: {head.name[:100]}", 1)
+    if origin_senders.ROBOTS.fullmatch(head.local):
+        yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}", 2)
+    for name in ("reply-to", "sender"):
+        value = fields.get(name, "")
+        local = next((each for each, _, _ in addresses_in(value[:500])), "").rpartition("@")[0]
+        if local and origin_senders.SILENT.fullmatch(local):
+            yield Sign(Origin.AUTOMATIC, f"{name.title()}: {value[:100]}", 2)
+    yield from _program_signs(head)
+    feedback = fields.get("feedback-id", "").lower()
+    if feedback and not feedback.rstrip().endswith(origin_fields.PERSONAL_FEEDBACK):
+        yield Sign(Origin.AUTOMATIC, f"Feedback-ID: {feedback[:100]}", 1)
+    elif found := next((name for name in fields if name in origin_fields.WEAK_FIELDS), None):
+        yield Sign(Origin.AUTOMATIC, f"{found.title()}: {fields[found][:100]}", 1)
+
+
+def _subject_signs(head: Head) -> Iterator[Sign]:
+    subject, evidence = head.subject, f"Subject: {head.subject[:100]}"
+    if origin_subjects.AUTOMATIC_ANSWER.match(subject):
+        yield Sign(Origin.AUTO_REPLY, evidence, 2)
+    elif origin_subjects.AWAY_SUBJECT.match(subject) or origin_subjects.AUTO_SUBJECT.match(subject):
+        # People announce their absence, too; but not as an answer without "Re:".
+        yield Sign(Origin.AUTO_REPLY, evidence, 2 if head.is_answer else 1)
+    elif origin_subjects.CHALLENGE.search(subject[-60:]):
+        yield Sign(Origin.AUTO_REPLY, evidence, 1)
+    elif origin_subjects.CERTAIN_SUBJECT.match(subject):
+        yield Sign(Origin.AUTOMATIC, evidence, 2)
+    elif origin_subjects.MACHINE_SUBJECT.match(subject) or origin_subjects.SHOP_SUBJECT.match(
+        subject
+    ):
+        yield Sign(Origin.AUTOMATIC, evidence, 1)
+
+
+def _program_signs(head: Head) -> Iterator[Sign]:
+    fields = head.fields
+    program = (fields.get("x-mailer", "") or fields.get("user-agent", ""))[:200]
+    if program and origin_fields.AUTORESPONDERS.search(program):
+        yield Sign(Origin.AUTO_REPLY, f"X-Mailer: {program[:100]}", 2)
+    elif program and origin_fields.SCRIPTS.search(program):
+        yield Sign(Origin.AUTOMATIC, f"X-Mailer: {program[:100]}", 1)
+
+
+def signs_in_text(head: Head, text: str) -> Iterator[Sign]:
+    """Yield what the first and last words of a suspect say."""
+    said = " ".join(f"{text[:OPENING]} {text[-1_000:]}".lower().replace("’", "'").split())
+    sure = origin_subjects.AUTOMATIC_ANSWER.match(head.subject)
+    is_sure = sure is not None
+    is_bare = sure is not None and sure.end() == len(head.subject) and not head.is_answer
+    if is_bare and origin_bodies.SET_UP.search(said[:1_500]) is not None:
+        yield Sign(Origin.PERSON, "text: asks for an automatic answer", -1)
+        return
+    if is_sure and (found := origin_bodies.AWAY.search(said[:1_500])) is not None:
+        yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 1)
+        return
+    if (found := origin_bodies.AWAY_FIXED.search(said)) is not None:
+        yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 1)
+    elif (found := origin_bodies.AUTOMATED.search(said)) is not None:
+        yield Sign(Origin.AUTOMATIC, f"text: {found[0][:100]}", 1)
+    elif any(mark in text[:OPENING] for mark in "?？؟"):
+        yield Sign(Origin.PERSON, "text: a question", -1)
