@@ -62,6 +62,7 @@ class Database:
         self._writer: threading.Thread | None = None
         self._copier: threading.Thread | None = None
         self._may_copy = threading.Event()
+        self._own: Connection | None = None  # the writer's
         self._starting = threading.Lock()
         self._is_closed = False
 
@@ -69,7 +70,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Give a connection with one consistent view. Not for writing."""
         try:
-            with self._begun(self._opening.read) as connection:
+            with self.engine.connect() as connection, _begun(connection, self._opening.read):
                 yield connection
         except DATABASE_ERRORS as error:
             raise translated(error) from error
@@ -112,33 +113,34 @@ class Database:
                 self._copier.start()
 
     @contextmanager
-    def _begun(self, begin: Sequence[str]) -> Iterator[Connection]:
-        """Give a connection in a new transaction, which is undone if nobody commits it.
+    def _writing(self) -> Iterator[Connection]:
+        """Give the writer's own connection in a new transaction; undone if nobody commits it.
 
-        One whose session has ended meanwhile (the server was restarted) is replaced: nothing was
-        under way in it.
+        It is the same each time: SQLite forgets the pages that it has read once another connection
+        has written, and a server's session knows its statements.
         """
-        with self.engine.connect() as connection:
-            try:
-                _begin(connection, begin)
-            except DATABASE_ERRORS:
-                if not is_lost(connection):
-                    raise
-                connection.invalidate()
-                connection.rollback()  # the next statement gets a session of its own
-                _begin(connection, begin)
-            keep_session(connection)
-            try:
-                yield connection
-            except (*DATABASE_ERRORS, Unavailable) as error:
-                if isinstance(translated(error), Unavailable):
-                    # What state it is in nobody knows: a full disk, a lost session.
-                    connection.invalidate()
-                raise
+        if self._own is None:
+            self._own = self.engine.connect()
+            for statement in self._opening.own:
+                self._own.exec_driver_sql(statement)
+            self._own.commit()
+        try:
+            with _begun(self._own, self._opening.write):
+                yield self._own
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        """Give the writer's connection back, whatever is under way in it undone."""
+        own, self._own = self._own, None
+        if own is not None:
+            own.close()
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:
             self._transaction(first)
+        self._let_go()
 
     def _transaction(self, first: _Waiting) -> None:
         """One transaction: the first work, and whatever else waits while it is young.
@@ -168,7 +170,7 @@ class Database:
     def _carry_out(
         self, works: Iterable[_Waiting], how: Callable[[Connection, _Waiting], None]
     ) -> None:
-        with self._begun(self._opening.write) as connection:
+        with self._writing() as connection:
             for waiting in works:
                 how(connection, waiting)
             _end(connection)
@@ -205,6 +207,32 @@ class Database:
         if following is None:  # close() waits: let _run see it again
             self._waiting.put(None)
         return following
+
+
+@contextmanager
+def _begun(connection: Connection, begin: Sequence[str]) -> Iterator[None]:
+    """Begin a transaction.
+
+    A session that has ended meanwhile (the server was restarted) is replaced: nothing was under
+    way in it.
+    """
+    keep_session(connection)
+    try:
+        _begin(connection, begin)
+    except DATABASE_ERRORS:
+        if not is_lost(connection):
+            raise
+        connection.invalidate()
+        connection.rollback()
+        keep_session(connection)  # a new one
+        _begin(connection, begin)
+    try:
+        yield
+    except (*DATABASE_ERRORS, Unavailable) as error:
+        if isinstance(translated(error), Unavailable):
+            # What state it is in nobody knows: a full disk, a lost session.
+            connection.invalidate()
+        raise
 
 
 def _try(connection: Connection, waiting: _Waiting) -> None:

@@ -57,6 +57,7 @@ class Opening:
     read: tuple[str, ...]
     write: tuple[str, ...]
     seconds: float  # nothing joins a write transaction that is this old
+    own: tuple[str, ...] = ()  # for the writer's own connection
     has_log: bool = False  # that is to be copied into the file beside the writer
 
 
@@ -80,6 +81,7 @@ def open_engine(place: Place, busy_timeout: float) -> Opening:
         read=("BEGIN",),
         write=("BEGIN IMMEDIATE",),
         seconds=SECONDS_OF_FILE,
+        own=("PRAGMA cache_size=-32000",),
         has_log=True,
     )
 
@@ -100,6 +102,7 @@ def _sqlite(file: Path, busy_timeout: float) -> Engine:
         f"sqlite:///{file}",
         connect_args={"timeout": busy_timeout},
         pool_size=POOL_SIZE,
+        pool_use_lifo=True,  # the warmest first
         json_serializer=jsontext.written,
         json_deserializer=jsontext.read,
     )
@@ -113,7 +116,7 @@ def _sqlite(file: Path, busy_timeout: float) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             f"wal_autocheckpoint={LARGEST_LOG}",
-            "cache_size=-32000",
+            "cache_size=-8000",  # lost at the next commit of the writer, who has more
         ):
             dbapi.execute(f"PRAGMA {pragma}")
 

@@ -95,14 +95,16 @@ class Session(NamedTuple):
 def session_of(connection: Connection) -> Session:
     """Return the driver's connection, and what it has still to send."""
     kept: Session | None = connection.get_execution_options().get(_SESSION)
-    if kept is not None:
-        return kept
+    return kept if kept is not None else _session_of(connection)
+
+
+def _session_of(connection: Connection) -> Session:
     return Session(connection.connection.driver_connection, connection.info.get(KEY))
 
 
 def keep_session(connection: Connection) -> None:
-    """Have it at hand until the connection is given back."""
-    connection.execution_options(**{_SESSION: session_of(connection)})
+    """Have it at hand until the connection is given back, or its session replaced."""
+    connection.execution_options(**{_SESSION: _session_of(connection)})
 
 
 def is_lost(connection: Connection) -> bool:
