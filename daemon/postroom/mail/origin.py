@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from postroom.mail import origin_bodies, origin_subjects
 from postroom.mail.bounces import read_feedback, read_receipt
 from postroom.mail.message import Address, Limits, Origin
+from postroom.mail.origin_absence import says_absent
 from postroom.mail.origin_decisive import decisive_signs
 from postroom.mail.origin_head import OPENING, Head, Headers, Sign, read_head, weight_of
 from postroom.mail.origin_server import Judgement, bounce_of, judge_delivery, judge_server
@@ -22,6 +23,7 @@ from postroom.mail.structure import DEFAULTS
 
 _ENOUGH = 2  # weak signs that together make a mail automatic
 _MOST_EVIDENCE = 20
+_ENDING = 400  # characters of a signature, which are not among the new words
 
 
 def judge_origin(
@@ -48,9 +50,13 @@ def judge_origin(
         return Origin.REPORT, (f"X-HmXmrOriginalRecipient: {recipient[:100]}",), None
     if (found := judge_server(head, text, report, limits)) is not None:
         return found
+    if receipt := _receipt_in_words(head, text):
+        return Origin.REPORT, receipt, None
     origin, evidence = _judge_machine(head, text)
     if origin is Origin.PERSON and (said := _speaks_of_itself(head, own)):
         return Origin.AUTOMATIC, said, None
+    if origin is Origin.PERSON and (said := _speaks_of_absence(head, text, own)):
+        return Origin.AUTO_REPLY, said, None
     return origin, evidence, None
 
 
@@ -111,6 +117,30 @@ def _speaks_of_itself(head: Head, own: str) -> tuple[str, ...]:
             return ()
         found.setdefault(sentence[1] is not None, sentence[0].strip()[:100])
     return tuple(f"text: {each}" for each in found.values()) if len(found) > 1 else ()
+
+
+def _speaks_of_absence(head: Head, text: str, own: str) -> tuple[str, ...]:
+    """Find a whole vacation note where nothing else tells; () if there is more in the mail, such as
+    the quote that a person's program leaves."""
+    if head.is_by_hand or len(text) > len(own) + _ENDING:
+        return ()
+    is_announced = origin_subjects.AWAY_SUBJECT.match(head.subject) is not None
+    if not is_announced and not head.is_answer and not _is_passed_on(head):
+        return ()
+    absent = says_absent(own[:OPENING], is_announced=is_announced)
+    return (f"text: {absent[:100]}",) if absent else ()
+
+
+def _receipt_in_words(head: Head, text: str) -> tuple[str, ...]:
+    """Know the receipt that Outlook writes as text where it may not write a report."""
+    if origin_subjects.RECEIPT.match(head.subject) is None:
+        return ()
+    found = origin_bodies.RECEIPT.match(_flat(text[:OPENING]))
+    return (f"Subject: {head.subject[:100]}", "text: a receipt") if found else ()
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.lower().replace("’", "'").split())
 
 
 def _by_hand(head: Head) -> int:

@@ -108,3 +108,26 @@ OF_ITSELF = re.compile(
     r"|lütfen (?:bu \S+ )?(?:yanıtlamayın|cevaplamayın))",
     re.MULTILINE,
 )
+# As programs put it, of what they found, got or ask; for mail that is suspect by its header.
+STATED = re.compile(
+    r"\boriginal problem id: ?\d|\bnotification type: ?(?:problem|recovery|acknowledg)"
+    r"|\bwas waitlisted\b|\bmy guest list\b|\bjust this once\b.{0,40}\bclick\b"
+    r"|\b(?:a representative|our (?:support |service )?(?:team|staff|agents?)|(?:one"
+    r"|a member) of our"
+    r" (?:\w+ ){1,3}) ?will (?:respond|reply|follow up|contact you|get back|be in touch"
+    r"|review your request)"
+    r"|\b(?:type|add|write) your (?:reply|response) above this line"
+    r"|\b(?:ein|unser) (?:support-?|service-?)?(?:team|mitarbeiter) wird .{0,60}(?:melden"
+    r"|bearbeiten"
+    r"|antworten)"
+)
+# The receipt itself: "Your message To: … was read on …"
+RECEIPT = re.compile(
+    r"\s*+(?:your message|ihre nachricht|votre message|(?:su|el) mensaje|il messaggio"
+    r"|a? ?sua mensagem"
+    r"|uw bericht)\W{1,6}(?:to|an|à|a|para|aan)\s?: .{0,400}?\b(?:subject|betreff|objet|asunto"
+    r"|oggetto|assunto|onderwerp)\s?: .{0,300}?\b(?:was|wurde|a été|se|è stat\w|foi"
+    r"|is)"
+    r"\b.{0,60}?\b(?:read|gelesen|deleted|gelöscht|lue?|supprimé|leyó|leído|lett\w|lid[oa]|gelezen"
+    r"|eliminad\w)\b"
+)

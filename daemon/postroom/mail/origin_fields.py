@@ -70,6 +70,8 @@ MACHINE_FIELDS = frozenset(
         "x-forgejo-reason",
         "x-gitlab-reply-key",
         "x-mantisbt-message-id",
+        "x-servicenow-source",
+        "x-servicenow-sysemail-version",
         "x-nextcloud-notification",
     }
 )
@@ -130,7 +132,8 @@ SCRIPTS = re.compile(
     r"|java ?mail|nodemailer|cdo for windows|microsoft cdo|jmail|aspmail|aspemail|persits"
     r"|coldfusion|drupal|wordpress|joomla|magento|shopware|prestashop|oscommerce|typo3|blat"
     r"|sendemail|swaks|mime-?tools|mime::lite|mail::|net::smtp|mailchimp|sendgrid|mailgun"
-    r"|mandrill|cron|nagios|zabbix|otrs|znuny|otobo|zammad|kayako|freshdesk|zendesk|osticket|jira"
+    r"|mandrill|cron|cacti|nagios|zabbix|otrs|znuny|otobo|zammad|kayako|freshdesk|zendesk"
+    r"|osticket|jira"
     r"|fritz!box|synology|qnap|asterisk|konica|kyocera|ricoh|xerox|lexmark"
     r"|sap |oracle|ibm notes agent|crystal|servicenow|salesforce|hubspot|marketo|pardot|eloqua"
     r"|exacttarget|sendinblue|brevo|cleverreach|rapidmail|inxmail|newsletter|listserv|majordomo"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from postroom.mail import origin_fields
+from postroom.mail import origin_fields, origin_subjects
 from postroom.mail.message import Address, Origin
 from postroom.mail.refs import message_ids
 
@@ -62,6 +62,14 @@ class Head:
         return any(
             not self.domain or not _is_within(each.rpartition("@")[2], self.domain)
             for each in self.parents
+        )
+
+    @property
+    def is_absent_answer(self) -> bool:
+        """Its subject tells of an absence, and behind it names the mail that it answers."""
+        return (
+            origin_subjects.AWAY_SUBJECT.match(self.subject) is not None
+            and origin_subjects.THEN_ANSWER.search(self.subject) is not None
         )
 
     @property

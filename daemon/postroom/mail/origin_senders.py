@@ -26,9 +26,11 @@ ROBOTS = re.compile(
     r"|billing|service|password|digest|status|system|server|website|booking|invoice)[-_.](?:confirm"
     r"|confirmations?|updates?|tracking|messages?|news|notices?|alerts?|mailer|team-noreply)"
     r"|cron|cron-?daemon|anacron|root|daemon|www-data|apache|httpd|nginx|wwwrun|nobody|wordpress"
-    r"|joomla|drupal|munin|nagios|icinga2?|zabbix|monit|prometheus|grafana|logwatch|logcheck"
+    r"|joomla|drupal|munin|nagios|icinga2?|zabbix|monit|prometheus|alertmanager|grafana|logwatch"
+    r"|logcheck"
     r"|smartd|fail2ban|prtg|check-?mk|observium|librenms|veeam|uptimerobot|elastalert|graylog"
-    r"|pfsense|opnsense|rkhunter|backup|backups|bacula|bamboo|teamcity|buildbot|jira|confluence"
+    r"|pfsense|opnsense|rkhunter|backup|backups|backup-?exec|bacula|bamboo|teamcity|buildbot|jira"
+    r"|confluence"
     r"|gitlab|bugzilla|redmine|trac|mantis|sonarqube|nessus|vmware|esxi?|idrac|scanner|scan"
     r"|apcupsd|upsmon|ups|mdadm|ipmi|ilo|i?drac|nas"
     r"|synology|diskstation|qnap|truenas|freenas|proxmox|pve|sonicwall|fortigate|printer|copier"
@@ -76,7 +78,8 @@ ADMINISTRATORS = re.compile(
 
 # "Expiry Bot", "Acme Alerts"
 MACHINE_NAMES = re.compile(
-    r"(?:^|\W)(?:bot|notifications?|notifier|alerts?|newsletter|autoresponder"
+    r"(?:^|\W)(?:nagios|cacti|zabbix|icinga2?|prtg[\w ]{0,20}|bot|notifications?|notifier|alerts?"
+    r"|newsletter|autoresponder"
     r"|(?:network |server |system )monitor(?:ing)?|benachrichtigung(?:en)?)\W*$",
     re.IGNORECASE,
 )

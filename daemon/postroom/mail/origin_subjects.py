@@ -39,7 +39,8 @@ AUTOMATIC_ANSWER = re.compile(
     r"|message d['’]absence|poissaolo(?:viesti|ilmoitus)|trả lời tự động"
     r"|(?:การ)?ตอบกลับอัตโนมัติ"
     r"|תשובה אוטומטית|מענה אוטומטי|(?:ال)?رد (?:ال)?تلقائي|پاسخ خودکار|स्वचालित \S{1,10}"
-    r"|자동 ?(?:회신|응답|답장)|自动(?:答复|回复|应答)|自動(?:回覆|回信|答覆|応答|返信"
+    r"|(?:부재 ?중 ?)?자동 ?(?:회신|응답|답장)|自动(?:答复|回复|应答)|自動(?:回覆|回信|答覆|応答"
+    r"|返信"
     r"|送信)\w{0,6}|不在通知|休暇通知)(?:[\])*】］」]|[>]?\s*+(?:[:：\-–—(\[【]|$))"
     r"|\s*+(?:automatische antwort auf|auto(?:matic)?[- ]?(?:reply|response) (?:to|from)) (?:ihre"
     r"|your)\b"
@@ -57,19 +58,32 @@ AUTO_SUBJECT = re.compile(r"\s*+auto(?:[:：] ?re)?\s?[:：]", re.IGNORECASE)
 # People announce this, too.
 AWAY_SUBJECT = re.compile(
     r"\s*+(?:out[- ]of[- ](?:the[- ])?(?:office|town)|ooo|vacation(?: notice| message)?"
-    r"|on (?:vacation|holiday|leave)|away(?: from .{1,20}| message| notice)?|(?:i am|i'm) (?:away"
-    r"|on (?:vacation|holiday|leave)|out of .{1,20})|absen(?:ce|t)(?:\(e\)| notice| message"
+    r"|on (?:vacation|holiday|leave)|away(?: from .{1,20}| message| notice)?|(?:i am|i'm) "
+    r"(?:currently |now )?(?:away|on (?:vacation|holiday|leave)|out of (?:the |my )?office"
+    r"|out of .{1,20})|absen(?:ce|t)(?:\(e\)| notice| message"
     r"| du bureau)?|holiday(?: notice| message)?|abwesen(?:d|heit)|urlaub|im urlaub|en vacances"
     r"|fuera de (?:la )?oficina|ausente(?: de la oficina)?|fuori (?:sede|ufficio)"
     r"|ausência(?: temporária)?|fora do escritório|niet aanwezig|afwezig|frånvar(?:o|ande)?"
     r"|fravær(?: fra kontoret)?|ikke på kontoret|poza biurem|mimo kancel[áa]\w{1,4}"
-    r"|absent de la birou|în concediu|отсутстви[ея] на (?:рабочем месте|работе)|нет (?:на работе"
+    r"|absent de la birou|în concediu|отсутстви[ея] на (?:рабочем месте|работе)|отсутствую"
+    r"|нет (?:на работе"
     r"|в офисе)|вне офиса|εκτός γραφείου|不在[办辦]公室|外出|休假|出差"
-    r"|on (?:annual|maternity|parental|sick|medical|paternity) leave"
+    r"|(?:on )?(?:annual|maternity|parental|sick|medical|paternity) leave|delayed response"
+    r"|(?:en )?congés|(?:in|chiuso per) ferie|vakantie|szabadság(?:on)?|izindeyim"
+    r"|(?:yıllık )?izin|.{0,12}不在(?:です|にしております)"
+    r"|assente(?: dall.ufficio)?"
+    r"|(?:ik ben )?(?:met|op) vakantie|semester|fraværsmelding"
     r"|ikke til stede|på ferie|poissa|nieobecno[śs][ćc](?: w (?:biurze|pracy))?"
     r"|в отпуске|ofis dışı\w{0,10}|házon kívül"
     r"|不在(?:届|連絡)?|休暇|外出(?:中|通知)|부재 ?중 ?\S{0,10}"
-    r"|[^:]{1,60} (?:is out of the office|ist außer haus))\s*+(?:[:：\-–—(\[【.!]|\bre:|$)",
+    r"|[^:]{1,60} (?:is out of the office|ist außer haus))\s*+(?:[:：\-–—(\[【.!]|\bre:"
+    r"|(?:until|till?|through|from|bis|vom|ab|jusqu|hasta|fino|até|tot|t/m|till|do|od|до|с)\W|$)",
+    re.IGNORECASE,
+)
+# Behind an absence: the subject of the mail that is answered. A person's program puts it first.
+THEN_ANSWER = re.compile(
+    r"(?<=.{4})\b(?:re|aw|antw?|sv|vs|rv|odp|ynt|r|res|回复"
+    r"|答复)\s?(?:\[\d+\])?\s?[:：]",
     re.IGNORECASE,
 )
 
@@ -89,18 +103,46 @@ MACHINE_SUBJECT = re.compile(
 
 # As in "Re: Hello [verification required]": who wants to be sure of the sender answers so.
 CHALLENGE = re.compile(
-    r"[\[(](?:mail |sender |e-?mail )?(?:verif|confirm|authenti)\w*(?: required| needed)?[\])]\s*$",
+    r"[\[(](?:(?:mail |sender |e-?mail )?(?:verif|confirm|authenti)\w*(?: required| needed)?"
+    r"|action required)[\])]\s*$",
     re.IGNORECASE,
 )
 
+# A help desk tells its customer: weak, as a shop's.
+TICKET_SUBJECT = re.compile(
+    r"\s*+(?:\[[^\]]{1,40}\]:?\s?)?(?:(?:your|new|support) (?:support )?(?:request|ticket|case"
+    r"|inquiry"
+    r"|enquiry|issue)\b.{0,60}?\b(?:received|created|opened|registered|logged|closed|resolved"
+    r"|updated|assigned)|(?:request|ticket|case|incident|issue) (?:received|created|opened|closed"
+    r"|resolved|\W?\w{0,6}\d{2,12}\b.{0,60}\b(?:received|created|opened|closed|resolved|assigned"
+    r"|updated))|we(?:'ve| have) received your (?:request|message|inquiry|enquiry|e-?mail)"
+    r"|(?:ihre|deine) anfrage\b.{0,60}?(?:eingegangen|erhalten|geschlossen|erfasst|aufgenommen)"
+    r"|eingangsbestätigung|ticket .{0,30}(?:eröffnet|erstellt|angelegt|geschlossen)"
+    r"|votre (?:demande|ticket)\b.{0,60}?(?:reçue?|enregistrée?|prise? en compte|clos|résolue?)"
+    r"|accusé de réception|su (?:solicitud|consulta|ticket)\b.{0,60}?(?:recibid|cread|cerrad)"
+    r"|ваш[ае]? (?:заявка|обращение|запрос)\b.{0,60}?(?:принят|получен|зарегистрирован|закрыт))",
+    re.IGNORECASE,
+)
+# A receipt of Outlook in words.
+RECEIPT = re.compile(
+    r"\s*+(?:read|not read|deleted|gelesen|nicht gelesen|ungelesen gelöscht|gelöscht|lu|non lu"
+    r"|leído"
+    r"|no leído|letto|non letto|lida|não lida|gelezen|niet gelezen|läst|læst|lest|luettu"
+    r"|przeczytano"
+    r"|přečteno|прочитано|okundu|開封済み|已读|已讀|읽음)\s?[:：]",
+    re.IGNORECASE,
+)
 # Of these each alone is a program's.
 CERTAIN_SUBJECT = re.compile(
-    r"\s*+(?:\[(?:firing|resolved):\d+\]|cron <\S+@\S+> |logwatch for \S+ \("
+    r"\s*+(?:(?:\[[^\]]{1,40}\] )?\[(?:firing|resolved):\d+\]|cron <\S+@\S+> |logwatch for \S+ \("
     r"|\*\* (?:problem|recovery|acknowledgement|flapping\w*|downtime\w*)"
     r"(?: (?:service|host))? alert"
     r"|\[prtg network monitor|fritz!box-info|\[fail2ban\]|(?:degradedarray|fail|sparesmissing"
     r"|newarray|devicedisappeared) event on /dev/|smart error \(\w+\) detected on host"
-    r"|yahoo! auto response|monitor is (?:down|up): )",
+    r"|microsoft (?:office )?outlook[- ]test(?: message|nachricht)\s*$"
+    r"|yahoo! auto response|monitor is (?:down|up): "
+    r"|(?:\[[^\]]{1,40}\]: )?new message \d+ in mailbox \d+\s*$"
+    r"|e?fax message from \W?[^\"]{1,40}\W? - \d+ page)",
     re.IGNORECASE,
 )
 

@@ -13,6 +13,12 @@ from postroom.mail.bounce_text import addresses_in
 from postroom.mail.message import Origin
 from postroom.mail.origin_head import OPENING, Head, Sign
 
+_OF_MACHINES = (
+    origin_subjects.MACHINE_SUBJECT,
+    origin_subjects.SHOP_SUBJECT,
+    origin_subjects.TICKET_SUBJECT,
+)
+
 
 def weak_signs(head: Head) -> Iterator[Sign]:
     """Yield what people's mail may carry, too."""
@@ -50,15 +56,14 @@ def _subject_signs(head: Head) -> Iterator[Sign]:
     if origin_subjects.AUTOMATIC_ANSWER.match(subject):
         yield Sign(Origin.AUTO_REPLY, evidence, 2)
     elif origin_subjects.AWAY_SUBJECT.match(subject) or origin_subjects.AUTO_SUBJECT.match(subject):
-        # People announce their absence, too; but not as an answer without "Re:".
-        yield Sign(Origin.AUTO_REPLY, evidence, 2 if head.is_answer else 1)
+        # People announce their absence, too; but not as an answer without "Re:" before it.
+        is_sure = head.is_answer or head.is_absent_answer
+        yield Sign(Origin.AUTO_REPLY, evidence, 2 if is_sure else 1)
     elif origin_subjects.CHALLENGE.search(subject[-60:]):
         yield Sign(Origin.AUTO_REPLY, evidence, 1)
     elif origin_subjects.CERTAIN_SUBJECT.match(subject):
         yield Sign(Origin.AUTOMATIC, evidence, 2)
-    elif origin_subjects.MACHINE_SUBJECT.match(subject) or origin_subjects.SHOP_SUBJECT.match(
-        subject
-    ):
+    elif any(each.match(subject) for each in _OF_MACHINES):
         yield Sign(Origin.AUTOMATIC, evidence, 1)
 
 
@@ -85,7 +90,9 @@ def signs_in_text(head: Head, text: str) -> Iterator[Sign]:
         return
     if (found := origin_bodies.AWAY_FIXED.search(said)) is not None:
         yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 1)
-    elif (found := origin_bodies.AUTOMATED.search(said)) is not None:
+    elif (found := origin_bodies.AUTOMATED.search(said)) is not None or (
+        found := origin_bodies.STATED.search(said)
+    ) is not None:
         yield Sign(Origin.AUTOMATIC, f"text: {found[0][:100]}", 1)
     elif any(mark in text[:OPENING] for mark in "?？؟"):
         yield Sign(Origin.PERSON, "text: a question", -1)

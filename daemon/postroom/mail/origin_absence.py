@@ -1,0 +1,174 @@
+"""What the absent have their mailbox answer: the sentences of a vacation note, by language.
+
+Promise: only what stands in a note that a mailbox sends on its own; who announces his absence
+himself, wants something of the reader or asks. Sentences are looked at in lower case.
+"""
+
+from __future__ import annotations
+
+import re
+
+from postroom.mail.origin_bodies import AWAY
+
+_NOTE = 1_500  # characters: notes are short
+_NAME = 30
+_NAME_WORDS = 3
+
+_ABSENT = re.compile(
+    r"\b(?:i am|i'm|i will be|i'll be) (?:currently |presently |now |away and |on annual )*"
+    r"(?:out of (?:the |my )?office|away|on (?:vacation|holidays?|annual leave|leave|maternity"
+    r"|parental|business trip)|out of town|unavailable|not in the office|absent|travell?ing)"
+    r"|\b(?:our|the) offices? (?:is|are|will be) closed"
+    r"|\bich (?:bin|befinde mich)\b(?:[^.!?]|(?<=\d)\.){0,80}?(?:nicht (?:im|in meinem) (?:büro"
+    r"|haus|hause"
+    r"|arbeitsplatz)|im urlaub|in urlaub|abwesend|außer haus|nicht erreichbar|in elternzeit"
+    r"|dienstreise)|\bwerde ich\b(?:[^.!?]|(?<=\d)\.){0,60}?(?:abwesend|im urlaub"
+    r"|nicht erreichbar) sein"
+    r"|\bje (?:suis|serai)\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:absente?|en congés?|en vacances"
+    r"|en déplacement)"
+    r"|\b(?:estoy|estaré|me encuentro|me encontraré)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:fuera|ausente"
+    r"|de vacaciones)"
+    r"|\b(?:sono|sarò)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:assente|fuori|in ferie)"
+    r"|\bgli uffici (?:resteranno|sono)"
+    r"|\b(?:estou|estarei|encontro-me)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:fora|ausente|de férias)"
+    r"|\b(?:ik ben|ben ik)\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:afwezig|niet (?:aanwezig|op kantoor)"
+    r"|op vakantie"
+    r"|vrij)|\bjag (?:är|har)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:inte på kontoret|semester|ledig"
+    r"|bortrest"
+    r"|frånvarande|föräldraledig)|\bjeg (?:er|har|holder)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:ferie"
+    r"|ikke på kontoret"
+    r"|ikke til stede|bortreist|fraværende|ute av kontoret|væk fra kontoret)"
+    r"|\bolen\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:lomalla|poissa|tavoittamattomissa)"
+    r"|\b(?:jestem|przebywam|będę)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:nieobecn|poza biurem|na urlopie)"
+    r"|\b(?:jsem|budu|čerpám|som|čerpám)\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:dovolen|mimo kancel"
+    r"|nepřítom|neprítom)"
+    r"|(?:\bя\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:в отпуске|в командировке|отсутств|вне офиса)"
+    r"|\bнахожусь в"
+    r" (?:отпуске|командировке)|\bменя не будет)|\bszabadságon (?:vagyok|leszek)"
+    r"|[^.!?]{0,30}szabadságon (?:vagyok|leszek)|nem tartózkodom|\b(?:sunt|voi fi) în concediu"
+    r"|\bizindeyim|ofis(?:te|im)? (?:dışında|değilim)"
+    r"|yıllık izin|\bσε άδεια|εκτός γραφείου|休暇(?:を(?:いただ|頂|取得)|中)|不在(?:にして|となり"
+    r"|です)"
+    r"|出張(?:中|のため)|我(?:正在|目前|现在|將|将)?.{0,10}(?:休假|出差|外出|不在办公室)"
+    r"|휴가(?:입니다|중|로)|부재 ?중"
+    r"|출장 ?중",
+)
+_URGENT = re.compile(
+    r"\b(?:urgent|urgently|urgency|emergenc(?:y|ies)|immediate|immediately|assistance|help)\b"
+    r"[^!?]{0,80}?\b(?:contact|call|e-?mail|write|reach|dial|speak|turn to|refer)"
+    r"|\b(?:contact|call|reach)\b[^!?]{0,80}?\b(?:urgent|emergenc|immediate|assistance)"
+    r"|\bin my absence\b|\bdringend(?:en|e|er)? (?:fällen|fragen"
+    r"|angelegenheiten"
+    r"|anliegen|notfällen)|\bin (?:eiligen|dringenden) |\bin notfällen|\bmeine vertretung"
+    r"|\bwährend meiner abwesenheit|\b(?:en cas d'|pour (?:toute )?|si )urgen|\ben mon absence"
+    r"|\b(?:temas|asuntos|casos?|cuestiones) (?:de )?urgen|\bsi es urgente"
+    r"|\b(?:per|in caso di) (?:\S+ )?urgen|\b(?:assuntos?|casos?|em caso de) (?:de )?urg[eê]n"
+    r"|\b(?:bij|voor|in) (?:spoed|dringende|urgente)|\b(?:vid|i) (?:brådskande|akuta)"
+    r"|\b(?:ved|i) (?:haste|presserende|akutte|hastende)|\bkiireellis"
+    r"|\b(?:w )?(?:pilnych|nagłych) |sprawach pilnych|\bv (?:naléhav|urgentn|neodkladn|súrn)"
+    r"|\b(?:по|в) (?:срочн|неотложн|экстренн)|\bsürgős|\bacil (?:durum|konu)|\burgențe"
+    r"|επείγον|緊急|急ぎ|(?:紧急|急事|緊急)|급한|긴급"
+)
+_LATER = re.compile(
+    r"\b(?:i will|i'll|and will|will) (?:\w+ )?(?:respond|reply|answer|get back|return your|read"
+    r"|attend) |(?:limited|no|intermittent|limited or no) access to (?:my )?(?:e-?mail|phone)"
+    r"|\bnot be (?:checking|reading) (?:my )?e-?mail"
+    r"|\bwerde(?:n)? nicht (?:weitergeleitet|gelesen)|\b(?:wird|werden) (?:auch )?nicht"
+    r" (?:automatisch )?(?:weitergeleitet|gelesen|bearbeitet)|\b(?:beantworte|lese|bearbeite) ich"
+    r"|\bwerde ich\b[^.!?]{0,60}(?:beantworten|lesen|bearbeiten|melden)|\bmelde ich mich"
+    r"|\bwieder (?:für sie )?(?:da|erreichbar|im büro|zurück)|\bab dem [\d.]+ wieder"
+    r"|\bje (?:vous répondrai|prendrai connaissance|traiterai|reviendrai|vous recontacterai)"
+    r"|\bresponderé|\brisponder(?:ò|emo)|\bresponderei|\bretornarei|\bbeantwoord ik"
+    r"|\b(?:zal|reageer) ik\b|\bsvarar (?:jag|när|så)|\båterkommer\b|\bsvarer (?:når|så|jeg)"
+    r"|\bvender tilbage|\bbesvarer\b|\bvastaan\b|\bpalaan\b|\bodpowiem\b|\bodpovím|\bodpoviem"
+    r"|\bотвечу\b|\bválaszol(?:ok|ni)|\bvoi răspunde|\b(?:döndüğümde|dönüşümde)"
+    r"|θα (?:σας )?απαντήσω|(?:戻り次第|復帰後|休暇明け|出社後|帰社後).{0,30}(?:返信|連絡|回答"
+    r"|対応|返答)"
+    r"|(?:返回|回来|回到|尽快|儘快|盡快).{0,14}(?:回复|回覆|答复|答覆|处理)|복귀.{0,24}(?:회신"
+    r"|답변|답장|연락)",
+)
+_THANKS = re.compile(
+    r"\bthank(?:s| you)(?: very much)? for (?:your|the|contacting) ?(?:e-?mail|message|mail|us|me"
+    r"|\w+ message)?\b|\b(?:vielen|herzlichen|besten) dank für (?:ihre|deine|die) (?:nachricht"
+    r"|e-?mail|mail|anfrage)|\bihre (?:nachricht|mail) ist [^.!?]{0,20}eingegangen"
+    r"|\bmerci (?:pour|de) votre (?:message|e-?mail|mail|courriel)"
+    r"|\bgracias por (?:su|tu) (?:mensaje|correo|e-?mail)|\bgrazie per (?:la|il) (?:sua|tua|suo"
+    r"|tuo|vostr\w|messaggio|mail|e-?mail)|\bobrigad[oa] p(?:elo|ela|or) (?:seu|sua|teu|contat)"
+    r"|\b(?:bedankt|dank) voor (?:uw|je) |\btack för (?:ditt|din) |\btak for (?:din|dit) "
+    r"|\btakk for (?:din|ditt|e-?posten) |\bkiitos (?:viestist|sähköpost)"
+    r"|\bdziękuję za (?:wiadomość|e?-?mail)|\bděkuji za (?:vaš|váš|zpráv|e-?mail)"
+    r"|\bспасибо за (?:ваше )?(?:письмо|сообщение)|ご連絡(?:いただき|ありがとう)"
+    r"|メール(?:を)?ありがとう"
+    r"|感谢您的(?:来信|邮件)|您的(?:来信|邮件)(?:已|我)|메일(?:을)? (?:주셔서|보내)"
+)
+# When he is back.
+_UNTIL = re.compile(
+    r"\b(?:until|till|through|thru|to the|return(?:ing)?|back (?:on|in)|today|this week|currently"
+    r"|bis|ab dem|wieder|heute|derzeit|im moment|momentan|jusqu|au \d|de retour|actuellement"
+    r"|hasta|al \d"
+    r"|fino|até|a \d|tot|t/m|momenteel|til (?:og med|den|\d)|tilbake|tilbage|tillbaka|asti|saakka"
+    r"|do \d|do \w+a\b"
+    r"|по \d|до|-ig|kadar|μέχρι)|まで|戻り|至|까지"
+)
+# Around what a note has to say: greeting, closing, how to reach others.
+_FRAME = re.compile(
+    r"(?:hi|hello|dear|good (?:day|morning|afternoon)|hallo|guten|sehr geehrte|liebe|bonjour|madame"
+    r"|cher|hola|buenos|estimad|buongiorno|gentile|ciao|olá|caro|prezad|bom dia|beste|geachte|hej"
+    r"|hei"
+    r"|hyvä|dzień dobry|szanown|dobrý|vážen|здравствуйте|добрый|уважаем|merhaba|sayın|kedves"
+    r"|tisztelt"
+    r"|(?:kind |best |warm |with )?regards|thanks|thank you|best wishes|sincerely|cheers|(?:mit )?"
+    r"(?:freundliche|viele|beste|herzliche)\w?|mfg|danke|cordialement|bien |merci|saludos|gracias"
+    r"|un saludo|cordiali|saluti|grazie|atenciosamente|obrigad|met vriendelijke|groet|(?:med )?"
+    r"(?:vennlig|venlig|vänlig)|mvh|terveisin|pozdraw|s pozdravem|с уважением|saygılar"
+    r"|üdvözlettel)\b"
+    r"[^.!?]{0,60}$|(?:this is an? )?auto(?:matic|mated)\b|.{0,80}\S@\S"
+    r"|.{0,40}\b(?:tel|phone|telefon|mobil|fax)\b",
+)
+# Who wants something himself; whom to turn to instead is no such wish.
+_WANTS = re.compile(
+    r"[?？؟]|\b(?:attached|enclosed|anbei|im anhang|ci-joint|en pièce jointe|adjunto|in allegato"
+    r"|em anexo|bijgevoegd|w załączniku|v příloze|во вложении)\b"
+    r"|\bplease (?!contact|call (?!me)|e-?mail|write|refer|direct|note|reach|dial|see|visit|speak"
+    r"|be (?:aware|advised|informed)|do not|don't|address|forward|send (?:it|an|all|any|urgent"
+    r"|your)"
+    r"|expect|allow|feel|get in touch|use|resend|ring|turn|consult|leave)"
+    r"|\bbitte (?!an\b|wenden|kontaktieren|direkt|schreiben sie|senden sie (?:ihre|eine|in)|richten"
+    r"|beachten|unter|per\b|meine|sich|in (?:dieser|dringenden)|haben|rufen sie (?:in|die|unter"
+    r"|meine))"
+    r"|\b(?:message|reply|text|note|nachricht|notiz|text) (?:should|shall|must|soll|muss)\b"
+    r"|\b(?:could|can|would) you\b|\bkönn(?:en|ten) sie\b|\b(?:let's|how about)\b"
+)
+
+
+_KINDS = {"urgent": _URGENT, "later": _LATER, "thanks": _THANKS}
+_SENTENCES = re.compile(r"\n\s*\n|(?<=[^\d\s][.!])\s+|(?<=[。！])")
+
+
+def says_absent(own: str, *, is_announced: bool) -> str | None:
+    """Return the words of absence in a vacation note; None if a person may have written them.
+
+    Every sentence has to be a note's; to what a person writes of an absence he has more to say.
+    `is_announced`: the subject tells of an absence. Otherwise the note has to be complete: absence
+    and its end, whom to turn to meanwhile, and thanks or when one answers.
+    """
+    said = own.lower().replace("’", "'").strip()
+    if len(said) > _NOTE or _WANTS.search(said) or not _UNTIL.search(said):
+        return None
+    absent = ""
+    found: set[str] = set()
+    for sentence in (" ".join(each.split()) for each in _SENTENCES.split(said)):
+        kinds = {name for name, words in _KINDS.items() if words.search(sentence)}
+        away = _ABSENT.search(sentence) or (AWAY.search(sentence) if is_announced else None)
+        if away is not None:
+            absent = absent or away[0]
+        elif not kinds and not _is_frame(sentence):
+            return None
+        found |= kinds
+    is_whole = is_announced or ("urgent" in found and len(found) > 1)
+    return absent if absent and found and is_whole else None
+
+
+def _is_frame(sentence: str) -> bool:
+    is_name = len(sentence) <= _NAME and len(sentence.split()) <= _NAME_WORDS
+    return is_name or _FRAME.match(sentence) is not None
