@@ -125,9 +125,13 @@ _FRAME = re.compile(
     r"[^.!?]{0,60}$|(?:this is an? )?auto(?:matic|mated)\b|.{0,80}\S@\S"
     r"|.{0,40}\b(?:tel|phone|telefon|mobil|fax)\b",
 )
-# Who wants something himself; whom to turn to instead is no such wish.
+# Who tells many, or wants something himself; whom to turn to instead is no such wish.
 _WANTS = re.compile(
-    r"[?？؟]|\b(?:attached|enclosed|anbei|im anhang|ci-joint|en pièce jointe|adjunto|in allegato"
+    r"[?？؟]|\b(?:(?:hi|hello|dear|hey) (?:all|team|everyone|everybody|colleagues|folks)"
+    r"|hallo (?:zusammen|alle|team|kolleg\w+|allemaal)|liebe kolleg\w+|bonjour à tous"
+    r"|chers collègues"
+    r"|hola a todos|ciao a tutti|hej alla|hei alle|коллеги)\b|\b(?:attached|enclosed|anbei"
+    r"|im anhang|ci-joint|en pièce jointe|adjunto|in allegato"
     r"|em anexo|bijgevoegd|w załączniku|v příloze|во вложении)\b"
     r"|\bplease (?!contact|call (?!me)|e-?mail|write|refer|direct|note|reach|dial|see|visit|speak"
     r"|be (?:aware|advised|informed)|do not|don't|address|forward|send (?:it|an|all|any|urgent"

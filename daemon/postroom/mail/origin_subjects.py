@@ -58,7 +58,8 @@ AUTO_SUBJECT = re.compile(r"\s*+auto(?:[:：] ?re)?\s?[:：]", re.IGNORECASE)
 # People announce this, too.
 AWAY_SUBJECT = re.compile(
     r"\s*+(?:out[- ]of[- ](?:the[- ])?(?:office|town)|ooo|vacation(?: notice| message)?"
-    r"|on (?:vacation|holiday|leave)|away(?: from .{1,20}| message| notice)?|(?:i am|i'm) "
+    r"|not in the office|on (?:vacation|holiday|leave)|away(?: from .{1,20}| message| notice)?"
+    r"|(?:i am|i'm) "
     r"(?:currently |now )?(?:away|on (?:vacation|holiday|leave)|out of (?:the |my )?office"
     r"|out of .{1,20})|absen(?:ce|t)(?:\(e\)| notice| message"
     r"| du bureau)?|holiday(?: notice| message)?|abwesen(?:d|heit)|urlaub|im urlaub|en vacances"
@@ -75,7 +76,7 @@ AWAY_SUBJECT = re.compile(
     r"|(?:ik ben )?(?:met|op) vakantie|semester|fraværsmelding"
     r"|ikke til stede|på ferie|poissa|nieobecno[śs][ćc](?: w (?:biurze|pracy))?"
     r"|в отпуске|ofis dışı\w{0,10}|házon kívül"
-    r"|不在(?:届|連絡)?|休暇|外出(?:中|通知)|부재 ?중 ?\S{0,10}"
+    r"|不在(?:届|連絡)?|休暇中?|外出(?:中|通知)|부재 ?중 ?\S{0,10}"
     r"|[^:]{1,60} (?:is out of the office|ist außer haus))\s*+(?:[:：\-–—(\[【.!]|\bre:"
     r"|(?:until|till?|through|from|bis|vom|ab|jusqu|hasta|fino|até|tot|t/m|till|do|od|до|с)\W|$)",
     re.IGNORECASE,

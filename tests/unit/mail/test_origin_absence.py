@@ -63,6 +63,8 @@ NOTES = [
     ("Szabadság", "Köszönöm levelét. Március 9-ig szabadságon vagyok, sürgős esetben Kovács J."),
     ("Nieobecność w biurze", "Dziękuję za wiadomość. Przebywam na urlopie do 9 marca."),
     ("Semester", "Hej! Tack för ditt mail. Jag är ledig till den 9 mars. I brådskande ärenden"),
+    ("Not in the office", "I am out of the office until March 9 and will reply when I return."),
+    ("休暇中", "3月9日まで休暇中です。緊急の際は田中までお願いします。"),
     ("出張中のため不在です", "3月9日まで出張中のため、戻り次第ご連絡いたします。"),
 ]
 
@@ -88,6 +90,8 @@ def test_a_vacation_note_needs_no_header(subject: str, text: str) -> None:
         ("Urlaub", "Ich bin vom 2. bis 9. März im Urlaub. Bitte eine Weiterleitung einrichten."),
         ("Vacation", "I am on vacation until March 9. Please put my account on hold."),
         ("OOO", "I am out of the office tomorrow. I will get back to you about it on Monday."),
+        ("OOO", "Hi all, I am away until Monday. For urgent matters contact Sam."),
+        ("RE: deal", "I will be on vacation until Monday. Please call Jeff if it is urgent. Kim"),
         ("Out of office: Friday", "I will be out of the office this Friday. Everyone else is in."),
         ("On leave", "I am on leave until Monday and the VPN is down. It is urgent."),
         ("Fuera de la oficina", "Estaré fuera de la oficina el jueves, mejor venid el viernes."),
