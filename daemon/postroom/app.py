@@ -35,6 +35,7 @@ from postroom.waiting import Work
 log = structlog.get_logger()
 
 RESTING = (IDLE, "stopping")
+TOLD_WITHIN = 1.0  # seconds
 # The writer lets go of the interpreter's lock at each statement, some forty for a mail, and asks
 # for it again: a thread that computes keeps it for so long (Python's 5 ms: up to half the rate).
 SWITCH_SECONDS = 0.0002
@@ -101,10 +102,15 @@ def _end_in_time(vitals: Vitals) -> None:
     the relay was just taking is `uncertain`, as after a power cut.
     """
 
-    def cut_short() -> None:
+    def tell() -> None:
         beats = vitals.pulses.beats()
         busy = [f"{one.stage}: {one.state}" for one in beats if one.state not in RESTING]
         log.warning("daemon.cut_short", after=STOP_SECONDS, stages=busy)
+
+    def cut_short() -> None:
+        telling = threading.Thread(target=tell, daemon=True)
+        telling.start()
+        telling.join(TOLD_WITHIN)  # it may be the log that hangs, which nobody reads
         os._exit(0)
 
     timer = threading.Timer(STOP_SECONDS, cut_short)

@@ -43,7 +43,7 @@ from postroom.work import ticker
 from postroom.work.pipeline import Pipeline
 
 POLICY = policy_from_files({f"rules/{name}.toml": text for name, text in RULES.items()})
-STILL = 0.7  # seconds without a change: what an injected error left over waits for a restart
+STILL = 1.5  # seconds without a change: what an injected error left over waits for a restart
 POLL = 0.01
 
 

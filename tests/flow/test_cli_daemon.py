@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import select
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from tests.flow.cli_runs import SECONDS, Shop, argv, clean_env, make_shop, process
@@ -17,27 +18,31 @@ from tests.houses import mail
 
 @contextmanager
 def running(shop: Shop, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a daemon until the end of the block; it must be gone then."""
-    daemon = subprocess.Popen(
-        argv("run", *options, "--config", shop.path),
-        stderr=subprocess.PIPE,
-        env=clean_env(),
-        bufsize=0,  # select must see every line
-    )
-    assert daemon.stderr is not None
+    """Run a daemon until the end of the block; it must be gone then.
+
+    Its log is a file: into a pipe that nobody reads it would stop writing, and so working.
+    """
+    log = log_of(shop)
+    with log.open("wb") as file:
+        daemon = subprocess.Popen(
+            argv("run", *options, "--config", shop.path), stderr=file, env=clean_env()
+        )
     try:
-        lines = []
-        ready = "doors.ready" if "doors" in options else "daemon.ready"
-        while not any(ready in line for line in lines):
-            assert select.select([daemon.stderr], [], [], SECONDS)[0], lines
-            line = daemon.stderr.readline().decode()
-            assert line, lines
-            lines.append(line)
+        ready = b"doors.ready" if "doors" in options else b"daemon.ready"
+        end = time.monotonic() + SECONDS
+        while ready not in log.read_bytes():
+            assert daemon.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.02)
         yield daemon
     finally:
         daemon.kill()
         daemon.wait()
-        daemon.stderr.close()
+
+
+def log_of(shop: Shop) -> Path:
+    """Return the file with the log of the daemon that runs, or ran last."""
+    return shop.path.with_name("daemon.log")
 
 
 def until_worked(shop: Shop, count: int) -> list[str]:
@@ -48,7 +53,7 @@ def until_worked(shop: Shop, count: int) -> list[str]:
         if len(outcomes) >= count:
             return outcomes
         assert time.monotonic() < deadline
-        select.select([], [], [], 0.05)
+        time.sleep(0.05)
 
 
 def test_daemon_works_beside_commands_and_ends_with_0(tmp_path: Path) -> None:
@@ -87,24 +92,23 @@ def test_commands_follow_the_policy_of_the_daemon(tmp_path: Path) -> None:
 
 def test_a_reload_says_that_another_config_needs_a_restart(tmp_path: Path) -> None:
     shop = make_shop(tmp_path)
-    with running(shop) as daemon:
+    with running(shop) as daemon, log_of(shop).open() as log:
+        log.seek(0, os.SEEK_END)
         daemon.send_signal(signal.SIGHUP)
-        assert "config.changed" not in until_said(daemon, "policy.activated")
+        assert "config.changed" not in until_said(log, "policy.activated")
         shop.path.write_text(shop.path.read_text() + "# more\n")
         daemon.send_signal(signal.SIGHUP)
-        assert "restart the daemon" in until_said(daemon, "policy.activated")
+        assert "restart the daemon" in until_said(log, "policy.activated")
 
 
-def until_said(daemon: subprocess.Popen[bytes], word: str) -> str:
-    """Wait until the daemon logs this; return all lines up to there."""
-    assert daemon.stderr is not None
-    lines = ""
-    while word not in lines:
-        assert select.select([daemon.stderr], [], [], SECONDS)[0], lines
-        line = daemon.stderr.readline().decode()
-        assert line, lines
-        lines += line
-    return lines
+def until_said(log: TextIO, word: str) -> str:
+    """Wait until the daemon logs this; return what it logs up to there."""
+    said, end = "", time.monotonic() + SECONDS
+    while word not in said:
+        assert time.monotonic() < end, said
+        said += log.read()
+        time.sleep(0.02)
+    return said
 
 
 def test_open_requests_follow_the_rules_of_a_reload(tmp_path: Path) -> None:
@@ -120,6 +124,6 @@ def test_open_requests_follow_the_rules_of_a_reload(tmp_path: Path) -> None:
         deadline = time.monotonic() + SECONDS
         while shop.json("request", "show", 1)["deadline_at"] is None:
             assert time.monotonic() < deadline
-            select.select([], [], [], 0.05)
+            time.sleep(0.05)
     [row] = [one for one in shop.json("request", "show", 1)["history"] if one["kind"] == "clocks"]
     assert ("system", True) == (row["actor"], row["to"].startswith("deadline 2"))

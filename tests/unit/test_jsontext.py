@@ -30,7 +30,9 @@ def test_what_is_written_is_read_by_either(value: Any) -> None:
     assert value == read(json.dumps(value))
 
 
-@pytest.mark.parametrize("value", ["\ud800", {"half": "\udfff"}, {1: 2}, 1 << 80, (1, 2)])
+@pytest.mark.parametrize(
+    "value", ["\ud800", {"half": "\udfff"}, {1: 2}, 1 << 80, -(1 << 63) - 1, (1, 2)]
+)
 def test_odd_values_are_written_as_json_writes_them(value: Any) -> None:
     assert json.loads(json.dumps(value)) == read(written(value))
 

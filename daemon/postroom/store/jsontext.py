@@ -7,12 +7,14 @@ escapes differ from its text.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import orjson
 
 # What `json` refuses is refused: a value that is no plain JSON is a mistake of ours.
 _STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+_LONG, _LONG_OCTETS = re.compile("[0-9]{19}"), re.compile(b"[0-9]{19}")
 
 
 def written(value: Any) -> str:
@@ -25,6 +27,9 @@ def written(value: Any) -> str:
 
 def read(text: str | bytes) -> Any:
     """Return the value of JSON text."""
+    long = _LONG.search(text) if isinstance(text, str) else _LONG_OCTETS.search(text)
+    if long is not None:  # perhaps an integer over 64 bits, of which orjson makes a float
+        return json.loads(text)
     try:
         return orjson.loads(text)
     except ValueError:  # half a surrogate pair, escaped
