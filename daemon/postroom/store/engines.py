@@ -34,7 +34,7 @@ LARGEST_LOG = 20_000  # pages (80 MB): a log that outgrows this the writer copie
 # A write transaction holds up every other writer; but each one is a flush, and a server, whose
 # readers and doors it does not hold up, is slower at each statement.
 SECONDS_OF_FILE = 0.017
-SECONDS_OF_SERVER = 0.04
+SECONDS_OF_SERVER = 0.05
 _WRITERS = 0x706F7374  # the advisory lock of all writers: "post"
 # A node that hangs inside a transaction holds up all others: the server ends its session.
 _LONGEST_SILENCE = 30_000
@@ -81,7 +81,7 @@ def open_engine(place: Place, busy_timeout: float) -> Opening:
         read=("BEGIN",),
         write=("BEGIN IMMEDIATE",),
         seconds=SECONDS_OF_FILE,
-        own=("PRAGMA cache_size=-32000",),
+        own=("PRAGMA cache_size=-16000",),
         has_log=True,
     )
 
@@ -116,7 +116,7 @@ def _sqlite(file: Path, busy_timeout: float) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             f"wal_autocheckpoint={LARGEST_LOG}",
-            "cache_size=-8000",  # lost at the next commit of the writer, who has more
+            "cache_size=-4000",  # lost at the next commit of the writer, who has more
         ):
             dbapi.execute(f"PRAGMA {pragma}")
 
