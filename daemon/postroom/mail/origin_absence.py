@@ -40,7 +40,7 @@ _ABSENT = re.compile(
     r"|ikke til stede|bortreist|fraværende|ute av kontoret|væk fra kontoret)"
     r"|\bolen\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:lomalla|poissa|tavoittamattomissa)"
     r"|\b(?:jestem|przebywam|będę)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:nieobecn|poza biurem|na urlopie)"
-    r"|\b(?:jsem|budu|čerpám|som|čerpám)\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:dovolen|mimo kancel"
+    r"|\b(?:jsem|budu|čerpám|som)\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:dovolen|mimo kancel"
     r"|nepřítom|neprítom)"
     r"|(?:\bя\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:в отпуске|в командировке|отсутств|вне офиса)"
     r"|\bнахожусь в"

@@ -54,7 +54,7 @@ def _fault(library: Library, path: str, sample: Mapping[str, Any]) -> str | None
     try:
         compiled = library.compiled(path)
         texts = compiled.blocks(("subject", "text", "html"), sample)
-    except Exception as error:  # noqa: BLE001 - as in _blocks
+    except Exception as error:  # noqa: BLE001 - as in renderer._blocks
         return reason_of(error)
     if texts[1] is None and not compiled.is_part(path):
         return "has no block text"
