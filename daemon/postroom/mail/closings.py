@@ -75,8 +75,8 @@ ADDED = re.compile(
     r"|[Нн]адіслано (?:з|із)|[Tt]rimis (?:de|din)|[Vv]on unterwegs gesendet"
     r"|[Qq]uoted text hidden|Zitierter Text wurde ausgeblendet|El texto citado está oculto"
     r"|Texte des messages précédents masqué|Testo tra virgolette nascosto"
-    r"|(?:Get|Download) [A-Z]\w+ for (?:Android|iOS))"
-    r"(?! the wrong)(?: [^\s?!]{1,20}){0,5}\W{0,3}$"
+    r"|[Pp]osted (?:via|from|with|using)|Get [A-Z]\w+ for (?:Android|iOS))"
+    r"(?! the wrong)(?: (?:[^\s?!]{1,20}|https?://[^\s?!]{1,100})){0,5}\W{0,3}$"
 )
 # Things that people say they sent: with a day, a number, a carrier.
 HAPPENED = re.compile(
@@ -90,6 +90,21 @@ HAPPENED = re.compile(
 SPOKEN_OF = re.compile(
     r"(?<!\w)(?:i|we|you|ich|wir|je|nous|uses?|using|does|is|has|not|nicht|pas|ne|shows?|problems?"
     r"|fehler|errors?|works?|version|nutze|verwende|benutze|utilise|uso|usa)(?!\w)"
+)
+# "Sent from my old phone the pictures arrive rotated": what was sent, and what became of it.
+TOLD_OF = re.compile(
+    r"\w (?<!\bon )(?<!\bvia )(?<!\bby )(?<!\bwith )(?<!\bin )(?<!\bfor )(?<!\bfrom )"
+    r"(?<!\busing )(?<!\bof )(?<!\bover )(?<!\bthrough )"
+    r"(?:the|it|they|these|this|he|she|all)(?!\w)"
+    r"|(?:gesendet|verschickt|versendet|geschickt|verfasst) (?:wurden?|wird|werden|ist|habe|hat)"
+    r"|(?<!\w)(?:gestern|heute|am (?:mon|diens|donners|frei|sams|sonn)tag|am mittwoch"
+    r"|hier (?:soir|matin)|yesterday|(?:on|last) (?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    r"|ieri|ayer|ontem|gisteren|i går|wczoraj|včera|вчера)(?!\w)"
+)
+# What may stand above "sent from …" in the same line.
+LEADING = re.compile(
+    r"(?:(?:this|diese|dieses) (?:e-?mail|message|nachricht|mail) (?:was|has been|wurde) (?=sent)"
+    r"|(?:securely|proudly|sicher) )"
 )
 SALUTATION = re.compile(
     r"\W{0,3}(?:hello|hi|hey|dear|good (?:morning|day|afternoon|evening)|greetings|hallo|guten|sehr"
@@ -121,7 +136,8 @@ swept by mimesweeper|footnote (?:also )?confirms|^\W*yahoo mail\W{1,3}search, or
 by incredimail\b|^\W*(?:une messagerie gratuite, garantie|je crée ma boîte mail)
 ^\W*(?:när du (?:skickar|mejlar|e-postar)|wenn sie (?:uns|mir) (?:eine )?e-?mails? (?:senden|schreiben|schicken)|(?:informationen|hinweise) zum datenschutz|administratorem .{0,20}danych osobowych|(?:for )?(?:more |details |further )?(?:information )?(?:about |on |of )?how we (?:process|use|handle) (?:your )?personal|(?:please )?(?:see|read|view) our privacy (?:policy|notice|statement))
 ^\W*typed (?:on|with|by|using) [^?\n]{3,90}$
-^\W*(?:please |kindly )?(?:excuse|forgive|pardon|sorry for|apologies for|ignore)\b[^.?!\n]{0,50}\b(?:typos?|brevity|misspellings?|auto-?correct)\b[^.?!\n]{0,30}\W*$
+^\W*(?:visit (?:us at|our (?:web ?site|home ?page|web ?shop|online shop))\b|(?:follow|like|find|join) us on\b)[^.?!\n]{0,20}[:\s]\S{0,60}\W*$
+^\W*(?:(?:on the (?:go|move|road|run)|from my (?:phone|mobile))\W{1,3}(?:so )?)?(?:please |kindly )?(?:excuse|forgive|pardon|sorry for|apologies for|ignore)\b[^.?!\n]{0,50}\b(?:typos?|brevity|misspellings?|auto-?correct)\b[^.?!\n]{0,30}\W*$
 tenk på miljøet|zanim wydrukujesz|myśl o środowisku
 """)  # noqa: E501
 # Who asks to spare paper has a word of each of these three.
@@ -152,7 +168,7 @@ any  omyłk/pomyłk/tévedés/greșeal/misstag/fejl/feil/tarkoitettu
 any  mimesweeper/eset/nod32/organi/vytisk/vytlač/informational/konfidensiell/konfidensielt/mottaker
 any  secret professionnel/sus datos/本メール/この電子メール/当メール/سرية
 any  incredimail/laposte/datenschutz/personuppgifter/danych osobowych/personal/privacy
-any  typo/brevity/misspell/correct/typed
+any  visit /us on/typo/brevity/misspell/correct/typed
 any  virus/viren/virů/вирус/avast/avg./scanned/geprüft/print/druck/imprim/stampare/milieu/tree
 any  miljø/miljö/печат/эколог/wydruk/środowisk/intended/confiden/privileg/addressee
 any  received this/unauthor/views/opinion/any attach/any file/registered/company/all rights
@@ -190,6 +206,7 @@ strictement confidentiel|destiné\w* exclusivement|destiné\w* à l'usage
 reçu ce (?:message|courriel|mail) par erreur|confidentialité|l'intention exclusive
 información confidencial|confidencial y|destinatario (?:indicado|autorizado|previsto)
 recibido (?:este|el presente) (?:mensaje|correo).{0,40}error|aviso legal
+mensaje y (?:sus|los) (?:posibles )?(?:adjuntos|archivos|anexos)
 informazioni (?:riservate|confidenziali)|esclusivamente (?:al|per il) destinatario
 ricevuto questo messaggio per errore|d\. ?lgs|ad uso esclusivo
 informational purposes only|offer or solicitation|attorney-client|konfidensiel\w* informasjon
@@ -213,7 +230,7 @@ informații confidențiale|confidențial|din greșeală|конфиденциал
 """)
 # How disclaimers begin, in which one phrase of them is proof enough.
 DISCLAIMER_START = pattern_of(r"""
-\W*(?:confidential|disclaimer|legal notice|important notice|privileged|this (?:e-?mail|message|communication|transmission|electronic)
+\W*(?:confidential|disclaimer|aviso legal|avviso di|avis de conf|reg(?:istered|\.) office|legal notice|important notice|privileged|this (?:e-?mail|message|communication|transmission|electronic)
 the (?:information|contents?)(?: contained| transmitted)? (?:in|of) this|diese[rs]? (?:e-?mail|nachricht|mail)|(?:der )?inhalt dieser|wichtiger hinweis
 ce (?:message|courriel|mail|courrier)|cet e-?mail|les informations|este (?:mensaje|correo|e-?mail)|la información|esta (?:mensagem|comunicación)
 quest[oa] (?:messaggio|e-?mail|comunicazione)|le informazioni|il contenuto|as informações|dit (?:bericht|e-?mail)|deze e-?mail|de informatie
@@ -231,6 +248,10 @@ LIST_START = pattern_of(r"""
 para (?:darse de baja|cancelar)|per (?:cancellarti|disiscriverti)|om je af te melden|чтобы отписаться|aby wypisać|pro odhlášení|reply to this email directly
 if you (?:no longer )?w(?:ant|ish|ould like) to (?:unsubscribe|stop)|вы получили это|sie erhalten diese|vous recevez ce)
 """)  # noqa: E501
+# What needs no address: a link was there.
+DIRECTLY = re.compile(
+    r"\W{0,3}(?:you are receiving this because\b[^\n]{0,100}\s)?reply to this email directly"
+)
 LIST_FOOTER = pattern_of(r"""
 ^posted by:|to visit your group
 mailing list|unsubscribe|subscribed to (?:the|this)|list ?info|groups\.google\.com

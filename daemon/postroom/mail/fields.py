@@ -43,7 +43,7 @@ ru  от/от кого/отправитель | дата/отправлено/д
 uk  від/від кого/відправник | дата/надіслано/відправлено/час | кому/одержувач/до | тема | копія/важливість/вкладення
 be  ад/ад каго | дата/адпраўлена/даслана | каму | тэма | копія
 el  από/αποστολέας | ημερομηνία/στάλθηκε/αποστολή/εστάλη  | προς/παραλήπτης | θέμα | κοιν./κοινοποίηση/κοιν/σπουδαιότητα/συνημμένα
-tr  kimden/gönderen | tarih/gönderildi/gönderme tarihi/gönderilen/gönderim tarihi | kime/alıcı | konu | bilgi/yanıt adresi/önem/ekler
+tr  kimden/gönderen | tarih/gönderildi/gönderilme/gönderilme tarihi/gönderme tarihi/gönderilen/gönderim tarihi | kime/alıcı | konu | bilgi/yanıt adresi/önem/ekler
 az  kimdən/göndərən | tarix/göndərildi | kimə | mövzu | surət
 ar  من/المرسل | التاريخ/تم الإرسال/أرسل/أُرسلت/تاريخ الإرسال/تاريخ/مُرسل/إرسال/أرسلت | إلى/الى/المستلم | الموضوع/موضوع | نسخة/نسخة إلى
 fa  از/فرستنده | تاریخ/ارسال/ارسال شده/ارسال‌شده/فرستاده شده | به/گیرنده | موضوع/عنوان | رونوشت

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from postroom.mail.closings import (
     ASKED_TO_SPARE,
+    DIRECTLY,
     DISCLAIMER,
     DISCLAIMER_START,
     ENVIRONMENT,
@@ -73,11 +74,18 @@ def is_disclaimer(text: str) -> bool:
 def is_list_footer(text: str, *, is_ruled: bool) -> bool:
     """Say whether a mailing list tells how to leave it; `is_ruled`: a rule stands above."""
     low = text.lower()
-    if len(low) > 900 or not ("http" in low or "@" in low):
+    if len(low) > 900:
+        return False
+    if not ("http" in low or "@" in low) and DIRECTLY.match(low) is None:
         return False
     found = len({each[0] for each in LIST_FOOTER.finditer(low)})
     is_found = found >= 2 or (found == 1 and (is_ruled or LIST_START.match(low) is not None))
     return is_found and PERSONAL.search(text) is None
+
+
+def is_sponsor(text: str) -> bool:
+    """Say whether a paragraph may be an advertisement: with a link, and without a person in it."""
+    return "http" in text and len(text) < _LONGEST_NOTE and PERSONAL.search(text) is None
 
 
 def is_advertisement(text: str) -> bool:

@@ -32,6 +32,7 @@ from postroom.mail.signatures import own_lines
 # A line without colon that begins so may be quoted, a rule or a separator.
 _STARTS = frozenset(">|&#-‐‑‒–—―─━_=*~ \t")
 _START = re.compile(r"[ \t]{0,10}(?:[>|]|&gt;|[-#‐‑‒–—―─━_=*~]{2})")
+_LEFT_OVER = re.compile("^(?:=20)+$", re.MULTILINE)  # of quoted-printable, in an empty line
 _GAP = re.compile(r"\n{3,}+")
 _WORD = re.compile("[\\w☹☺✅✌✔❤\U0001f300-\U0001faff]")  # "👍" is an answer, too
 _LONG = 60  # characters of a quoted line whose end may have slipped into the next one
@@ -91,6 +92,8 @@ def _split(text: str, markup: str | None) -> Fresh:
     for number, words in walk.glued.items():
         originals[number] = words
     kept = "\n".join([line.rstrip() for part in walk.parts for line in originals[part]])
+    if "=20" in kept:
+        kept = _LEFT_OVER.sub("", kept)
     fresh = _GAP.sub("\n\n", kept).strip("\n")
     if _WORD.search(fresh) is None:
         return Fresh(text.strip("\n"), _WORD.search(text) is not None, walk.older)
@@ -239,7 +242,7 @@ class _Walk:
 
 def _is_clue(line: str) -> bool:
     """Say whether a line may introduce or quote an older mail; quick, for most lines do not."""
-    if ":" in line or "：" in line or "---" in line:
+    if ":" in line or "：" in line or "---" in line or "bove this line" in line:
         return True
     return line[:1] in _STARTS and _START.match(line) is not None
 

@@ -33,6 +33,8 @@ _ZOHO = re.compile(r"\s{0,3}-{3,}\s?\S.{0,500}-{3,}\s*$")
 # A line of this shape may be the last one of an introduction.
 _ENDING = re.compile(r"[:：]\W{0,3}$|[-–—]{3,}\s*$|>{2,3}\s*$|\.\.\.\s*$")
 _ABBREVIATION = re.compile(r"(?:\d|(?<!\w)[^\W\d_a-z]\w{0,2})\.$")  # "Di. 5.", "Dr."
+_NUMBERS = re.compile(r"[\d:./+-]{1,40}")
+_AROUND = "\"'()[]*+,;:-–—~"
 _SENTENCE_END = (".", "!", "?", ":", "。", "؟")
 
 
@@ -136,6 +138,8 @@ def is_bare_introduction(line: str) -> bool:
     low = bare.lower()
     if not 10 < len(bare) <= 200:
         return False
+    if _has_date(low) and _TIME.search(low) is not None and _is_stamp(bare):
+        return True
     if not _begins(low):
         is_whole = _BRACKETED.search(bare) and _has_date(low) and WROTE.search(low)
         return bool(is_whole) and not bare.endswith(_SENTENCE_END)
@@ -185,7 +189,8 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
         if said is not None and (has_date or said.start() == 0):
             return True
         if verb is None:
-            return has_address and (has_date or has_time or _is_addressed(words))
+            is_stamped = has_date and has_time and _is_stamp(words)
+            return is_stamped or (has_address and (has_date or has_time or _is_addressed(words)))
         is_near = has_address or _begins(low) or len(core) - verb.end() <= _SHORT // 2
         if len(words) > _SHORT and not is_near:
             return False
@@ -200,6 +205,15 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
         is_start = _begins(low) or WROTE.match(low) is not None
         return is_placed and is_whole and (is_start or has_date or is_last)
     return is_placed and has_date and (has_time or _begins(low)) and len(words) <= 200
+
+
+def _is_stamp(words: str) -> bool:
+    """Say whether a line is nothing but who and when: "[5/5/2026 10:00] Ann Smith <ann@b>"."""
+    has_address = _BRACKETED.search(words) is not None
+    named = _NUMBERS.sub(" ", _BRACKETED.sub(" ", words)).split()
+    named = [word for word in named if word.strip(_AROUND)]
+    is_name = all(word.lstrip(_AROUND)[:1].isupper() for word in named)
+    return is_name and (2 - has_address) <= len(named) <= 6
 
 
 def _ends_with_verb(low: str) -> bool:

@@ -99,7 +99,8 @@ WROTE = any_of(phrases_of(_WROTE))
 # What people have their programs say instead; it counts above quote marks only.
 SAID = re.compile(
     r"(?:[Tt]hus |[Aa]lso )?(?:[Ss]pake|[Ss]prach|[Qq]uoth) [A-Z]"
-    r"|(?:[A-Z][\w.'-]{0,20} ){2,3}(?:said|says|sez|spoke thusly|sagte|meinte)\W*$"
+    r"|(?:[A-Z][\w.'-]{0,20} ){2,3}(?:said|says|sez|spoke thusly|sagte|meinte)"
+    r"(?: the following)?(?: on \w.{5,40})?\W*$"
 )
 
 # How introductions begin, when not with a date or a name.
@@ -283,7 +284,8 @@ SEPARATOR_LETTERS = frozenset(each[:2] for each in _LONG_SEPARATORS)  # a quick 
 
 # "##- Please type your reply above this line -##", as help desks have it.
 REPLY_ABOVE = pattern_of(r"""
-(?:repl(?:y|ies)|respon[ds]e?|answer|type|write|comment)\b.{0,40}\babove\b.{0,20}\b(?:line|text|message)
+(?:repl(?:y|ies)|respon[ds]e?|answer|type|write|comments?)\b.{0,40}\babove\b.{0,20}\b(?:line|text|message)
+(?:please )?(?:do not|don['’]t) (?:write|type|reply|edit|modify|alter|change|post|delete|remove)\b.{0,30}\b(?:below|beneath|under|after) (?:this|the) (?:line|text)
 (?:antwort|schreib)\w*.{0,60}(?:oberhalb|über) (?:von )?diese[rs]? (?:zeile|linie|trennlinie|text)
 (?:répon|saisi|écri|ajout)\w*.{0,60}au[- ]dessus de (?:cette|la) ligne
 (?:respuesta|respond|escrib)\w*.{0,60}(?:por encima de|sobre|arriba de) (?:esta|la) línea
@@ -299,6 +301,14 @@ REPLY_ABOVE = pattern_of(r"""
 (?:yanıt|cevap)\w*.{0,60}bu satırın üst
 (?:この(?:行|線)より上|上記に返信|(?:在|于)?(?:此|这|這|该)(?:行|线|線|条线)(?:之|的)?(?:上方|以上|上面)|이 (?:줄|선) 위)
 """)  # noqa: E501
+
+# The same in a line of its own, between rules.
+ORDER = re.compile(
+    r"\s{0,3}(?:to (?:reply|respond|comment),? )?(?:please )?"
+    r"(?:reply|respond|write|type|enter|add|post)\b[^.\n]{0,40}\babove this line\b"
+    r"(?: (?:to|and|in order to) [^.\n]{1,60})?\W{0,5}$",
+    re.IGNORECASE,
+)
 
 # "----- End forwarded message -----", where a mail program writes so.
 END_OF_FORWARD = pattern_of(r"""

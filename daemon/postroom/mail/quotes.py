@@ -28,6 +28,7 @@ from postroom.mail.phrases import (
     A_MAIL,
     END_OF_FORWARD,
     FORWARDED,
+    ORDER,
     ORIGINAL,
     PASSED_ON,
     REPLY_ABOVE,
@@ -38,6 +39,8 @@ from postroom.mail.phrases import (
 _UNSEEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u3000]")
 _ODD = re.compile("[\u00a0\u00ad\u061c\u180e\u2000-\u200f\u202a-\u202f\u2060-\u2069\u3000\ufeff]")
+_LEFT_BLANKS = re.compile(r"(?<![= ]) ?=(?:20)?(?:=20)*$", re.MULTILINE)
+_LEFT_COMMA = re.compile(r"=2C", re.IGNORECASE)
 _DASHES = "-‐‑‒–—―─━=_*+~#<> \t"
 _RULE = re.compile(r"\s*(?:[-‐‑‒–—―─━_=*~]\s?){5,}\s*$")
 # The Bat!: "===8<==============Original message text===============".
@@ -76,7 +79,12 @@ class Boundary:
 
 
 def clean(text: str) -> str:
-    """Return the text as it is compared: without invisible marks, with plain blanks."""
+    """Return the text as it is compared: without invisible marks, with plain blanks.
+
+    What quoted-printable left over at the ends of lines is none of their words, either.
+    """
+    if text.count("=20\n") > 1:
+        text = _LEFT_COMMA.sub(",", _LEFT_BLANKS.sub("", text))
     if text.isascii() or _ODD.search(text) is None:
         return text
     return _BLANKS.sub(" ", _UNSEEN.sub("", text))
@@ -97,6 +105,7 @@ def may_be_boundary(line: str) -> bool:
         or "---" in bare
         or ":  " in bare
         or "news:" in bare
+        or "this line" in bare
         or label_of(line) is not None
         or may_be_notes(line)
     )
@@ -117,7 +126,7 @@ def find_boundary(
         kind = _separator(lines, position + 1, f"{bare} {below}")
         if kind is not None:
             return _complete(lines, position, position + 2, is_forward=kind == "forward")
-    if "--" in bare and (one := _in_one_line(lines, position)) is not None:
+    if (one := _in_one_line(lines, position)) is not None:
         return one
     is_expected = is_expected or _is_ruled(lines, position)
     if read_header(lines, position, is_expected=is_expected) is not None:
@@ -140,7 +149,9 @@ def find_boundary(
 
 
 def _in_one_line(lines: Sequence[str], position: int) -> Boundary | None:
-    """Read a separator with the whole header behind it."""
+    """Read an order to reply above it, or a separator with the whole header behind it."""
+    if _is_order(lines, position):
+        return _complete(lines, _rule_above(lines, position), _below_rule(lines, position + 1))
     found = _ONE_LINE.match(lines[position])
     if found is None or (kind := _separator(lines, position, found[1])) is None:
         return None
@@ -243,6 +254,14 @@ def _is_raw(lines: Sequence[str], position: int) -> bool:
         if _RAW_LINE.match(lines[number]) is None:
             return False
     return False
+
+
+def _is_order(lines: Sequence[str], position: int) -> bool:
+    """Say whether "Reply above this line" stands below a rule, or just above one."""
+    if ORDER.match(lines[position][:LOOK]) is None:
+        return False
+    below = lines[position + 1] if position + 1 < len(lines) else ""
+    return _is_ruled(lines, position) or is_rule(below)
 
 
 def _is_ruled(lines: Sequence[str], position: int) -> bool:

@@ -16,10 +16,12 @@ from postroom.mail.closings import (
     DISCLAIMER,
     GET_OUTLOOK,
     HAPPENED,
+    LEADING,
     LIST_FOOTER,
     SALUTATION,
     SENT_FROM,
     SPOKEN_OF,
+    TOLD_OF,
     VALEDICTIONS,
 )
 from postroom.mail.footers import (
@@ -29,6 +31,7 @@ from postroom.mail.footers import (
     is_list_footer,
     is_note,
     is_programs,
+    is_sponsor,
 )
 
 _LOOK = 600  # characters of a line that are compared
@@ -44,6 +47,8 @@ _DELIMITER = re.compile(
     r"\s?(?:--|__|_{3,80}|—|––|——|–|-{3,80}|- -|={3,80}|\*{3,80}|~{2,80}|[─━]{2,80}"
     r"|[┏┌╔╭][─━═]{2,80}[┓┐╗╮]?)\s*$"
 )
+_STRICT = ("-- ", "--\t", "- -- ")  # the last one is how PGP writes it in a signed text
+_LONGEST_RULE = 60  # characters of one that no person types
 _LONG_RULE = re.compile(r"\s*[-_=*~─━]{9}")  # stands below a title, too, or in a table
 _DELIMITERS = "-_—–=*~─━┏┌╔╭ "
 _RULE = re.compile(r"[\s\-‐‑‒–—―─━═┏┓┗┛┌┐└┘╔╗╚╝╭╮╰╯_=*~#+.]{2,}$")
@@ -62,7 +67,7 @@ _REACH = re.compile(
     r"|puh|gsm|тел\w*|моб\w*|факс|τηλ|電話|电话|手机|전화|e-?mail|mail|web|www|skype|whatsapp)"
     r"[.:：)|\s]{1,4}(?:\+|\(|0|\d|[\w.-]+@|www|http)"
     r"|\+\d{1,3}[\s./(-]{0,2}\d|^\W{0,3}\(?\d{2,5}\)?[\s./-]{1,3}\d[\d\s./-]{4,20}$"
-    r"|\S@\w+\S*\.\w\w|(?<!\w)www\.\w|https?://|linkedin|facebook\.com",
+    r"|\S@\w+\S*\.\w\w|(?<!\w)skype\s?:\s?\w|(?<!\w)www\.\w|https?://|linkedin|facebook\.com",
     re.IGNORECASE,
 )
 # "Ann Berg", "Dr. Ann B. Berg"
@@ -106,8 +111,12 @@ _SENTENCE = re.compile(
 )
 _COLUMN = re.compile(r"\s[|•·]\s")
 _NUMBER = re.compile(r"\d\d[\d\s./()-]{3}")
+# "Please send the other one, too." below a rule.
+_SENTENCE_WORDS = re.compile(r"\W{0,3}\w++(?:[^\w|@/]++\w++){3,100}[.!?]\s*$")
 _SPOKEN = re.compile(
-    r"[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)", re.IGNORECASE
+    r"(?<!Inc)(?<!Ltd)(?<!Corp)(?<!Co)(?<!LLC)(?<!S\.A)(?<!S\.L)(?<!e\.V)(?<!p\.A)(?<!r\.l)(?<!r\.o)"
+    r"(?<!Bros)(?<!Jr)(?<!Sr)(?<!Ph\.D)[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)",
+    re.IGNORECASE,
 )
 
 
@@ -115,6 +124,9 @@ def own_lines(lines: Sequence[str]) -> int:
     """Count the lines from the top that a person wrote; below them the signature begins."""
     # What follows a greeting is taken as a whole, before a footer in it is taken alone.
     looked = _above_delimiter(lines)
+    is_typed = looked < len(lines) and lines[looked] not in _STRICT
+    if is_typed and _is_salutation(lines[:looked]) and _speaks(lines[looked + 1 :]):
+        looked = len(lines)
     count = _above_endings(lines, looked)
     # "Hello," alone is no mail: what stands below it is what its sender had to say.
     return looked if count < looked and _is_salutation(lines[:count]) else count
@@ -127,6 +139,10 @@ def _is_salutation(lines: Sequence[str]) -> bool:
         and len(said[0]) <= _LONGEST_HELLO
         and bool(SALUTATION.match(said[0].lower()))
     )
+
+
+def _speaks(lines: Sequence[str]) -> bool:
+    return any(_SPOKEN.search(line[:_LOOK]) is not None for line in lines[:_SHORT])
 
 
 def _above_endings(lines: Sequence[str], looked: int) -> int:
@@ -149,7 +165,7 @@ def _without_block(lines: Sequence[str], count: int) -> int:
 
 def _above_delimiter(lines: Sequence[str]) -> int:
     """Cut at "-- ", or at what people type for it."""
-    strict = [lines.index(mark) for mark in ("-- ", "--\t") if mark in lines]
+    strict = [lines.index(mark) for mark in _STRICT if mark in lines]
     if strict:
         return min(strict)
     typed = [
@@ -179,8 +195,11 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
         return False
     if mark and abs(len(lines[mark - 1].strip()) - len(lines[mark].strip())) < 2 < len(lines[mark]):
         return False  # it underlines a title
+    if _is_announced(lines, mark):
+        return False
     if lines[mark].strip() in {"--", "__", "___", "—"}:
-        return sum(len(line) > _NARROW for line in below) <= 3
+        is_told = lines[mark].strip() != "--" and all(_SENTENCE_WORDS.match(line) for line in below)
+        return not is_told and sum(len(line) > _NARROW for line in below) <= 3
     # Nothing that speaks is a signature: our own notices end with a rule and what to do, and the
     # scan of answers must see their addresses.
     if any(
@@ -189,6 +208,13 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
     ):
         return False
     return any(_REACH.search(line) is not None or is_programs(line) for line in low)
+
+
+def _is_announced(lines: Sequence[str], mark: int) -> bool:
+    """Say whether the line above a rule says what comes: "These are the options:"."""
+    above = lines[mark - 1].rstrip() if mark else ""
+    above = above or (lines[mark - 2].rstrip() if mark > 1 else "")
+    return above.endswith((":", "：")) and not is_valediction(above)
 
 
 def _is_table(lines: Sequence[str], mark: int) -> bool:
@@ -223,10 +249,23 @@ def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
         return start
     above = _above_rule(lines, start)
     rule = lines[above:start]
-    if is_disclaimer(text) or is_list_footer(text, is_ruled=bool(rule)):
+    if is_disclaimer(text):
         return above
+    if is_list_footer(text, is_ruled=bool(rule)):
+        return _above_sponsor(lines, above)
     is_long = any(_LONG_RULE.match(line) is not None for line in rule)
     return above if is_long and is_advertisement(text) else count
+
+
+def _above_sponsor(lines: Sequence[str], count: int) -> int:
+    """Take away what a list's host advertises between a long rule and the list's own footer."""
+    start = count
+    while start and count - start < _BLOCK and not _is_blank(lines[start - 1]):
+        start -= 1
+    rule = lines[start - 1].strip() if start else ""
+    text = " ".join(line[:_LOOK] for line in lines[start:count])
+    is_ruled = len(rule) >= _LONGEST_RULE and not rule.strip("-_")
+    return start - 1 if is_ruled and start < count and is_sponsor(text) else count
 
 
 def _above_link(lines: Sequence[str], start: int, end: int) -> int:
@@ -284,7 +323,7 @@ def is_device_line(line: str) -> bool:
     low = line[:_LOOK].lower()
     if "://" in low or "[" in low:
         low = _LINK.sub(" ", low)
-    low = low.strip(" *_-—<>[]()|")
+    low = LEADING.sub("", low.strip(" *_-—<>[]()|"))
     if not low or len(low) > 110 or "?" in low or low.startswith(("i ", "we ", "ich ", "je ")):
         return False
     words = len(_WORDS.findall(low))
@@ -293,7 +332,7 @@ def is_device_line(line: str) -> bool:
     if words <= 9 and GET_OUTLOOK.search(line[:_LOOK].lower()) is not None:
         return SPOKEN_OF.search(low) is None
     found = SENT_FROM.search(low)
-    if found is None or DEVICE.search(low) is None:
+    if found is None or DEVICE.search(low) is None or TOLD_OF.search(low) is not None:
         return False
     # "I sent from Outlook …" is a person's: programs begin or end with the word.
     return found.start() <= 2 or found.end() >= len(low) - 3 or words <= 7

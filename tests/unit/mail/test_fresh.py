@@ -34,6 +34,21 @@ def test_an_introduction_is_left_out_wherever_the_answer_stands(introduction: st
 
 
 @pytest.mark.parametrize(
+    "introduction",
+    [
+        "[2014-04-11 18:54] Ann Berg <ann@x.example>",
+        "+++ Ann Berg [11/04/14 18:54 +0200]:",
+        "Ann Berg (2014-04-11 18:54:12)",
+        "From Ann Berg, 11 April 2014 18:54:",
+        "Ann Berg said the following on 11/04/2014 18:54:",
+    ],
+)
+def test_what_is_only_who_and_when_introduces_quote_marks(introduction: str) -> None:
+    assert NEW == split_fresh(f"{NEW}\n\n{introduction}\n{QUOTED}\n").text
+    assert "Down." in split_fresh(f"Down.\n\n{introduction}\n\n{OLD}\n").text
+
+
+@pytest.mark.parametrize(
     "introduction", [each for each in INTRODUCTIONS if "@" in each and each[0] != ">"]
 )
 def test_what_an_introduction_with_an_address_introduces_needs_no_marks(introduction: str) -> None:
@@ -121,6 +136,11 @@ def test_markup_says_where_an_older_mail_and_a_signature_begin(case: str) -> Non
 def test_quotes_and_signatures(expected: str, text: str) -> None:
     fresh = split_fresh(text)
     assert (expected, False) == (fresh.text, fresh.is_all_old)
+
+
+def test_left_over_quoted_printable_hides_no_introduction() -> None:
+    left = "On Wed=2C 4 Sep 2013=2C Ann <ann@x.example> wrote:=20\n=20\n> It shipped.=20\n"
+    assert "Good=2C thanks.=20" == split_fresh(f"Good=2C thanks.=20\n=20\n{left}>=20\n").text
 
 
 @pytest.mark.parametrize(
