@@ -16,6 +16,7 @@ _ATOM = r'\\[()]|([<>,;:()])|(?:(?!\\[()])[^\s"<>,;:()])++|\s++'
 _TOKEN = re.compile(rf'{_WORD}|"((?:[^"\\]|\\.)*+)("?)|{_ATOM}', re.DOTALL)
 _BARE_TOKEN = re.compile(rf'{_WORD}|"()()|{_ATOM}')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"?')
+_ALL_QUOTED = re.compile(r'"((?:[^"\\<]|\\.)*+<(?:[^"\\]|\\.)*+)"')  # "Ann <ann@kunde.example>"
 _ESCAPE = re.compile(r"\\(.)")
 _ADDR_SPEC = re.compile(r'("(?:[^"\\]|\\.)*+"|[^\s"<>@]++)@([^\s"<>@]++)')
 _AROUND = re.compile(r" ?([@.]) ?")  # RFC 822 allowed blanks there
@@ -85,10 +86,15 @@ def parse_addresses(value: str, most: int = 1_000) -> tuple[Address, ...]:
 def parse_local(value: str) -> Address | None:
     """Read a sender without a domain, as the servers of one house write, or without an address.
 
-    For showing only: who checked the sender's domain did not see what archives write as "at".
+    For showing only: who checked the sender's domain did not see what archives write as "at", nor
+    what stands in quotes with its brackets.
     """
     if (hidden := _HIDDEN_AT.fullmatch(" ".join(value[:_MOST_NAME].split()))) is not None:
         return Address(_name(hidden[3] or ""), canonical(f"{hidden[1]}@{hidden[2]}"))
+    if (quoted := _ALL_QUOTED.fullmatch(value[:_MOST_NAME].strip())) is not None:
+        inner = parse_addresses(_ESCAPE.sub(r"\1", quoted[1]), 2)
+        if len(inner) == 1:
+            return inner[0]
     for entry in _entries(value):
         bare = (entry.angle if entry.angle is not None else entry.phrase).strip()
         is_group = bare.strip('"; ').endswith(":")  # "undisclosed-recipients:" put in quotes

@@ -10,7 +10,8 @@ Both planes hold the characters of Big5 nearly in its order, so that some ranges
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
+from operator import itemgetter
 
 # Of each range: the place of its first character in the plane, the same in Big5, and its length.
 _PLANE_1 = (
@@ -35,11 +36,14 @@ _PLANE_2 = (
 
 _RANGES = {1: _PLANE_1, 2: _PLANE_2}
 _EUC = re.compile(
-    rb"(?:\x8e([\xa1\xa2])([\xa1-\xfe]{2}))|((?:[\xa1-\xfe]{2})++)|([\x00-\x7f]++)|[\x80-\x8d\x8f-\xa0\xff]++|.",
+    rb"\x8e[\xa1\xa2][\xa1-\xfe]{2}|[\xa1-\xfe]{2}|[\x00-\x7f]++|[\x80-\x8d\x8f-\xa0\xff]++|.",
     re.DOTALL,
 )
-# Designations, shifts out and in, and a shift for one character.
-_SHIFTS = re.compile(rb"\x1b\$[)*+]([A-Z])|(\x0e|\x0f)|\x1b[NO](..)|(\n)", re.DOTALL)
+# Designations, shifts out and in (of several in a row the last counts), and a shift for one
+# character. Where nothing is designated, the end of a line changes nothing.
+_SHIFTS = rb"(?:\x1b\$[)*+]([A-Z]))++|([\x0e\x0f])++|\x1b[NO](..)"
+_PLAIN = re.compile(_SHIFTS, re.DOTALL)
+_SHIFTED = re.compile(_SHIFTS + rb"|(\n)++", re.DOTALL)
 _HIGH = bytes(octet | 0x80 if octet > 0x20 else octet for octet in range(256))
 _MOST = 4 << 20  # octets of one text
 _ODD = "\ufffd"
@@ -59,17 +63,27 @@ def _plane(number: int) -> dict[bytes, str]:
     return found
 
 
+class _Tokens(dict[bytes, str]):
+    """What the tokens of EUC-TW stand for; the short ones are kept."""
+
+    def __missing__(self, octets: bytes) -> str:
+        if octets.isascii():
+            text = octets.decode("ascii")
+        elif len(octets) == 2 and octets[0] > 0xA0:
+            text = _characters(1, octets)
+        elif len(octets) == 4 and octets[0] == 0x8E:
+            return self.setdefault(octets, _characters(octets[1] - 0xA0, octets[2:]))
+        else:
+            text = _ODD
+        return self.setdefault(octets, text) if len(octets) <= 2 else text
+
+
+_TOKENS = _Tokens()
+
+
 def decode_euc_tw(raw: bytes) -> str:
     """Decode EUC-TW."""
-    return "".join(map(_euc, _EUC.finditer(raw[:_MOST])))
-
-
-def _euc(found: re.Match[bytes]) -> str:
-    if found[4]:
-        return found[4].decode("ascii")
-    if found[3]:
-        return _characters(1, found[3])
-    return _characters(found[1][0] - 0xA0, found[2]) if found[2] else _ODD
+    return "".join(map(_TOKENS.__getitem__, map(itemgetter(0), _EUC.finditer(raw[:_MOST]))))
 
 
 def decode_iso2022_cn(raw: bytes) -> str:
@@ -77,27 +91,44 @@ def decode_iso2022_cn(raw: bytes) -> str:
     out: list[str] = []
     designated, is_out, position = b"", False, 0
     raw = raw[:_MOST]
-    for shift in _SHIFTS.finditer(raw):
-        out.append(_piece(raw[position : shift.start()], designated if is_out else b""))
+    while (
+        shift := (_SHIFTED if designated or is_out else _PLAIN).search(raw, position)
+    ) is not None:
+        if shift.start() > position:
+            out.append(_piece(raw[position : shift.start()], designated if is_out else b""))
         position = shift.end()
-        if shift[1] and shift[1] != b"H":  # H is the plane that single shifts are for
-            designated = shift[1]
+        if shift[1]:
+            # H is the plane that single shifts are for
+            designated = designated if shift[1] == b"H" else shift[1]
         elif shift[2]:
             is_out = shift[2] == b"\x0e"
         elif shift[3]:
-            out.append(_characters(2, shift[3].translate(_HIGH)))
-        elif shift[4]:
-            out.append("\n")
+            out.append(_second(shift[3]))
+        else:
+            out.append(shift[0].decode())
             designated, is_out = b"", False
     out.append(_piece(raw[position:], designated if is_out else b""))
     return "".join(out)
 
 
+@lru_cache(maxsize=10_000)
+def _second(raw: bytes) -> str:
+    """Return a character of the second plane, or what stands there instead."""
+    return _characters(2, raw.translate(_HIGH))
+
+
 def _piece(raw: bytes, designated: bytes) -> str:
     if not designated:
         return raw.decode("ascii", "replace")
+    return _short(raw, designated) if len(raw) <= 2 else _shifted(raw, designated)
+
+
+def _shifted(raw: bytes, designated: bytes) -> str:
     raw = raw.translate(_HIGH)
     return _characters(1, raw) if designated == b"G" else raw.decode("gb2312", "replace")
+
+
+_short = lru_cache(maxsize=20_000)(_shifted)
 
 
 def _characters(plane: int, raw: bytes) -> str:

@@ -57,6 +57,16 @@ _MONTH_OF = {
 _OFFSET = re.compile(
     r"(:\d\d *)(?:GMT|UTC?)? *([+-])(\d\d?)(?::?(\d\d))?(?!\d)[ ,;]*", re.IGNORECASE
 )
+# Names that have one meaning in use. Those of America and GMT the library knows (RFC 5322 §4.3);
+# others mean one thing here and another there (IST, BST, CST in China), so they say nothing.
+_ZONES = {
+    "WEST": "+0100", "CET": "+0100", "MET": "+0100", "MEZ": "+0100",
+    "CEST": "+0200", "MEST": "+0200", "MET DST": "+0200", "MESZ": "+0200",
+    "EET": "+0200", "EEST": "+0300", "MSK": "+0300", "MSD": "+0400", "JST": "+0900", "KST": "+0900", "HKT": "+0800",
+    "AEST": "+1000", "AEDT": "+1100", "NZST": "+1200", "NZDT": "+1300",
+    "AKST": "-0900", "AKDT": "-0800", "HST": "-1000",
+}  # fmt: skip
+_ZONE = re.compile(r"(:\d\d(?: ?[AP]M)?) ?(MET DST|[A-Z]{3,4}\b)(?! ?[+-]\d)")
 _HALF_DAY = re.compile(r"\b([AP])\.?M\b\.?", re.IGNORECASE)
 _FIRST_OLD, _LAST_OLD = 2_050, 2_068  # the library takes 50 to 68 for years to come
 _TIME = re.compile(r"\d\d?[:.]\d\d")
@@ -66,7 +76,8 @@ def read_date(value: str) -> datetime | None:
     """Read a Date header as an instant; None if it names none.
 
     Beside RFC 5322 with its obsolete forms: ISO 8601, the order of asctime, numbers only, and half
-    days. A zone that is unknown, or none, says nothing, so the time is taken as UTC (§4.3).
+    days. A zone that is unknown or ambiguous, or none, says nothing, so the time is taken as UTC
+    (§4.3).
     """
     try:
         text = " ".join(_without_comments(value[:_LONGEST]).split())
@@ -95,6 +106,7 @@ def _as_rfc(text: str) -> str:
         text = f"{iso[3]} {month} {iso[1]} {iso[4] or '00:00:00'} {zone}"
     if _TIME.search(text) is None:
         text = f"{text} 00:00:00"
+    text = _ZONE.sub(lambda found: f"{found[1]} {_ZONES.get(found[2], found[2])}", text, count=1)
     return _OFFSET.sub(_offset, text, count=1)
 
 

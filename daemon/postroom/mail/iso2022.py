@@ -8,12 +8,21 @@ under the same label. All of them are in cp932, and a row and a column of JIS ar
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from operator import itemgetter
 
-_ESCAPE = re.compile(rb"\x1b(\$[@B]|\$\([@BD]|\([BJI]|\.A|\$A|\$\(C)|\x0e|\x0f")
+# Of several in a row the last counts; shift out and in: half-width kana of seven bits.
+_ESCAPE = re.compile(rb"(?:\x1b(\$[@B]|\$\([@BD]|\([BJI]|\.A|\$A|\$\(C)|[\x0e\x0f])++")
 _KANJI = frozenset({b"$@", b"$B", b"$(@", b"$(B"})
+# Two octets of one line; a line that ends without the escape back to ASCII is one all the same.
+_PAIRS = re.compile(rb"(?:\r?\n)++|[^\n](?!\r?\n)[^\n]|.", re.DOTALL)
 _EUC_RUN = re.compile(
-    rb"\x8e[\xa1-\xdf]|\x8f[\xa1-\xfe]{2}|[\xa1-\xfe]{2}|[\x00-\x7f]+|.", re.DOTALL
+    rb"\x8e[\xa1-\xdf]|\x8f[\xa1-\xfe]{2}|[\xa1-\xfe]{2}|[\x00-\x7f]++|.", re.DOTALL
 )
+_HIGH = bytes(octet | 0x80 for octet in range(256))
+_KANA = bytes(octet | 0x80 if 0x21 <= octet <= 0x5F else octet for octet in range(256))
+_OCTET = itemgetter(0)
+_LINE_ENDS = (b"\r\n", b"\n\n")
 
 
 def decode_iso2022_jp_ms(raw: bytes) -> str:
@@ -21,38 +30,69 @@ def decode_iso2022_jp_ms(raw: bytes) -> str:
     out: list[str] = []
     mode, position = b"(B", 0
     for match in _ESCAPE.finditer(raw):
-        out.append(_piece(raw[position : match.start()], mode))
+        if match.start() > position:
+            out.append(_piece(raw[position : match.start()], mode))
         position = match.end()
-        # Shift out and in: half-width kana of seven bits.
-        mode = match[1] or (b"(I" if match[0] == b"\x0e" else b"(B")
+        match raw[position - 1]:
+            case 0x0E:
+                mode = b"(I"
+            case 0x0F:
+                mode = b"(B"
+            case _:
+                mode = match[1]
     out.append(_piece(raw[position:], mode))
     return "".join(out)
 
 
 def _piece(raw: bytes, mode: bytes) -> str:
     if mode in _KANJI:
-        return "".join(_kanji_line(line) for line in re.split(rb"(\r?\n)", raw))
+        return _looked_up(_PAIR_TEXT, _PAIRS.finditer(raw))
     if mode == b"(I":
-        return bytes(octet | 0x80 if 0x21 <= octet <= 0x5F else octet for octet in raw).decode(
-            "cp932", "replace"
-        )
+        return raw.translate(_KANA).decode("cp932", "replace")
     if mode == b"$(D":
-        pairs = (raw[at : at + 2] for at in range(0, len(raw), 2))
-        return "".join(
-            (b"\x8f" + bytes(octet | 0x80 for octet in pair)).decode("euc_jp", "replace")
-            for pair in pairs
-        )
+        return _looked_up(_MORE_TEXT, _PAIRS.finditer(raw))
     # Half-width kana are also seen as the eight bits of Shift_JIS.
     return raw.decode("cp932", "replace")
 
 
-def _kanji_line(line: bytes) -> str:
-    """A line that ends without the escape back to ASCII is one all the same."""
-    if line in {b"\n", b"\r\n"}:
-        return line.decode("ascii")
-    pairs = [_jis(line[at], line[at + 1]) for at in range(0, len(line) - 1, 2)]
-    rest = line[len(pairs) * 2 :]
-    return "".join(pairs) + rest.decode("ascii", "replace")
+def _looked_up(table: dict[bytes, str], found: Iterable[re.Match[bytes]]) -> str:
+    return "".join(map(table.__getitem__, map(_OCTET, found)))
+
+
+class _Pairs(dict[bytes, str]):
+    """The characters of JIS X 0208 by their octets, each worked out once."""
+
+    def __missing__(self, octets: bytes) -> str:
+        if len(octets) != 2 or octets in _LINE_ENDS:
+            return octets.decode("ascii", "replace")
+        return self.setdefault(octets, _jis(*octets))
+
+
+class _More(dict[bytes, str]):
+    """The same of JIS X 0212."""
+
+    def __missing__(self, octets: bytes) -> str:
+        if len(octets) != 2 or octets in _LINE_ENDS:
+            return octets.decode("ascii", "replace")
+        wide = b"\x8f" + octets.translate(_HIGH)
+        return self.setdefault(octets, wide.decode("euc_jp", "replace"))
+
+
+class _Euc(dict[bytes, str]):
+    """What the tokens of EUC-JP stand for; the short ones are kept."""
+
+    def __missing__(self, octets: bytes) -> str:
+        if octets.isascii():
+            text = octets.decode("ascii")
+            return self.setdefault(octets, text) if len(octets) == 1 else text
+        if octets[0] in {0x8E, 0x8F}:
+            text = octets.decode("euc_jp", "replace")
+        else:
+            text = _jis(*octets) if len(octets) == 2 else "\ufffd"
+        return self.setdefault(octets, text)
+
+
+_PAIR_TEXT, _MORE_TEXT, _EUC_TEXT = _Pairs(), _More(), _Euc()
 
 
 def _jis(first: int, second: int) -> str:
@@ -69,12 +109,4 @@ def _jis(first: int, second: int) -> str:
 
 def decode_euc_jp_ms(raw: bytes) -> str:
     """Decode EUC-JP with the additions of Windows; what is none becomes U+FFFD."""
-    return "".join(_euc(match[0]) for match in _EUC_RUN.finditer(raw))
-
-
-def _euc(octets: bytes) -> str:
-    if octets.isascii():
-        return octets.decode("ascii")
-    if octets[0] in {0x8E, 0x8F}:
-        return octets.decode("euc_jp", "replace")
-    return _jis(octets[0], octets[1]) if len(octets) == 2 else "\ufffd"
+    return _looked_up(_EUC_TEXT, _EUC_RUN.finditer(raw))

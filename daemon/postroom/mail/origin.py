@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postroom.mail import origin_bodies, origin_subjects
+from postroom.mail import origin_bodies, origin_receipts, origin_senders, origin_subjects
 from postroom.mail.bounces import read_feedback, read_receipt
 from postroom.mail.message import Address, Limits, Origin
-from postroom.mail.origin_absence import says_absent
+from postroom.mail.origin_absence import is_absent, says_absent
 from postroom.mail.origin_decisive import decisive_signs
 from postroom.mail.origin_head import OPENING, Head, Headers, Sign, read_head, weight_of
 from postroom.mail.origin_server import Judgement, bounce_of, judge_delivery, judge_server
@@ -23,6 +23,7 @@ from postroom.mail.structure import DEFAULTS
 
 _ENOUGH = 2  # weak signs that together make a mail automatic
 _MOST_EVIDENCE = 20
+_FIRST_WORDS = 800  # characters that an answer says in that it is one
 _ENDING = 400  # characters of a signature, which are not among the new words
 
 
@@ -54,9 +55,9 @@ def judge_origin(
         return Origin.REPORT, receipt, None
     origin, evidence = _judge_machine(head, text)
     if origin is Origin.PERSON and (said := _speaks_of_itself(head, own)):
-        return Origin.AUTOMATIC, said, None
-    if origin is Origin.PERSON and (said := _speaks_of_absence(head, text, own)):
-        return Origin.AUTO_REPLY, said, None
+        return *said, None
+    if origin is Origin.PERSON and (away := _speaks_of_absence(head, text, own)):
+        return Origin.AUTO_REPLY, away, None
     return origin, evidence, None
 
 
@@ -92,7 +93,7 @@ def _judge_machine(head: Head, text: str) -> tuple[Origin, tuple[str, ...]]:
         return Origin.PERSON, ()
     deciding = [sign for sign in signs if not sign.weight]
     signs.extend(signs_in_text(head, text))
-    is_away = any(sign.origin is Origin.AUTO_REPLY for sign in signs)
+    is_away = any(sign.origin is Origin.AUTO_REPLY for sign in signs) or _answers(head, text)
     if deciding:
         origin = _strongest(deciding, is_away=is_away)
         return origin, tuple(sign.evidence for sign in deciding)[:_MOST_EVIDENCE]
@@ -102,21 +103,40 @@ def _judge_machine(head: Head, text: str) -> tuple[Origin, tuple[str, ...]]:
     return origin, tuple(sign.evidence for sign in signs)[:_MOST_EVIDENCE]
 
 
-def _speaks_of_itself(head: Head, own: str) -> tuple[str, ...]:
-    """Find two sentences of a machine about itself, where nothing else tells; () if a person may
+def _answers(head: Head, text: str) -> bool:
+    """Say whether a machine answers a mail, by its words; newsletters thank in the same ones."""
+    if "list-unsubscribe" in head.fields:
+        return False
+    said = _flat(text[:_FIRST_WORDS])
+    if origin_receipts.ACKNOWLEDGED.search(said) is not None:
+        return True
+    is_mailbox = origin_senders.SILENT.fullmatch(head.local) is None
+    return is_mailbox and "precedence" in head.fields and is_absent(said)
+
+
+def _speaks_of_itself(head: Head, own: str) -> tuple[Origin, tuple[str, ...]] | None:
+    """Find two sentences of a machine about itself, where nothing else tells; None if a person may
     have written them: as an answer, with a person's program, asking, or showing what he got."""
-    if head.is_by_hand or _is_passed_on(head) or any(mark in own for mark in "?？؟"):
-        return ()
+    if head.is_by_hand or any(mark in own for mark in "?？؟"):
+        return None
     said = own[:OPENING].replace("’", "'").lower()
+    if challenge := origin_receipts.CHALLENGED.search(_flat(said)):
+        return Origin.AUTO_REPLY, (f"text: {challenge[0][:100]}",)
     if not any(stem in said for stem in ("auto", "авто", "otomat", "generated")):
-        return ()
+        return None
+    receipt = origin_receipts.ACKNOWLEDGED.search(_flat(said[:_FIRST_WORDS]))
+    if _is_passed_on(head) and (receipt is None or not head.is_answer):
+        return None
     found: dict[bool, str] = {}
     for sentence in origin_bodies.OF_ITSELF.finditer(said):
         above = said[: sentence.start()].rstrip(" \t\n*_-=")
         if above.endswith((":", "：", '"', "“", "„", "«", ">")):
-            return ()
+            return None
         found.setdefault(sentence[1] is not None, sentence[0].strip()[:100])
-    return tuple(f"text: {each}" for each in found.values()) if len(found) > 1 else ()
+    evidence = tuple(f"text: {each}" for each in found.values())
+    if receipt is not None and True in found:
+        return Origin.AUTO_REPLY, (*evidence, f"text: {receipt[0][:100]}")
+    return (Origin.AUTOMATIC, evidence) if len(found) > 1 else None
 
 
 def _speaks_of_absence(head: Head, text: str, own: str) -> tuple[str, ...]:

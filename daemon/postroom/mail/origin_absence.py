@@ -149,6 +149,11 @@ _KINDS = {"urgent": _URGENT, "later": _LATER, "thanks": _THANKS}
 _SENTENCES = re.compile(r"\n\s*\n|(?<=[^\d\s][.!])\s+|(?<=[。！])")
 
 
+def is_absent(said: str) -> bool:
+    """Say whether somebody tells that he is away, of himself; `said` is in lower case."""
+    return _ABSENT.search(said) is not None
+
+
 def says_absent(own: str, *, is_announced: bool) -> str | None:
     """Return the words of absence in a vacation note; None if a person may have written them.
 

@@ -84,6 +84,8 @@ OF_ITSELF = re.compile(
     r"((?:this|the above) (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:an? )?"
     r"(?:auto(?:mated|matic|-?generated|-?response|-?reply)|(?:system|computer)[- ]generated"
     r"|(?:generated|sent) automatically)"
+    r"|(?:please note that )?this (?:automat(?:ic|ed)|auto-?) ?(?:reply|response|acknowledge?ment"
+    r"|message|e-?mail) (?:is|was|has|will|confirms|acknowledges|serves)\b"
     r"|this is an? (?:auto(?:mated|matic(?:ally)?|-?generated)?|(?:system|computer)[- ]generated)"
     r"(?=(?:[- ]\w+){0,2}[- ](?:e-?mail|mail|messag|notif|repl|respon|confirm|acknow))"
     r"|(?:dies(?:e|es)? (?:ist eine|e?-?mail (?:ist|wurde)|(?:nachricht|schreiben) (?:ist|wurde)))"

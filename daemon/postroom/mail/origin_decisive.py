@@ -72,8 +72,11 @@ def _is_list_sender(head: Head) -> bool:
     for name in ("sender", "return-path", "errors-to", "x-loop"):
         value = head.fields.get(name, "")
         local = next((each for each, _, _ in addresses_in(value[:500])), "").rpartition("@")[0]
-        if local and (_LIST_SENDER.fullmatch(local) or name == "x-loop"):
+        if local and _LIST_SENDER.fullmatch(local):
             return True
+        # procmail's own answers carry the address of whoever answers there, not a list's.
+        if local and name == "x-loop":
+            return head.local.lower() != local.lower()
     return False
 
 

@@ -13,6 +13,8 @@ from postroom.mail.refs import message_ids
 Headers = Sequence[tuple[str, str]]
 
 _COMMENT = re.compile(r"\([^()]*+\)")
+# What whoever registers a domain in these countries has in common: "co.uk", "com.br".
+_SHARED = re.compile(r"(?:com?|org?|net?|gov|gob|go|edu|ac|gv|mil)\.[a-z]{2}")
 _SUBJECT = 300
 OPENING = 2_500  # characters of a text that machines say what they are in
 
@@ -104,8 +106,10 @@ def _bare_writer(value: str) -> str:
 
 
 def _is_within(domain: str, of: str) -> bool:
-    """Say whether two domains belong together, as far as their last two labels tell."""
-    return domain.lower().split(".")[-2:] == of.split(".")[-2:]
+    """Say whether two domains belong together, as far as their last labels tell."""
+    mine, other = domain.lower().split("."), of.split(".")
+    shared = 3 if len(mine) > 2 and _SHARED.fullmatch(".".join(mine[-2:])) else 2
+    return mine[-shared:] == other[-shared:]
 
 
 def weight_of(signs: Sequence[Sign]) -> int:

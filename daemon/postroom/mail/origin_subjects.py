@@ -41,8 +41,9 @@ AUTOMATIC_ANSWER = re.compile(
     r"|תשובה אוטומטית|מענה אוטומטי|(?:ال)?رد (?:ال)?تلقائي|پاسخ خودکار|स्वचालित \S{1,10}"
     r"|(?:부재 ?중 ?)?자동 ?(?:회신|응답|답장)|自动(?:答复|回复|应答)|自動(?:回覆|回信|答覆|応答"
     r"|返信"
-    r"|送信)\w{0,6}|不在通知|休暇通知)(?:[\])*】］」]|[>]?\s*+(?:[:：\-–—(\[【]|$))"
-    r"|\s*+(?:automatische antwort auf|auto(?:matic)?[- ]?(?:reply|response) (?:to|from)) (?:ihre"
+    r"|送信)\w{0,6}|不在通知|休暇通知)(?:[\])*】］」]|[>]?\s*+(?:[:：\-–—(\[【]|$)"
+    r"|\s(?:re|aw|fwd?|wg|sv|vs|rv|tr|odp)\s?[:：])"
+    r"|\s*+(?:automatische antwort auf|auto(?:matic)?[- ]?(?:reply|response) to) (?:ihre"
     r"|your)\b"
     r"|\s*+yahoo! auto response"
     # Domino, of a name with its organisation.
@@ -52,12 +53,22 @@ AUTOMATIC_ANSWER = re.compile(
     re.IGNORECASE,
 )
 
+# With a name behind it people write it, too: "Automatic reply from your colleague".
+AUTOMATIC_FROM = re.compile(
+    r"\s*+(?:auto(?:matic)?[- ]?(?:reply|response)|automatische antwort|réponse automatique"
+    r"|respuesta automática|risposta automatica|resposta automática|automatisch antwoord"
+    r"|autosvar|automatisk svar|automatyczna odpowiedź|автоответ|автоматический ответ)"
+    r" (?:from|of|by|de|d['’]|von|di|da|van|från|fra|od|от) ?\S",
+    re.IGNORECASE,
+)
+
 # Sieve puts "Auto: " before a subject; Germans write of their cars.
 AUTO_SUBJECT = re.compile(r"\s*+auto(?:[:：] ?re)?\s?[:：]", re.IGNORECASE)
 
 # People announce this, too.
 AWAY_SUBJECT = re.compile(
-    r"\s*+(?:out[- ]of[- ](?:the[- ])?(?:office|town)|ooo|vacation(?: notice| message)?"
+    r"\s*+(?:out[- ]of[- ](?:the[- ])?(?:office|town)"
+    r"(?: message| notice| notification)?|ooo|vacation(?: notice| message)?"
     r"|not in the office|on (?:vacation|holiday|leave)|away(?: from .{1,20}| message| notice)?"
     r"|(?:i am|i'm) "
     r"(?:currently |now )?(?:away|on (?:vacation|holiday|leave)|out of (?:the |my )?office"
@@ -65,6 +76,7 @@ AWAY_SUBJECT = re.compile(
     r"| du bureau)?|holiday(?: notice| message)?|abwesen(?:d|heit)|urlaub|im urlaub|en vacances"
     r"|fuera de (?:la )?oficina|ausente(?: de la oficina)?|fuori (?:sede|ufficio)"
     r"|ausência(?: temporária)?|fora do escritório|niet aanwezig|afwezig|frånvar(?:o|ande)?"
+    r"|fraværende"
     r"|fravær(?: fra kontoret)?|ikke på kontoret|poza biurem|mimo kancel[áa]\w{1,4}"
     r"|absent de la birou|în concediu|отсутстви[ея] на (?:рабочем месте|работе)|отсутствую"
     r"|нет (?:на работе"

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postroom.mail import origin_bodies, origin_fields, origin_senders, origin_subjects
+from postroom.mail import (
+    origin_bodies,
+    origin_fields,
+    origin_receipts,
+    origin_senders,
+    origin_subjects,
+)
 from postroom.mail.bounce_text import addresses_in
 from postroom.mail.message import Origin
 from postroom.mail.origin_head import OPENING, Head, Sign
@@ -59,6 +65,8 @@ def _subject_signs(head: Head) -> Iterator[Sign]:
         # People announce their absence, too; but not as an answer without "Re:" before it.
         is_sure = head.is_answer or head.is_absent_answer
         yield Sign(Origin.AUTO_REPLY, evidence, 2 if is_sure else 1)
+    elif origin_subjects.AUTOMATIC_FROM.match(subject):
+        yield Sign(Origin.AUTO_REPLY, evidence, 2 if head.is_answer else 1)
     elif origin_subjects.CHALLENGE.search(subject[-60:]):
         yield Sign(Origin.AUTO_REPLY, evidence, 1)
     elif origin_subjects.CERTAIN_SUBJECT.match(subject):
@@ -88,7 +96,11 @@ def signs_in_text(head: Head, text: str) -> Iterator[Sign]:
     if is_sure and (found := origin_bodies.AWAY.search(said[:1_500])) is not None:
         yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 1)
         return
-    if (found := origin_bodies.AWAY_FIXED.search(said)) is not None:
+    if (found := origin_receipts.CHALLENGED.search(said)) is not None:
+        yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 2)
+    elif (
+        found := origin_bodies.AWAY_FIXED.search(said) or origin_receipts.MAY_CHALLENGE.search(said)
+    ) is not None:
         yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 1)
     elif (found := origin_bodies.AUTOMATED.search(said)) is not None or (
         found := origin_bodies.STATED.search(said)

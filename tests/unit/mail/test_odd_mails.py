@@ -9,7 +9,9 @@ import pytest
 
 from postroom.mail.address import parse_local
 from postroom.mail.charset import decode_bytes
+from postroom.mail.cns import decode_euc_tw, decode_iso2022_cn
 from postroom.mail.html import html_to_text
+from postroom.mail.iso2022 import decode_iso2022_jp_ms
 from postroom.mail.parse import read_mail
 
 HEAD = "From: Ann <ann@kunde.example>\nSubject: x\nMIME-Version: 1.0\n"
@@ -42,6 +44,11 @@ def _at(*moment: int) -> datetime:
         (_at(2026, 11, 20, 10, 15), "Nov. 20, 2026 10:15"),
         (_at(2026, 11, 20, 10, 15), "11/20/26 10:15"),
         (_at(2026, 11, 20, 10, 15), "20.11.26 10:15"),
+        (_at(2026, 11, 20, 9, 15), "Fri, 20 Nov 2026 10:15:00 CET"),
+        (_at(2026, 7, 20, 8, 15), "Mon Jul 20 10:15:00 CEST 2026"),
+        (_at(1996, 7, 20, 8, 15), "20 Jul 1996 10:15:00 MET DST"),
+        (_at(2026, 11, 20, 1, 15), "20 Nov 2026 10:15 JST"),
+        (_at(2026, 11, 20, 10, 15), "Fri, 20 Nov 2026 10:15:00 IST"),
         (None, "20 Nonsense 2026 10:15:00 +0000"),
     ],
 )
@@ -150,6 +157,28 @@ def test_address_that_an_archive_hid_is_shown_but_proves_nothing() -> None:
     shown = parse_local(mail.header("from"))
     assert shown is not None
     assert ("Ann Berg", "ann@kunde.example") == (shown.name, shown.address)
+
+
+def test_address_in_quotes_with_its_brackets_is_shown_but_proves_nothing() -> None:
+    mail = read_mail(b'From: "Ann \\"Annie\\" Berg <ann@kunde.example>"\n\nx')
+    assert mail.from_ is None
+    shown = parse_local(mail.header("from"))
+    assert shown is not None
+    assert ("Ann Annie Berg", "ann@kunde.example") == (shown.name, shown.address)
+    assert parse_local('"Ann <a@x.example>, Ben <b@x.example>"') is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "label", "octets"),
+    [
+        ("一a\n\ufffd", "euc-tw", b"\xc4\xa1a\n\x8e"),
+        ("一\n!!", "iso-2022-cn", b"\x1b$)G\x0eD!\n!!"),
+        ("あ\r\nい", "jis", b'\x1b$B$"\r\n$$\x1b(B'),
+    ],
+)
+def test_characters_of_two_octets_beside_others(expected: str, label: str, octets: bytes) -> None:
+    decoders = {"euc-tw": decode_euc_tw, "iso-2022-cn": decode_iso2022_cn}
+    assert expected == decoders.get(label, decode_iso2022_jp_ms)(octets)
 
 
 MIXED = f'{HEAD}Content-Type: multipart/mixed; boundary="b1"\n\n'

@@ -1,0 +1,84 @@
+"""What a help desk or a mailbox says at once to whom writes to it, by language.
+
+Promise: words only; they tell an answer of a machine from its other mail, never a machine from a
+person, who thanks for a mail in the same words. For text in lower case.
+"""
+
+from __future__ import annotations
+
+import re
+
+# "Your request has been received", "we have received your e-mail", "thank you for contacting us".
+ACKNOWLEDGED = re.compile(
+    r"\breceived (?:your|an?|the) (?:\w+ ){0,2}?(?:e-?mail|mail|message|request(?! (?:to|for)\b)"
+    r"|ticket|enquiry|inquiry|query|question|feedback|comments?|submission|correspondence)\b"
+    r"|\b(?:your|this|the|an?) (?:\w+ ){0,2}?(?:e-?mail|message|request|ticket|enquiry|inquiry"
+    r"|query"
+    r"|question|case|issue)\b[^.!?]{0,90}?\b(?:has|have|was|is) (?:now |just |successfully )?"
+    r"(?:been )?(?:received|logged|created|opened|registered|queued|assigned|submitted|recorded)\b"
+    r"|\breceipt of your (?:\w+ )?(?:e-?mail|mail|message|request|enquiry|inquiry|query)\b"
+    r"|\bin response to (?:the creation of|your (?:e-?mail|message|request|enquiry|inquiry))"
+    r"|\b(?:automat\w+|auto-?)[ -]?(?:response|reply|acknowledge?ment|responder)\b"
+    r"|\bthank(?:s| you)(?: very much| so much)? for (?:contacting|writing|e-?mailing|reaching out"
+    r"|getting in touch|your (?:recent )?(?:e-?mail|mail|message|enquiry|inquiry|question|query"
+    r"|request|interest))\b"
+    r"|\b(?:ihre|deine|eure) (?:\w+ )?(?:anfrage|nachricht|e-?mail|mail|meldung|supportanfrage"
+    r"|ticket"
+    r")\b[^.!?]{0,70}(?:erhalten|eingegangen|erfasst|aufgenommen|angelegt|registriert|erreicht)"
+    r"|\b(?:eingang|erhalt) (?:ihrer|deiner) (?:anfrage|nachricht|e-?mail|mail|meldung)"
+    r"|\b(?:dank|danke) für (?:ihre|deine|eure) (?:anfrage|nachricht|e-?mail|mail|kontaktaufnahme)"
+    r"|\bautomatische(?:r|s|n)? (?:antwort|eingangsbestätigung|empfangsbestätigung|rückantwort)"
+    r"|\breçu (?:votre|ta) (?:demande|message|e-?mail|mail|courriel)"
+    r"|\bvotre (?:demande|message|e-?mail|mail|courriel|ticket)\b[^.!?]{0,60}(?:reçue?|enregistr"
+    r"|prise? en (?:compte|charge)|créé)|\bmerci (?:de|pour) (?:votre (?:message|demande|e-?mail"
+    r"|mail|courriel)|nous avoir contact|de nous avoir contact)|\bréponse automatique"
+    r"|\b(?:recibido|recibimos) (?:su|tu) (?:solicitud|mensaje|consulta|correo|e-?mail|petición)"
+    r"|\b(?:su|tu) (?:solicitud|mensaje|consulta|correo|ticket)\b[^.!?]{0,60}(?:recibid|registrad"
+    r"|cread)|\bgracias por (?:contactar|ponerse en contacto|escribir|comunicarse|(?:su|tu)"
+    r" (?:mensaje"
+    r"|consulta|correo|e-?mail))|\brespuesta automática"
+    r"|\bricevuto (?:la|il) (?:sua|tua|suo|tuo|vostra) (?:richiesta|mail|e-?mail|messaggio)"
+    r"|\b(?:la sua|la tua|la vostra) (?:richiesta|segnalazione|e-?mail)\b[^.!?]{0,60}(?:ricevut"
+    r"|registrat|pres[ao] in carico)|\bgrazie per (?:aver(?:ci)? (?:contattat|scritt)"
+    r"|(?:la sua|la tua) (?:e-?mail|mail|richiesta|messaggio))|\brisposta automatica"
+    r"|\brecebemos (?:a )?(?:o )?(?:sua|seu|tua|teu) (?:mensagem|solicitação|pedido de (?:suporte"
+    r"|contato)|e-?mail|contato|chamado)|\b(?:sua|seu) (?:mensagem|solicitação|chamado|e-?mail)\b"
+    r"[^.!?]{0,50}(?:recebid|registrad|abert)|\bobrigad[oa] p(?:or|ela|elo) (?:entrar em contat"
+    r"|contat|seu (?:contato|e-?mail)|sua (?:mensagem))|\bresposta automática"
+    r"|\b(?:uw|je) (?:vraag|bericht|e-?mail|verzoek|melding|ticket)\b[^.!?]{0,60}(?:ontvangen"
+    r"|geregistreerd|aangemaakt)|\b(?:bedankt|dank) voor (?:uw|je) (?:bericht|mail|e-?mail|vraag"
+    r"|aanvraag)"
+    r"|\b(?:ditt|din|dit|vår?t) (?:ärende|meddelande|mail|mejl|e-post|henvendelse|melding|besked"
+    r"|sag|sak|förfrågan)\b[^.!?]{0,50}(?:mottag|modtag|mottat|registrer|tagit emot)"
+    r"|\b(?:mottagit|modtaget|mottatt) (?:ditt|din|dit) |\bta(?:ck för|k for|kk for) (?:ditt|din"
+    r"|dit|att du kontakt) ?(?:mail|mejl|meddelande|e-post|henvendelse|melding|besked|förfrågan)?"
+    r"|\b(?:viesti|yhteydenotto|pyyntö|palvelupyyntö)\w* on (?:vastaanotettu|kirjattu)"
+    r"|\bkiitos (?:viestist|yhteydenot)|\botrzymaliśmy (?:państwa|twoj\w+|pani|pana) "
+    r"|\b(?:zgłoszenie|wiadomość|zapytanie)\b[^.!?]{0,50}(?:przyjęt|zarejestrowan|otrzyman)"
+    r"|\bdziękujemy za (?:kontakt|wiadomość|zgłoszenie|przesłanie)|\b(?:váš|vaše|vaši) (?:požadavek"
+    r"|e-?mail|zpráv\w|dotaz|žádost)\b[^.!?]{0,50}(?:přijat|přijali|zaregistrov|obdržel)"
+    r"|\bděkujeme za (?:váš|vaši|zprávu|dotaz)|\b(?:levelét|üzenetét|megkeresését|e-mailjét)\b"
+    r"[^.!?]{0,40}(?:megkaptuk|rögzítettük)|\bköszönjük (?:levelét|megkeresését|üzenetét)"
+    r"|\bваш\w{0,3} (?:обращение|заявка|запрос|письмо|сообщение)\b[^.!?]{0,60}(?:принят|получен"
+    r"|зарегистр)|\bспасибо за (?:ваше )?(?:обращение|письмо|сообщение)|\bмы получили ваш"
+    r"|\b(?:talebiniz|mesajınız|e-postanız)\b[^.!?]{0,40}(?:alın|ulaş|kaydedil)"
+    r"|お問い?合わ?せ(?:いただき|を受け?付|ありがとう|頂き)|(?:メール|お問い?合わ?せ|ご連絡)[をは].{0,12}"
+    r"(?:受け?付|受信|受領)|自動(?:返信|応答)|(?:收到|已收到)(?:您|你)的(?:邮件|来信|请求|咨询|信件)"
+    r"|(?:您|你)的(?:邮件|来信|请求|工单|郵件|來信).{0,12}(?:收到|受理|已创建)|自动回复|自動回覆"
+    r"|(?:문의|메일|요청).{0,12}(?:접수|수신)되|자동 ?(?:회신|응답)",
+)
+
+# Who wants to know that a person wrote before he reads it.
+CHALLENGED = re.compile(
+    r"\bapologi[sz]e for this automat\w+ (?:reply|e-?mail|message|response)"
+    r"|\brequires? that you verify that you are\b|\b(?:only|not) from senders (?:that )?i have"
+    r" (?:approved|not)|\bjust this once\b.{0,40}\bclick\b|\b(?:added|add you) to my (?:guest"
+    r"|safe|approved|allowed|white) ?-?list"
+)
+# The same in words that people have for other things, too.
+MAY_CHALLENGE = re.compile(
+    r"\b(?:protect\w*|control|fight|reduce|prevent|block|stop)\b.{0,60}\b(?:spam|junk)\b.{0,200}"
+    r"\b(?:confirm|verify|click|approved|reply to this)\b"
+    r"|\b(?:being held|is held|was held|on hold|quarantined)\b.{0,60}\b(?:until|because)\b.{0,80}"
+    r"\b(?:confirm|verif|approv)"
+)

@@ -1,0 +1,160 @@
+"""What a machine says that answers a mail, told from what it says by itself and from people."""
+
+from __future__ import annotations
+
+import pytest
+
+from postroom.mail.message import Address, Origin
+from postroom.mail.origin import judge_origin
+from postroom.mail.reports import Report
+
+DESK = Address("Help desk", "help@desk.example.net")
+BULK = ("Precedence", "bulk")
+GENERATED = ("Auto-Submitted", "auto-generated")
+ANSWER = ("In-Reply-To", "<1@shop.example.org>")
+
+
+def judge(
+    subject: str, text: str, *fields: tuple[str, str], from_: Address = DESK, own: str | None = None
+) -> Origin:
+    headers = [("Subject", subject), *fields]
+    return judge_origin(headers, from_, text, Report(), own=text if own is None else own)[0]
+
+
+RECEIPTS = [
+    ("[#GHT-771] renewal", "Thank you for contacting us. Your ticket has been created."),
+    ("Ticket Received", "We would like to acknowledge that we have received your request."),
+    ("Ihre Anfrage", "Vielen Dank für Ihre Nachricht. Sie wird bald bearbeitet."),
+    ("Votre demande", "Votre demande a bien été enregistrée sous le numéro 22."),
+    ("Su consulta", "Gracias por contactar con nosotros."),
+    ("La tua richiesta", "Abbiamo ricevuto la tua richiesta numero 22."),
+    ("Chamado 22", "Recebemos a sua mensagem e vamos responder em breve."),
+    ("Uw vraag", "Wij hebben uw bericht ontvangen en antwoorden snel. Uw vraag is geregistreerd."),
+    ("Ditt ärende", "Vi har mottagit ditt meddelande."),
+    ("Zgłoszenie 22", "Zgłoszenie 22 zostało zarejestrowane."),
+    ("Požadavek 22", "Váš požadavek byl přijat."),
+    ("Обращение 22", "Ваше обращение зарегистрировано под номером 22."),
+    ("お問い合わせ", "お問い合わせいただきありがとうございます。"),
+    ("您的邮件", "您的邮件我们已经收到。"),
+]
+
+
+@pytest.mark.parametrize("fields", [BULK, GENERATED, ("X-FC-MachineGenerated", "true")])
+@pytest.mark.parametrize(("subject", "text"), RECEIPTS)
+def test_a_machine_that_acknowledges_a_mail_answers_it(
+    subject: str, text: str, fields: tuple[str, str]
+) -> None:
+    assert Origin.AUTO_REPLY is judge(subject, text, fields)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("Reset", "We received a request to reset your password."),
+        ("Your order", "We have received your order 4711 and are packing it."),
+        ("Backup", "The backup of host db1 has been completed."),
+        ("Invoice", "Your invoice for March is attached."),
+        ("Your request to join", "We received your request to join the beta."),
+    ],
+)
+def test_what_a_machine_says_by_itself_is_automatic(subject: str, text: str) -> None:
+    assert Origin.AUTOMATIC is judge(subject, text, GENERATED)
+
+
+def test_a_newsletter_that_thanks_is_no_answer() -> None:
+    fields = (BULK, ("List-Unsubscribe", "<https://news.example.net/u>"))
+    assert Origin.AUTOMATIC is judge("News", "Thank you for your interest.", *fields)
+
+
+def test_a_bulk_mail_of_a_mailbox_that_tells_of_an_absence_is_an_answer() -> None:
+    text = "I will be out of the office until Thursday, March 5."
+    assert Origin.AUTO_REPLY is judge("Re: Water bill", text, BULK)
+    assert Origin.AUTO_REPLY is judge("Out of office message", "Bye", BULK)
+
+
+def test_an_answer_by_procmail_loops_to_whoever_answers_and_a_list_to_itself() -> None:
+    junk = ("Precedence", "junk")
+    mine, lists = ("X-Loop", "help@desk.example.net"), ("X-Loop", "birds@lists.example.net")
+    assert Origin.AUTO_REPLY is judge("My address has changed", "New: …", junk, mine, ANSWER)
+    assert Origin.LIST is judge("Seen today", "A wren", junk, lists, ANSWER)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "Thank you for contacting us. This is an automated confirmation that we have received"
+            " your e-mail. One of our representatives will reply."
+        ),
+        "This is an automatic acknowledgement of your email. It will be assigned to an editor.",
+        (
+            "Thank you for contacting my office. This automatic reply is the only answer for now."
+            " Please do not reply to this message."
+        ),
+    ],
+)
+def test_a_receipt_that_says_what_it_is_needs_no_header(text: str) -> None:
+    assert Origin.AUTO_REPLY is judge("Re: remote control", text, ANSWER)
+    assert Origin.PERSON is judge("Re: remote control", f"Why this?\n{text}", ANSWER)
+    by_hand = ("X-Mailer", "iPhone Mail (12B440)")
+    assert Origin.PERSON is judge("Re: remote control", text, ANSWER, by_hand)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thank you for your email. We have received your invoice and will pay it. Rita, Accounts",
+        "Hi, we have received your request and looked at it. The outage is over. Ines",
+        "I received my ticket, but the date is wrong. Your request form has been closed.",
+        "To stop spam in the forum, I would have members confirm their address by a click.",
+        "My order is on hold until you confirm my address.",
+    ],
+)
+def test_people_thank_and_acknowledge_too(text: str) -> None:
+    assert Origin.PERSON is judge("Re: Thank you for your email", text, ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "fields"),
+    [
+        (
+            "Re: hi [verification required]",
+            "The message you sent requires that you verify that you are a real live human being.",
+            (),
+        ),
+        (
+            "Re: order",
+            "I apologize for this automatic reply to your email. To control spam I only allow…",
+            (),
+        ),
+        (
+            "Please confirm",
+            "Your message is being held because your address has not been verified.",
+            (BULK,),
+        ),
+    ],
+)
+def test_who_wants_to_know_that_a_person_wrote_answers(
+    subject: str, text: str, fields: tuple[tuple[str, str], ...]
+) -> None:
+    assert Origin.AUTO_REPLY is judge(subject, text, *fields)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["Respuesta automática de Kim", "Abwesenheitsnotiz Re: Ihr Paket", "Fraværende: SV: Faktura"],
+)
+def test_subjects_of_automatic_answers_with_a_name_or_the_subject_behind(subject: str) -> None:
+    assert Origin.AUTO_REPLY is judge(subject, "Vuelvo el lunes.", ANSWER)
+
+
+def test_an_automatic_answer_that_somebody_writes_of_is_none() -> None:
+    assert Origin.PERSON is judge("Automatic reply from your shop", "I got this three times.")
+
+
+def test_sites_below_one_shared_domain_are_strangers_to_each_other() -> None:
+    desk = Address("", "help@desk.co.uk")
+    answer = ("In-Reply-To", "<1@shop.co.uk>")
+    assert Origin.AUTO_REPLY is judge("Case 22", "Hello", GENERATED, answer, from_=desk)
+    own = ("In-Reply-To", "<1@mail.desk.co.uk>")
+    assert Origin.AUTOMATIC is judge("Case 22", "Hello", GENERATED, own, from_=desk)
