@@ -96,6 +96,8 @@ TOLD_OF = re.compile(
     r"\w (?<!\bon )(?<!\bvia )(?<!\bby )(?<!\bwith )(?<!\bin )(?<!\bfor )(?<!\bfrom )"
     r"(?<!\busing )(?<!\bof )(?<!\bover )(?<!\bthrough )"
     r"(?:the|it|they|these|this|he|she|all)(?!\w)"
+    r"|^sent\b.{0,80}(?<!\w)(?:is|are|was|were|will|would|has|had|does|did|arrived?|came|works?|worked"
+    r"|seems?|looks?|costs?|takes?|took|makes?|made)(?!\w)"
     r"|(?:gesendet|verschickt|versendet|geschickt|verfasst) (?:wurden?|wird|werden|ist|habe|hat)"
     r"|(?<!\w)(?:gestern|heute|am (?:mon|diens|donners|frei|sams|sonn)tag|am mittwoch"
     r"|hier (?:soir|matin)|yesterday|(?:on|last) (?:mon|tues|wednes|thurs|fri|satur|sun)day"

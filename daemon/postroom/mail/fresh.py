@@ -44,7 +44,7 @@ _LONGEST_TALK = 60  # lines that are looked at together
 _TALK = re.compile(r"[<>]|\* |---\s*$")  # as of curl and diff
 # "Yes. On 5 May 2026, Ann wrote:", where a line break got lost.
 _GLUED = re.compile(
-    r"(.{0,300}?[.!?…。！？)]) +(?=(?:On|Am|Le|El|Il|Op|Em|Den|W dniu) .{0,25}\d{1,2}.{0,60}\d{4})"
+    r"(.{0,300}?[.!?…。！？)]) *(?=(?:On|Am|Le|El|Il|Op|Em|Den|W dniu) .{0,25}\d{1,2}.{0,60}\d{4})"
 )
 _PROMPT = re.compile(r"\s{0,3}>>> \S")
 
@@ -86,8 +86,7 @@ def split_fresh(text: str, markup: str | None = None) -> Fresh:
 
 
 def _split(text: str, markup: str | None) -> Fresh:
-    walk = _Walk(text, find_marks(markup) if markup else Marks())
-    walk.run()
+    walk = _walk(text, markup)
     originals = text.split("\n")
     for number, words in walk.glued.items():
         originals[number] = words
@@ -100,10 +99,19 @@ def _split(text: str, markup: str | None) -> Fresh:
     return Fresh(fresh, is_all_old=False, older=walk.older)
 
 
+def _walk(text: str, markup: str | None) -> _Walk:
+    marks = find_marks(markup) if markup else Marks()
+    walk = _Walk(text, marks)
+    walk.run()
+    if walk.has_quote and walk.older is None and marks.is_citing and walk.has_words_around():
+        walk = _Walk(text, marks, is_own=True)
+        walk.run()
+    return walk
+
+
 def find_extents(text: str, markup: str | None = None) -> Extents:
     """Tell the lines of a text apart, as `split_fresh` does."""
-    walk = _Walk(text, find_marks(markup) if markup else Marks())
-    walk.run()
+    walk = _walk(text, markup)
     lines = text.split("\n")
     if not any(_WORD.search(line) for part in walk.parts for line in lines[part]):
         return Extents((slice(0, len(lines)),), ())
@@ -113,7 +121,7 @@ def find_extents(text: str, markup: str | None = None) -> Extents:
 class _Walk:
     """State of the pass over the lines: what is kept, in parts between quotes."""
 
-    def __init__(self, text: str, marks: Marks) -> None:
+    def __init__(self, text: str, marks: Marks, *, is_own: bool = False) -> None:
         cleaned = clean(text)
         self.lines = lines = with_plain_marks(cleaned)
         self.parts: list[slice] = []
@@ -128,7 +136,7 @@ class _Walk:
         self.signature = line_of(top, marks.signature, is_last=True)
         if self.signature < 0 and marks.below:
             self.signature = line_of(lines, marks.below, is_last=True)
-        self.is_code = ">>> " in cleaned and _is_code(lines)
+        self.is_code = is_own or (">>> " in cleaned and _is_code(lines))
         self.has_talk = "\n< " in cleaned
         # All other lines are the sender's own, and nobody looks at them again.
         self.clues = [number for number, line in enumerate(lines) if _is_clue(line)]
@@ -142,6 +150,13 @@ class _Walk:
             if position <= number < end:
                 position = self._at_clue(number)
         self._close(end)
+
+    def has_words_around(self) -> bool:
+        """Say whether the sender's own words stand above the first quote and below the last."""
+        ends = (self.parts[0], self.parts[-1]) if len(self.parts) > 1 else ()
+        return bool(ends) and all(
+            any(_WORD.search(line) for line in self.lines[part]) for part in ends
+        )
 
     def _at_clue(self, number: int) -> int:
         """Look at a line that may not be the sender's own; return where the next part begins."""

@@ -22,7 +22,7 @@ _QUOTED = re.compile(r"\s{0,3}(?:>(?!>> .{0,200}>>>?\s*$)|&gt;)")
 _ADDRESS = re.compile(r"[^\s<>()\[\]@]@[^\s<>()\[\]@]")
 _BRACKETED = re.compile(r"[<(\[](?:mailto:)?\s?[^\s<>()\[\]@]{1,100}@[^\s<>()\[\]@]{1,150}[\s>)\]]")
 _DATE = re.compile(
-    r"(?<!\d)\d{4}\W{0,3}[年년/.-]?|\d\s?[./-]\s?\d{1,2}\s?[./-]\s?\d\d(?!\d)"
+    r"(?<!\d)\d{4}(?!\d)|\d\s?[./-]\s?\d{1,2}\s?[./-]\s?\d\d(?!\d)"
     r"|[0-3]?\d\.? ?[^\W\d_]{3,10}\.? \d\d\b"
 )
 _TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時点시时]\s?\d\d(?!\d)|\d\s?[ap]\.?m\b")
@@ -31,7 +31,7 @@ _GROUPWISE = re.compile(r"\s{0,3}>{2,3} \S.{0,200}\d.{0,200}>{2,3}\s*$")
 _NEWS = re.compile(r"(?<!\w)news:[^\s<>]{3,200}\s*$")
 _ZOHO = re.compile(r"\s{0,3}-{3,}\s?\S.{0,500}-{3,}\s*$")
 # A line of this shape may be the last one of an introduction.
-_ENDING = re.compile(r"[:：]\W{0,3}$|[-–—]{3,}\s*$|>{2,3}\s*$|\.\.\.\s*$")
+_ENDING = re.compile(r"[:：][\W_]{0,3}$|[-–—]{3,}\s*$|>{2,3}\s*$|\.\.\.\s*$")
 _ABBREVIATION = re.compile(r"(?:\d|(?<!\w)[^\W\d_a-z]\w{0,2})\.$")  # "Di. 5.", "Dr."
 _NUMBERS = re.compile(r"[\d:./+-]{1,40}")
 _AROUND = "\"'()[]*+,;:-–—~"
@@ -162,14 +162,14 @@ def _has_date(low: str) -> bool:
 
 def _begins(low: str) -> bool:
     """Say whether the words begin as introductions do: with "On", "Am", "Le" … or a number."""
-    low = low.lstrip("\"'«“„-*> ")
+    low = low.lstrip("\"'«“„-*_> ")
     return low[:1].isdigit() or STARTS.match(low) is not None
 
 
 def is_introduction(words: str, *, is_marked: bool) -> bool:
     """Say whether a line introduces a quoted mail; `is_marked`: lines with quote marks follow."""
     low = words.lower()
-    core = low.rstrip(" :：-*>")
+    core = low.rstrip(" :：-*_>")
     if _GROUPWISE.match(words) is not None:
         return _has_date(low)
     has_address = _ADDRESS.search(words) is not None
@@ -179,7 +179,7 @@ def is_introduction(words: str, *, is_marked: bool) -> bool:
     if _ZOHO.match(words) or (is_marked and _NEWS.search(words)):
         is_known = has_date or has_address or _ends_with_verb(low.strip("- "))
         return is_known and WROTE.search(low) is not None
-    if not words.rstrip("* ").endswith((":", "：")) or words.count("(") > words.count(")"):
+    if not words.rstrip("*_ ").endswith((":", "：")) or words.count("(") > words.count(")"):
         return False
     has_time = _TIME.search(low) is not None
     verb = _last_verb(low)

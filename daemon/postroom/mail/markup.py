@@ -68,6 +68,13 @@ _MOST_PLACES = 20  # where these letters are looked for
 _TAG = re.compile(r"<(/?)(div|span|p|table|pre|td|signature|section)\b", re.IGNORECASE)
 _INTRODUCED = 3  # lines at most in which an older mail is introduced
 _MOST_TAGS = 400  # inside a signature
+_BLOCKQUOTE = re.compile(r"<blockquote[^>]", re.IGNORECASE)
+# The style of <div style="border-left: 1px solid #ccc; padding-left: 8px">.
+_BAR = re.compile(r"border-left(?:-width)?:\s?[^;<>\"']{0,40}\d", re.IGNORECASE)
+_SET_OFF = re.compile(r"(?:padding|margin)(?:-left)?:", re.IGNORECASE)
+_LONGEST_TAG = 1_000
+_MOST_BARRED = 10
+_MOST_TAGS_BARRED = 4_000
 _SQUEEZE = re.compile(r"[\W_]+")
 
 
@@ -75,17 +82,22 @@ _SQUEEZE = re.compile(r"[\W_]+")
 class Marks:
     """First letters of the older mail and of the signature, without anything between; or "".
 
-    `below` are those of a signature below the last quote.
+    `below` are those of a signature below the last quote. `is_citing`: there are quotes, but none
+    has a name or a look, as the quotes of mail programs do.
     """
 
     old: str = ""
     signature: str = ""
     below: str = ""
+    is_citing: bool = False
 
 
 def find_marks(markup: str) -> Marks:
     """Find the first mark of each kind."""
     old = _first(markup, _OLD, 0, len(markup))
+    is_citing = old is None and "<blockquote>" in markup and _BLOCKQUOTE.search(markup) is None
+    if old is None:
+        old = _first_barred(markup)
     end = len(markup) if old is None else old
     signature = _first_signature(markup, 0, end)
     last = markup.rfind("</blockquote")
@@ -94,6 +106,7 @@ def find_marks(markup: str) -> Marks:
         "" if old is None else _words(markup[old : old + _SHOWN]),
         "" if signature is None else _signature_words(markup, signature, end),
         "" if below is None else _signature_words(markup, below, len(markup)),
+        is_citing,
     )
 
 
@@ -111,6 +124,35 @@ def _first(markup: str, names: Sequence[str], start: int, end: int) -> int | Non
         if tag >= 0:
             found = end = tag if found is None else min(found, tag)
     return found
+
+
+def _first_barred(markup: str) -> int | None:
+    """Return where the first element begins that a bar on its left runs down to the end of all."""
+    at = markup.find("border-left")
+    for _ in range(_MOST_BARRED):
+        if at < 0:
+            break
+        start = markup.rfind("<", max(at - _LONGEST_TAG, 0), at)
+        end = markup.find(">", at, at + _LONGEST_TAG)
+        if start >= 0 and _is_barred(markup[start:end]) and _is_last(markup, start):
+            above = html_to_text(markup[max(start - _SHOWN, 0) : start]).rstrip()
+            # "Your page says:", and what it says.
+            return None if above.endswith((":", "：")) else start
+        at = markup.find("border-left", at + 1)
+    return None
+
+
+def _is_barred(tag: str) -> bool:
+    is_div = tag[:5].lower() == "<div " and ">" not in tag
+    return is_div and _BAR.search(tag) is not None and _SET_OFF.search(tag) is not None
+
+
+def _is_last(markup: str, start: int) -> bool:
+    """Say whether no words follow the element that begins here."""
+    close = _end_of_element(markup, start, len(markup), _MOST_TAGS_BARRED)
+    if close is None or len(markup) - close > _SHOWN:
+        return False
+    return not _SQUEEZE.sub("", html_to_text(markup[close:]))
 
 
 def _first_signature(markup: str, start: int, end: int) -> int | None:
@@ -147,10 +189,10 @@ def _has_own_words(markup: str) -> bool:
     return len(lines) > _INTRODUCED or not is_introduction(" ".join(lines).strip(), is_marked=True)
 
 
-def _end_of_element(markup: str, start: int, end: int) -> int | None:
+def _end_of_element(markup: str, start: int, end: int, most: int = _MOST_TAGS) -> int | None:
     depth, name = 0, ""
     for count, tag in enumerate(_TAG.finditer(markup, start, end)):
-        if count > _MOST_TAGS:
+        if count > most:
             break
         name = name or tag[2].lower()
         if tag[2].lower() == name:

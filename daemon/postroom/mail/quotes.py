@@ -101,7 +101,7 @@ def may_be_boundary(line: str) -> bool:
     if bare[:2].strip(_DASHES) == "":
         return bare.strip(_DASHES) != ""
     return (
-        bare[-1:] in ":：*>-–—"
+        bare[-1:] in ":：*_>-–—"
         or "---" in bare
         or ":  " in bare
         or "news:" in bare

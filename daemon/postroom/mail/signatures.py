@@ -310,12 +310,19 @@ def _above_rule(lines: Sequence[str], start: int) -> int:
 
 def _above_device(lines: Sequence[str], start: int, end: int) -> int:
     """Cut at "Sent from my iPhone" and "Get Outlook for iOS" in the last lines of a paragraph."""
-    if end - start == 1 and ADDED.match(lines[start]) and not HAPPENED.search(lines[start]):
+    if end - start == 1 and ADDED.match(lines[start]) and not _is_told(lines[start]):
         return start
     for number in range(max(start, end - 4), end):
         if is_device_line(lines[number]) and sum(map(len, lines[number:end])) < 400:
             return number
     return end
+
+
+def _is_told(line: str) -> bool:
+    """Say whether a person tells what was sent, when, and what became of it."""
+    return (
+        HAPPENED.search(line) is not None or TOLD_OF.search(line.strip(" \t*_").lower()) is not None
+    )
 
 
 def is_device_line(line: str) -> bool:

@@ -131,11 +131,42 @@ def test_markup_says_where_an_older_mail_and_a_signature_begin(case: str) -> Non
         ("a\nb", "a\n> " + "x" * 70 + "\nand so\n> on\nb"),
         ("a\nand so\nb", "a\n> short\nand so\n> on\nb"),
         ("a", "a\n\n&gt; q\n"),
+        ("It works!", "It works!On 5 May 2026 at 10:00, Ann <ann@x.example> wrote:\n> q\n"),
     ],
 )
 def test_quotes_and_signatures(expected: str, text: str) -> None:
     fresh = split_fresh(text)
     assert (expected, False) == (fresh.text, fresh.is_all_old)
+
+
+@pytest.mark.parametrize(
+    ("expected", "markup"),
+    [
+        (
+            "Your site says:\n\n> Two days.\n\nIt took a week.",
+            "<p>Your site says:</p><blockquote>Two days.</blockquote><p>It took a week.</p>",
+        ),
+        ("Your site says:", "<p>Your site says:</p><blockquote>Two days.</blockquote>"),
+        (
+            "No.",
+            "<p>On 5 May 2026, Ann Smith wrote:</p><blockquote>Two days?</blockquote><p>No.</p>",
+        ),
+        ("Yes.\n\nNo.", "<p>Yes.</p><blockquote type=cite>Two days?</blockquote><p>No.</p>"),
+        (
+            "Print this:\n\nFragile",
+            '<p>Print this:</p><div style="border-left:1px solid red;padding:8px">Fragile</div>',
+        ),
+        (
+            "Print this.\n\nFragile\n\nThanks",
+            (
+                '<p>Print this.</p><div style="border-left:1px solid red;padding:8px">Fragile</div>'
+                "<p>Thanks</p>"
+            ),
+        ),
+    ],
+)
+def test_what_a_person_cites_in_html_is_his_own(expected: str, markup: str) -> None:
+    assert expected == split_fresh(html_to_text(markup), markup).text
 
 
 def test_left_over_quoted_printable_hides_no_introduction() -> None:
