@@ -12,18 +12,19 @@ from postroom.mail.words import decode_words
 
 # An encoded word is one token, whatever stands in it: commas there are seen.
 _WORD = r'=\?[^?\s]{1,60}\?[bBqQ]\?[^?\s"]*+\?='
-_ATOM = r'\\[()]|([<>,;:()])|(?:(?!\\[()])[^\s"<>,;:()])++|\s++'
-_TOKEN = re.compile(rf'{_WORD}|"((?:[^"\\]|\\.)*+)("?)|{_ATOM}', re.DOTALL)
+_ATOM = r'\\[()]|([<>,;:()])|(?>(?:[^\s"<>,;:()\\]++|\\(?![()]))+)|\s++'
+_TOKEN = re.compile(rf'{_WORD}|"([^"\\]*+(?>(?:\\.[^"\\]*+)*))("?)|{_ATOM}', re.DOTALL)
 _BARE_TOKEN = re.compile(rf'{_WORD}|"()()|{_ATOM}')
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"?')
-_ALL_QUOTED = re.compile(r'"((?:[^"\\<]|\\.)*+<(?:[^"\\]|\\.)*+)"')  # "Ann <ann@kunde.example>"
+_QUOTED = re.compile(r'"([^"\\]*+(?>(?:\\.[^"\\]*+)*))"?')
+# "Ann <ann@kunde.example>"
+_ALL_QUOTED = re.compile(r'"([^"\\<]*+(?>(?:\\.[^"\\<]*+)*)<[^"\\]*+(?>(?:\\.[^"\\]*+)*))"')
 _ESCAPE = re.compile(r"\\(.)")
-_ADDR_SPEC = re.compile(r'("(?:[^"\\]|\\.)*+"|[^\s"<>@]++)@([^\s"<>@]++)')
+_ADDR_SPEC = re.compile(r'("[^"\\]*+(?>(?:\\.[^"\\]*+)*)"|[^\s"<>@]++)@([^\s"<>@]++)')
 _AROUND = re.compile(r" ?([@.]) ?")  # RFC 822 allowed blanks there
 # As archives of lists hide addresses: "ann at kunde.example (Ann Berg)".
 _HIDDEN_AT = re.compile(r"([\w.+-]{1,64}) at ([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})(?: \(([^()]*)\))?")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_PLAIN = re.compile(r"[^\s\"(),:;<>@\[\\\].]++(?:\.[^\s\"(),:;<>@\[\\\].]++)*+")
+_PLAIN = re.compile(r"[^\s\"(),:;<>@\[\\\].]++(?>(?:\.[^\s\"(),:;<>@\[\\\].]++)*)")
 _LONGEST_ADDRESS = 320  # RFC 3696: 64 + 1 + 255
 _LONGEST_NAME = 300
 _MOST_NAME = 4_000  # characters of a name looked at, its encoded words still in

@@ -10,7 +10,7 @@ from itertools import chain
 
 WITHOUT_ID = "without-id"  # among authserv-ids: of a server that names none
 
-_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)"?|([();=])|([^\s"();=]++)|\s++')
+_TOKEN = re.compile(r'"([^"\\]*+(?>(?:\\.[^"\\]*+)*))"?|([();=])|([^\s"();=]++)|\s++')
 _ESCAPE = re.compile(r"\\(.)")
 _ADDRESS_LITERAL = re.compile(r"[\[(](?:IPv6:)?([0-9A-Fa-f:.]{2,45})[\])]", re.IGNORECASE)
 _LMTP = re.compile(r"\bwith\s+(?:UTF8)?LMTPS?A?\b", re.IGNORECASE)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 _FOLD = re.compile(r"\n[ \t]")
-_LINE = re.compile(r'([A-Za-z0-9-]{1,60})((?:;[^":]*+(?:"[^"]*+"[^":]*+)*+)?):(.*)')
+_LINE = re.compile(r'([A-Za-z0-9-]{1,60})((?:;[^":]*+(?>(?:"[^"]*+"[^":]*+)*))?):(.*)')
 _PARAMETER = re.compile(r';([A-Za-z0-9-]{1,60})=(?:"([^"]*)"|([^";:]*))')
 _MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(?:\d\d)?(Z)?)?")
 _ESCAPE = re.compile(r"\\(.)")

@@ -41,9 +41,9 @@ _EUC = re.compile(
 )
 # Designations, shifts out and in (of several in a row the last counts), and a shift for one
 # character. Where nothing is designated, the end of a line changes nothing.
-_SHIFTS = rb"(?:\x1b\$[)*+]([A-Z]))++|([\x0e\x0f])++|\x1b[NO](..)"
+_SHIFTS = rb"(?:\x1b\$[)*+]([A-Z])){1,200}|[\x0e\x0f]*([\x0e\x0f])|\x1b[NO](..)"
 _PLAIN = re.compile(_SHIFTS, re.DOTALL)
-_SHIFTED = re.compile(_SHIFTS + rb"|(\n)++", re.DOTALL)
+_SHIFTED = re.compile(_SHIFTS + rb"|\n*(\n)", re.DOTALL)
 _HIGH = bytes(octet | 0x80 if octet > 0x20 else octet for octet in range(256))
 _MOST = 4 << 20  # octets of one text
 _ODD = "\ufffd"

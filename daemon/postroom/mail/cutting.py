@@ -24,7 +24,8 @@ from postroom.mail.transfer import (
 
 # Whole units of quoted-printable: what is left over goes on in the next piece. As binascii has it,
 # "==" is "=", and everything between a soft line break's "=\r" and the next "\n" is dropped.
-_QUOTED = re.compile(rb"(?:[^=]++|==|=\n|=\r[^\n]*+\n|=[^=\r\n][^=]|=[^=\r\n](?==))*+")
+# So many at a time: each takes some memory while it is looked for.
+_QUOTED = re.compile(rb"(?>(?:[^=]++|==|=\n|=\r[^\n]*+\n|=[^=\r\n][^=]|=[^=\r\n](?==)){1,1000})")
 _UU_LINE = 200  # octets of a line that count: one says 63 octets at most, in 84 letters
 
 
@@ -79,7 +80,9 @@ def _quoted(pieces: Iterable[bytes]) -> Iterator[bytes]:
     kept = b""
     for piece in pieces:
         octets = kept + piece
-        end = _QUOTED.match(octets).end()  # type: ignore[union-attr] # it matches nothing, too
+        end = 0
+        while (units := _QUOTED.match(octets, end)) is not None:
+            end = units.end()
         yield binascii.a2b_qp(octets[:end])
         kept = b"=\r" if octets.startswith(b"=\r", end) else octets[end:]
     yield binascii.a2b_qp(kept)

@@ -17,7 +17,8 @@ _NEAR = 15  # lines within which a field that goes on must meet the next one
 _LOOK = 2_000  # characters of a line that are read
 _MARKS = " \t>*_|#"
 _MARKS_AROUND = " \t*_|"
-_INDENTED = re.compile(r"(?:> ?)*+(?:[ \t]|<[^<>]{1,200}>)")  # as a line of a field that goes on
+# As a line of a field that goes on.
+_INDENTED = re.compile(r"(?>(?:> ?){0,100})(?:[ \t]|<[^<>]{1,200}>)")
 _MAIN = frozenset({"from", "to", "date", "subject"})
 _TIME = re.compile(
     r"\d\s?[:h時点시时]|(?<![.\d])\d{1,2}\.\d\d(?![.\d])|\d ?[ap]\.?m\b", re.IGNORECASE

@@ -42,7 +42,7 @@ _HIDDEN = re.compile(
 )
 # An attribute "hidden" of its own, whatever stands in the values of the others.
 _HIDDEN_ATTRIBUTE = re.compile(
-    r"(?:\s++(?!hidden(?![\w-]))[\w:-]++(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"']++))?+)*+"
+    r"(?>(?:\s++(?!hidden(?![\w-]))[\w:-]++(?>(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"']++))?))*)"
     r"\s++hidden(?![\w-])",
     re.IGNORECASE,
 )

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from operator import itemgetter
 
 # Of several in a row the last counts; shift out and in: half-width kana of seven bits.
-_ESCAPE = re.compile(rb"(?:\x1b(\$[@B]|\$\([@BD]|\([BJI]|\.A|\$A|\$\(C)|[\x0e\x0f])++")
+_ESCAPE = re.compile(rb"(?:\x1b(\$[@B]|\$\([@BD]|\([BJI]|\.A|\$A|\$\(C)|[\x0e\x0f]){1,200}")
 _KANJI = frozenset({b"$@", b"$B", b"$(@", b"$(B"})
 # Two octets of one line; a line that ends without the escape back to ASCII is one all the same.
-_PAIRS = re.compile(rb"(?:\r?\n)++|[^\n](?!\r?\n)[^\n]|.", re.DOTALL)
+_PAIRS = re.compile(rb"(?>(?:\r?\n){1,200})|[^\n](?!\r?\n)[^\n]|.", re.DOTALL)
 _EUC_RUN = re.compile(
     rb"\x8e[\xa1-\xdf]|\x8f[\xa1-\xfe]{2}|[\xa1-\xfe]{2}|[\x00-\x7f]++|.", re.DOTALL
 )

@@ -14,8 +14,8 @@ from postroom.mail.words import decode_words
 # A quote ends its value where something can follow, or where no other quote comes before the next
 # parameter: names with bare quotes inside are real, and so is "=" written as in quoted-printable.
 _PARAMETER = re.compile(
-    r"""(?:^|[;\s])\s*+([^\s=;:"'/]++)\s*+=\s*+(?:(?:3D|=)(?="))?+"""
-    r"""(?:"((?:[^"\\]|\\.|"(?=[^;"]*+")(?!\s*+(?:[;,]|$|[\w*-]++\s*+=)))*+)"?|([^;]*+))""",
+    r"""(?:^|[;\s])\s*+([^\s=;:"'/]++)\s*+=\s*+(?>(?:3D|=)(?=")|)"""
+    r"""(?:"([^"\\]*+(?>(?:(?:\\.|"(?=[^;"]*+")(?!\s*+(?:[;,]|$|[\w*-]++\s*+=)))[^"\\]*+)*))"?|([^;]*+))""",
     re.DOTALL,
 )
 _EXTENDED = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?$")

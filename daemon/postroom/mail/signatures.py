@@ -104,7 +104,7 @@ _HEADING = re.compile(
 )
 _PHONE = re.compile(r"\d[\d\s./()-]{7,20}\d")
 # A line in small letters of four words and more, and none of a title, a place or a way.
-_TOLD = re.compile(r"[a-zß-öø-ÿ][^\W\d_]*+(?:,? [^\W\d_]++){3,}+[,:.]?\s*$")
+_TOLD = re.compile(r"[a-zß-öø-ÿ][^\W\d_]*+(?>(?:,? [^\W\d_]++){3,})[,:.]?\s*$")
 # "One more thing: the code is 4711", "The right address is:", where a name should be.
 _SENTENCE = re.compile(
     r"\W?\w+[:,]?(?: \w+[:,]?)*?(?: [a-zß-öø-ÿ]{2,},?){3}|[^\W\d_].{8,60}[^:]:\s*$"

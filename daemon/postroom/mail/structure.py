@@ -16,11 +16,11 @@ from postroom.mail.parameters import read_type
 from postroom.mail.transfer import PLAIN, decode_transfer, encoding_of
 from postroom.mail.words import decode_header
 
-_HEADER_LINE = re.compile(
-    rb"\r*+(?!--)([!-9;-~]{1,200}+)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
-)
+_HEADER_NAME = re.compile(rb"\r*+(?!--)([!-9;-~]{1,200}+)[ \t]*+:")
+_FIELD_END = re.compile(rb"\n(?![ \t])")  # what is folded goes on
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*+:)[^\n]*+\n")  # "From : Ann" is a field
-_BLANK_LINES = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+")
+_BLANKS = re.compile(rb"[ \t\r\n]*+")
+_MARK = "\ufeff".encode()  # of UTF-8
 _END = re.compile(rb"\r*+\n")
 # A line that is no field ends the header, unless fields that everybody knows go on below it.
 _JUNK = re.compile(rb"[^\r\n][^\n]{0,997}+\n")
@@ -138,7 +138,7 @@ class _Cutter:
         self.charset = ""
 
     def run(self) -> Structure:
-        start = _BLANK_LINES.match(self.raw).end()  # type: ignore[union-attr]
+        start = _after_blank_lines(self.raw)
         fields, body = read_fields(self.raw, start, self.limits.headers, self.defects)
         root = Node("", fields, start, body, len(self.raw))
         self._decode_whole(root)
@@ -224,7 +224,7 @@ class _Cutter:
             or not any(each.startswith(mark) for each in self.levels)
         ):
             return False
-        return _BLANK_LINES.match(self.raw, end).end() == len(self.raw)  # type: ignore[union-attr]
+        return _after_blank_lines(self.raw, end) == len(self.raw)
 
     def _delimiter(self, level: int, line: int, end: int) -> int:
         """Begin the next child of the multipart at `level`."""
@@ -311,6 +311,13 @@ def _before_break(raw: bytes, line: int) -> int:
     return line
 
 
+def _after_blank_lines(raw: bytes, start: int = 0) -> int:
+    if raw.startswith(_MARK, start):
+        start += len(_MARK)
+    end = _BLANKS.match(raw, start).end()  # type: ignore[union-attr] # it matches nothing, too
+    return max(raw.rfind(b"\n", start, end) + 1, start)
+
+
 def read_fields(
     raw: bytes, start: int, most: int, defects: dict[str, None] | None = None
 ) -> tuple[Fields, int]:
@@ -321,17 +328,18 @@ def read_fields(
         start = mbox.end()
     position, is_over, junk = start, False, 0
     while True:
-        while (match := _HEADER_LINE.match(raw, position)) is not None:
-            position = match.end()
+        while (name := _HEADER_NAME.match(raw, position)) is not None:
+            end = _FIELD_END.search(raw, name.end())
+            stop, position = (end.start(), end.end()) if end is not None else (len(raw), len(raw))
             if len(fields) < most:
-                value = raw[match.start(2) : min(match.end(2), match.start(2) + _VALUE_BYTES)]
-                fields.append((match[1].decode("ascii"), value))
+                value = raw[name.end() : min(stop, name.end() + _VALUE_BYTES)]
+                fields.append((name[1].decode("ascii"), value))
             else:
                 is_over = True
         if fields and junk < _JUNK_LINES and (lost := _LOST_FOLD.match(raw, position)) is not None:
-            name, value = fields[-1]
-            if name.lower().startswith("content-") and value.rstrip().endswith(b";"):
-                fields[-1] = name, value + raw[position : lost.end()]
+            known, value = fields[-1]
+            if known.lower().startswith("content-") and value.rstrip().endswith(b";"):
+                fields[-1] = known, value + raw[position : lost.end()]
                 position, junk = lost.end(), junk + 1
                 continue
         line = _JUNK.match(raw, position)

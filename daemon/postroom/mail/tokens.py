@@ -44,17 +44,19 @@ _UNSEEN = (
 )
 # … a line end with quote marks below it …
 _MARKS = "[\\s>|:»›│┃]"
-_BREAK = rf"(?:{_UNSEEN}|[ \t\xa0]*+[\r\n\x85\u2028\u2029](?:{_MARKS}|&gt;)*+)"
+_BREAKS = rf"(?>(?:{_UNSEEN}|[ \t\xa0]*+[\r\n\x85\u2028\u2029]{_MARKS}*+(?>(?:&gt;{_MARKS}*+)*))*)"
 # … or just space, also encoded.
 _GAP = rf"(?:{_UNSEEN}|{_MARKS}|&gt;|[=%](?:20|0[aAdD9]))"
+_GAPS = rf"(?>(?:{_MARKS}++|{_GAP})*)"
 _HEX = "(?:4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA]|3[2-7])"
 _DIGIT = (
     rf"(?:[A-Za-z2-7]|%(?:25)?{_HEX}|={_HEX}"
     rf"|&#(?:0*+(?:5[0-5]|6[5-9]|[78]\d|90|9[7-9]|1[01]\d|12[0-2])|[xX]0*+{_HEX});?)"
 )
-# Possessive and always longest: each character is looked at a fixed number of times.
-_RUN = re.compile(rf"{_DIGIT}(?:{_BREAK}*+{_DIGIT})*+")
-_LOOSE_RUN = rf"{_DIGIT}(?:{_GAP}*+{_DIGIT})*+"
+# Atomic and always longest: each character is looked at a fixed number of times.
+_DIGITS = rf"(?:[A-Za-z2-7]++|{_DIGIT})"
+_RUN = re.compile(rf"{_DIGITS}(?>(?:{_BREAKS}{_DIGITS})*)")
+_LOOSE_RUN = rf"{_DIGITS}(?>(?:{_GAPS}{_DIGITS})*)"
 _STEP = re.compile(rf"{_GAP}|({_DIGIT})")
 
 
@@ -145,12 +147,12 @@ class Signer:
         for template in mailboxes:
             head, _, tail = template.partition("{token}")
             if len(head) > _SHORT_HEAD:
-                for match in re.finditer(f"{_loose(head)}{_GAP}*+({_LOOSE_RUN})", text):
+                for match in re.finditer(f"{_loose(head)}{_GAPS}({_LOOSE_RUN})", text):
                     search.try_from(*_clean(text, match.start(1), match.end(1)))
             # Digits at the start of the tail belong to the run before it.
             fixed = tail.lstrip(DIGITS_32 + DIGITS_32.upper())
             if fixed:
-                for match in re.finditer(f"({_LOOSE_RUN})({_GAP}*+{_loose(fixed)})?", text):
+                for match in re.finditer(f"({_LOOSE_RUN})({_GAPS}{_loose(fixed)})?", text):
                     if match[2] is not None:
                         search.try_before(*_clean(text, *match.span(1)), len(tail) - len(fixed))
         return tuple(sorted(search.found, key=lambda each: (each.start, each.end)))
@@ -270,7 +272,7 @@ def _clean(text: str, start: int, end: int) -> tuple[str, _Places]:
 
 def _loose(fixed: str) -> str:
     """Write the pattern of a fixed part of an address: any case, encoded, with gaps inside."""
-    return f"{_GAP}*+".join(_any_form(mark) for mark in fixed)
+    return _GAPS.join(_any_form(mark) for mark in fixed)
 
 
 def _any_form(mark: str) -> str:

@@ -14,7 +14,7 @@ from postroom.mail.transfer import decode_base64
 
 # RFC 2047 §2, and what is sent instead: spaces, and question marks that are not encoded. Their
 # number is bounded, so that words without an end cost no more than a look at each.
-ENCODED_WORD = re.compile(r"=\?([^?\s]{0,60}+)\?([bBqQ])\?([^?]*+(?:\?(?!=)[^?]*+){0,8}+)\?=")
+ENCODED_WORD = re.compile(r"=\?([^?\s]{0,60}+)\?([bBqQ])\?([^?]*+(?>(?:\?(?!=)[^?]*+){0,8}))\?=")
 _BETWEEN_WORDS = re.compile(r"[ \t\r\n]*")
 _Q_ESCAPE = re.compile(rb"=[ \t]*+([0-9A-Fa-f]{2})")
 _SOFT_BREAK = re.compile(rb"=[ \t]++(?==[0-9A-Fa-f]{2})")  # of a body, folded inside of a word

@@ -48,7 +48,7 @@ log = structlog.get_logger()
 THREADS = 16  # they wait for the network nearly all the time
 _LONGEST_DOMAIN = 253  # characters, RFC 1035
 _FROM_OCTETS = 4_096
-_ASIDE = re.compile(r'"(?:[^"\\]|\\.)*+"?|\([^()]*+\)?')  # quoted words and comments
+_ASIDE = re.compile(r'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"?|\([^()]*+\)?')  # quoted words and comments
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
