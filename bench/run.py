@@ -300,7 +300,7 @@ def describe(plan: Plan) -> Mapping[str, str]:
     """Return what stands above the table."""
     octets = sum(len(mail.raw) for mail in make_corpus(plan.mails))
     return {
-        "Python": platform.python_version(),
+        "Python": f"{platform.python_version()} in {sys.base_prefix}",
         **machine.describe(plan.folder),
         "corpus": f"{plan.mails} mails, {octets / 1e6:.1f} MB, seed {SEED}",
         "runs": str(plan.runs),
