@@ -36,16 +36,27 @@ def cause(status: str, *phrases: str, weight: int = 3) -> Cause:
     return Cause(status, re.compile(plain("|".join(phrases))), weight)
 
 
-_WHO = (
+WHO = (
     r"(?:user|recipient|receiver|addressee|mailbox|account|address|customer|subscriber|member"
     r"|alias|adress|e-?mail(?:address)?)"
 )
 
 ADDRESS_CAUSES: tuple[Cause, ...] = (
     # A quota of mail sent, not of a mailbox.
-    cause("4.7.28", r"(?:daily|hourly|sending|outbound) (?:message |mail |recipient )?quota"),
+    cause(
+        "4.7.28",
+        r"(?:connection|outgoing|outbound|sending|submission)s? (?:\w+ )?limit\b",
+        r"(?:daily|hourly|sending|outbound) (?:message |mail |recipient )?quota",
+    ),
     cause(
         "5.2.2",
+        r"(?:mailbox|mail ?box|inbox|recipient|user|account)\b.{0,60}(?:insufficient|not enough"
+        r"|too little|no more) (?:\w+ )?(?:space|storage|room)"
+        r"|maximum number of (?:stored )?(?:messages|mails)|(?:storage|space|capacity"
+        r"|memory) .{0,40}(?:mailbox|recipient|user|account).{0,30}(?:used up|exhausted|reached"
+        r"|exceeded)",
+        r"@\S{1,100} has no (?:storage|space|room)|folder.{0,20}\bfull\b|too many (?:(?:e-?)?mails?"
+        r"|messages) in (?:the |your |his |this )?(?:inbox|mailbox|folder)",
         r"\bover (?:its |his |her |their |the |allotted |allowed |disk |mail |storage )*-?quota\b"
         r"|\bover-?quota\b|quota.{0,30}(?:exceed|full|reached|violat|excedida|superad)",
         r"exceed(?:s|ed|ing)?.{0,40}quota|insufficient (?:disk )?quota|not enough quota",
@@ -64,7 +75,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"mail ?box (?:disk )?space.{0,10}not enough|error writing message: file too large",
         r"mailbox size limit|maildir.{0,20}over|account.{0,20}over (?:its )?(?:limit|size)",
         *FULL,
-        r"out of quota|maximum (?:mail ?box|inbox) size|(?:user|recipient) has too (?:much|many)\b",
+        r"mailbox limits?\b|out of quota|maximum (?:mail ?box|inbox) size|(?:user"
+        r"|recipient) has too (?:much|many)\b",
         r"recipient storage full|too m(?:any|uch) (?:messages|mail) (?:in|on) (?:(?:this|the"
         r"|your|his) )?mailbox"
         r"|(?:mailbox|user|account|recipient).{0,30}(?:reached (?:its|the) (?:max|limit)|overflow"
@@ -79,6 +91,9 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.3.4",
+        r"length of data|maximum threshold",
+        r"max(?:imum)? (?:message |mail |e-?mail )?size|(?:message|mail) size (?:violation"
+        r"|restriction)|data (?:length|size) exceed",
         r"(?:message|mail|e-?mail|attachment|content|header)s? (?:size |file |body )?(?:is |was "
         r"|are )?"
         r"(?:(?:far |way |much )?too (?:large|big|long)|exceed|larger than|bigger than"
@@ -97,6 +112,9 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.8",
+        r"(?:domain of sender|sender'?s? domain).{0,60}(?:has no|no mx)|(?:sender"
+        r"|from)(?: \S{1,80})? (?:address )?(?:is )?not (?:owned|verified)"
+        r"|e-?mail address (?:is )?not verified|identities failed the check",
         r"sender.{0,40}(?:domain|host).{0,30}(?:not (?:exist|found|resolve)|does ?n[o']t (?:exist"
         r"|resolve))",
         r"(?:domain of sender|sender domain|sender's domain).{0,60}(?:not|must|unresolv|invalid)",
@@ -108,7 +126,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"domain must (?:resolve|exist)|sender.{0,20}(?:verification|verify) fail",
         r"sender.{0,30}(?:could not|cannot) be verified|verification failed for sender"
         r"|sender rejected: no mx",
-        r"(?<!dmarc )(?<!dkim )sender (?:unknown|is invalid|invalid)|invalid (?:sender|return path"
+        r"(?<!dmarc )(?<!dkim )(?<!spf )sender (?:unknown|is invalid|invalid)|invalid (?:sender"
+        r"|return path"
         r"|mail from)|(?:unknown|no such) sender|sender.{0,20}call-?(?:back|out)|call-?(?:back"
         r"|out).{0,20}sender",
     ),
@@ -124,6 +143,13 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.2.1",
+        r"用户未开通|未激活",
+        r"archived? (?:recipient|mailbox|user|account)|archivee?\b|not currently being accepted"
+        r"|user hang ?up|(?:user|recipient) has(?:n't| not) (?:entered|logged|been active)",
+        r"(?:user|recipient|mailbox|account|e-?mail|address|inbox).{0,60}(?:turned off"
+        r"|switched off|not enabled)|not accepting (?:e-?)?(?:mails?|messages) (?:for|to"
+        r"|at) (?:this|the) (?:account|mailbox|user|address|recipient)",
+        r"blocked from receiving|\bdeactivated\b",
         r"(?:user|recipient|mailbox|account|e-?mail|address|inbox|subscriber|customer"
         r"|domain).{0,60}"
         r"(?:\bdisabled\b|\bsuspended\b|\binactive\b|deactivated|de-activated|\blocked\b"
@@ -144,10 +170,17 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"mailbox (?:is )?(?:currently )?unavailable for this|(?:mailbox|recipient|user|account) "
         r"(?:is )?temporarily (?:disabled|unavailable)|not accepting (?:mail"
         r"|messages) for this (?:user|address)",
-        r"account that you tried to reach is disabled|(?:mailbox|account) (?:is )?dormant",
+        r"account that you tried to reach is disabled|(?:mailbox|account) (?:is )?dormant"
+        r"|never (?:logged (?:on|in)|activated)",
     ),
     cause(
         "5.7.1",
+        r"relay(?:ing)? (?:is )?disabled|maximum attachment count|too many attachments|\bb-(?:url"
+        r"|text)\b|\bip (?:is )?(?:hang ?up|rejected|invalid|not in)|invalid ip\b|smtp mx only",
+        r"authenticated (?:users|senders)|requires? (?:a )?(?:membership|subscription)"
+        r"|challenge.response|(?:encrypted|password.protected|zip(?:ped)?|archived|executable"
+        r"|html) (?:attachment|mail|e-?mail|file|message)s? (?:is |are )?not (?:permitted|allowed"
+        r"|accepted)|generic (?:r?dns|host|ptr|name|reverse)|looks generic",
         r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not (?:permitted|allowed)|prohibited"
         r"|disallowed|restricted)",
         r"(?:unable|not allowed|not permitted|denied|refused?) to relay|we do(?:n't| not) relay"
@@ -167,6 +200,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.25",
+        r"unresolvable relay|no valid host ?name"
+        r"|client (?:ip )?(?:address )?\S{1,60} does not resolve",
         r"(?:reverse|rdns|\bptr\b).{0,60}(?:dns|lookup|record|not|fail|missing|required|mismatch"
         r"|resolv)|no (?:ptr|reverse)|cannot find your (?:reverse )?hostname|\bptr record",
     ),
@@ -180,6 +215,9 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.2",
+        r"(?:bad|unknown|invalid|illegal) destination (?:host|system|domain|server)"
+        r"|(?:mail ?)?server for \S{1,100} (?:was |is )?not found"
+        r"|determine (?:the )?(?:destination|recipient'?s?|target) (?:host|domain|server|system)",
         r"\bhost \S{1,100} (?:was |is )?(?:not found|unknown)",
         r"^\W{0,20}unroute?able (?:mail )?(?:address|domain)",
         r"\bdomain \S{1,100} (?:is |was )?(?:not found|unknown|invalid)",
@@ -221,21 +259,32 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.1",
+        rf"(?:can't|cannot|can not|unable to|could not|couldn't|failed to) (?:verify|validate"
+        rf"|identify|recogni[sz]e) (?:the |this |that )*{WHO}|not one of our"
+        rf"|{WHO} (?:is )?not listed|{WHO} (?:has been |have been |was |were )?(?:removed"
+        rf"|deleted|expunged|purged|erased)\b|no (?:such )?{WHO}s? (?:here|by|with|of|named"
+        rf"|called)|non-?exist(?:ing|ent|ant) {WHO}|recipientnotfound"
+        rf"|lookup returned no (?:entry|match|result)|account or domain may not exist",
+        r"any(?:one|body) by (?:that|this) name|\b(?:user|recipient|account|mailbox) is gone\b"
+        r"|account unavailable|no (?:matching )?(?:account|mailbox|user|address)(?: for\b|$)"
+        r"|invalid local ?part|recipient verification fail|address(?:es)? (?:has been |have been "
+        r"|was |were )(?:removed|deleted|unknown)|(?:can't|cannot|could not) find \S{1,64} (?:in"
+        r"|on|at)\b",
         rf"(?:unknown|no such|invalid|undefined|non[- ]?exist[ea]nt|bad|unrouteable local"
         rf"|undeliverable|illegal|unrecogni[sz]ed|incorrect) (?:local |virtual |recipient'?s? "
-        rf"|destination |to |rcpt |final |domain |e-?mail |mail )*{_WHO}(?:e?s)?\b",
-        rf"{_WHO}s? ?(?:\S{{1,80}} )?(?:is |are |was |account )?(?:unknown|invalid|undeliverable"
+        rf"|destination |to |rcpt |final |domain |e-?mail |mail )*{WHO}(?:e?s)?\b",
+        rf"{WHO}s? ?(?:\S{{1,80}} )?(?:is |are |was |account )?(?:unknown|invalid|undeliverable"
         rf"|unrecogni[sz]ed|non-?existent|incorrect|not (?:a )?(?:known|valid|found|exist"
         rf"|recogni[sz]ed|registered|existing))",
-        rf"{_WHO}.{{0,80}}(?:does(?: not|n't| n't) (?:\w+ )?exist|not exist|could(?: not"
+        rf"{WHO}.{{0,80}}(?:does(?: not|n't| n't) (?:\w+ )?exist|not exist|could(?: not"
         rf"|n't) be found|cannot be found|can't be found|not found|wasn't found|was not found"
         rf"|not in use|no longer (?:exists?|valid|available|on|in use|works?|employed))",
         rf"(?:is not|isn't|not) (?:a |an )?(?:known|valid|current|existing|registered|legal|local"
-        rf"|recogni[sz]ed) (?:\w+ )?{_WHO}",
+        rf"|recogni[sz]ed) (?:\w+ )?{WHO}",
         r"no such ?(?:user|mailbox|recipient|account|address)|nosuchuser|no match (?:found )?for\b"
         r"|\bnot an? (?:\w+ )?(?:mailbox|account)\b|not registered\b|no idea who|\bnot local\b"
         r"|(?:is|was) no longer here|(?<!domain )(?<!domain is )not hosted (?:by|on|at|with|here)",
-        rf"there is no (?:such )?{_WHO}\b|do(?: not|n't) know (?:that|this|the|such) {_WHO}",
+        rf"there is no (?:such )?{WHO}\b|do(?: not|n't) know (?:that|this|the|such) {WHO}",
         r"lookup returned nothing|\bdead (?:mailbox|account)|no longer a (?:customer|subscriber"
         r"|user)"
         r"|(?:user|account|mailbox).{0,20}\bcancell?ed",
@@ -247,7 +296,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"no (?:mailbox|account|user|one|recipient|local mailbox"
         r"|valid recipients?)(?: \S{1,100})? (?:here|found|with|by|exists?|of|called|named|in|on|at"
         r"|such)|no such (?:person|one|mail|user|(?:mailing )?list)",
-        rf"does(?: not|n't) (?:have|like) (?:an? |any |the |such |this )*(?:\S{{1,40}} )?{_WHO}"
+        rf"does(?: not|n't) (?:have|like) (?:an? |any |the |such |this )*(?:\S{{1,40}} )?{WHO}"
         r"|do(?: not|n't) have (?:an?|any) (?:mailbox|user|account|person|recipient)"
         r"|not (?:listed )?in (?:the )?(?:public|domino|name|address|database|directory)"
         r"|unknown (?:to|or illegal|local)"
@@ -271,17 +320,17 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"all recipients (?:were |are )?(?:rejected|invalid)|no valid (?:recipient|user)s?"
         r"|invalid (?:rcpt"
         r"|recipients)|(?:unable to|can(?:no|')t|could(?: not|n't)) (?:find|locate|identify)"
-        rf" (?:an? |any |the |this |that |your |such )*(?:\S{{1,40}} )?{_WHO}"
+        rf" (?:an? |any |the |this |that |your |such )*(?:\S{{1,40}} )?{WHO}"
         r"|unable to (?:find|locate) \S{1,64} (?:in|at|on)\b"
         r"|\bcan't be delivered to the address\b",
         r"\brp:nsu\b|suppressed|unknown person|isn't here\b"
         r"|left the (?:company|organi[sz]ation)|\baddr (?:is )?not found",
-        rf"{_WHO} (?:is )?not (?:(?:on|at|hosted (?:on|at|by|with)|served by) (?:this|our)\b"
+        rf"{WHO} (?:is )?not (?:(?:on|at|hosted (?:on|at|by|with)|served by) (?:this|our)\b"
         r"|here\b|hosted\b)",
-        rf"{_WHO}\b.{{0,60}} (?:(?:is|was|are|were) (?:not (?:known|recogni[sz]ed)|unknown"
+        rf"{WHO}\b.{{0,60}} (?:(?:is|was|are|were) (?:not (?:known|recogni[sz]ed)|unknown"
         rf"|unrecogni[sz]ed)\b"
         r"|does(?: not|n't) (?:belong|match|correspond|appear to be|seem to be))"
-        rf"|{_WHO}\b.{{0,40}} unknown\b(?! (?:error|reason|problem|failure|command|host|domain"
+        rf"|{WHO}\b.{{0,40}} unknown\b(?! (?:error|reason|problem|failure|command|host|domain"
         rf"|to our))"
         r"|not (?:appear|seem) to be a valid|unrecogni[sz]ed (?:o/r )?(?:name|recipient)",
         r"does(?: not|n't) know (?:this|the|that) (?:address|recipient|user|mailbox)",
@@ -290,6 +339,9 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|there is no \S{1,64} here\b"
         r"|address is not handled|unable to verify (?:the )?(?:user|recipient|mailbox)"
         r"|recipient cannot be verified|wrong (?:recipient|address|user)|\baddress error",
+        r"(?:invalid|unknown|bad|incorrect|wrong) (?:destination |phone |mobile "
+        r"|subscriber )*number"
+        r"|number (?:is )?(?:invalid|not (?:valid|in service))",
         r"no longer (?:works?|employed|with (?:us|the|our)|at (?:the|our))|has left (?:the|our"
         r"|us)",
         *UNKNOWN,

@@ -6,7 +6,7 @@ and machines.
 
 from __future__ import annotations
 
-from postroom.mail.bounce_addresses import ADDRESS_CAUSES, Cause, cause
+from postroom.mail.bounce_addresses import ADDRESS_CAUSES, WHO, Cause, cause
 from postroom.mail.bounce_translations import (
     DELAYED,
     EXPIRED,
@@ -16,10 +16,16 @@ from postroom.mail.bounce_translations import (
     REFUSED,
 )
 
+_RULE = r"(?:reject|refus|den[iy]|block|allow|permit|prohibit|restrict|polic)"
+_NONE = r"(?:no|not|never|unknown|unavailable|invalid|wrong|missing|without)"
+_BETWEEN = r"(?:[ -](?!deliver|reach|sen[dt]|notif|forward)\w+){0,3}"
+_GONE = r"(?:unknown|unavailable|invalid|missing|gone|exists?\b|verif)"
+
 CAUSES: tuple[Cause, ...] = (
     *ADDRESS_CAUSES,
     cause(
         "5.4.6",
+        r"maximum hops",
         r"too many hops|(?:infinite|endless) loop|server loop|\b(?:around|round) in circles"
         r"|(?:mail|routing|forwarding"
         r"|delivery"
@@ -36,6 +42,7 @@ CAUSES: tuple[Cause, ...] = (
     cause("5.7.24", r"spf.{0,20}(?:perm|temp)(?:anent|orary)?[ -]?error|spf.{0,40}too many dns"),
     cause(
         "5.7.23",
+        r"openspf|\bspf\b(?!.{0,10}pass)",
         r"spf.{0,40}(?:fail|reject|not (?:pass|permit|authori|allow)|den(?:y|ied)|refus"
         r"|check|record"
         r"|policy|validation|violat)|(?:fail|reject|not pass|violat|refus|denied).{0,40}spf"
@@ -43,6 +50,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.20",
+        r"(?:not|n't) .{0,40}dkim|dkim signature",
         r"dkim.{0,40}(?:fail|reject|not pass|invalid|missing|not? (?:valid|signature)|bad"
         r"|verif)"
         r"|(?:fail|reject|not pass|missing|invalid|no valid).{0,40}dkim",
@@ -60,16 +68,19 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.7.28",
+        r"max(?:imum)? (?:number of )?(?:\w+ )?(?:connections|sessions)|throttl",
         r"rate ?limit|too (?:many|much) (?:messages|mails?|e-?mails?|traffic)"
         r"|connect(?:s|ions)? too (?:many|much|fast|often|frequent)"
         r"|too many recipients.{0,40}(?:\bhour|\bday|minute|today|period|interval)"
         r"|daily.{0,30}(?:limit|quota)"
+        r"|too (?:many|much) (?:\w+ )?(?:errors|failures) from your"
         r"|exceeded the max (?:e-?mails|defers)|frequency limited|\bmi:(?:sfq|stc|dmc)\b|(?:limit"
         r"|number) of (?:messages|mails?|recipients) (?:per|exceed)|sending (?:limit|rate)"
         r"|sending too (?:fast|quickly)|\bslow down\b|hourly.{0,30}limit",
     ),
     cause(
         "5.5.3",
+        r"(?:number|count) of (?:rcpts?|recipients)",
         r"too many (?:recipients|rcpts?)\b|recipients? (?:limit|count).{0,20}(?:exceed|reach)"
         r"|reciplimit",
     ),
@@ -95,6 +106,10 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.1",
+        r"sender ?score|attack detected|\bgo away\b|no smtp service here|bogus helo"
+        r"|you are not me|bad (?:sender )?ip\b|executable (?:file|attachment|content)|(?:content"
+        r"|attachment) guidelines|\bscored? (?:of )?\d|scored? (?:too )?high|malicious"
+        r"|content (?:is |was )?blocked|too many (?:links|urls)",
         r"\bspam|\bjunk (?:mail|e-?mail)|\bunsolicited\b|\bubec?\b|spamming|spamcop|spamhaus"
         r"|barracudacentral|sorbs|surbl|uribl|rbl\b|dnsbl|black-?list|block-?list|blocklist"
         r"|blacklisted|\breputation\b|senderscore",
@@ -108,6 +123,10 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.4.1",
+        r"(?:server|host)(?: \S{1,100})? (?:is |was |seems )?(?:down|unreachable|offline)\b"
+        r"|greeting (?:fail|error|time)|no greeting",
+        r"(?:server|host|system)(?: \S{1,80})? (?:is |seems "
+        r"|appears )?(?:to be )?(?:not responding|offline)",
         r"connect(?:ion|ing)?.{0,60}(?:timed? ?-?out|refused(?! (?:due|because|for|by (?:our"
         r"|local|polic)))|could not be|can ?not be|fail"
         r"|not be established|no answer|deferred)|(?:could(?:n't| not)|cannot|unable to|can't"
@@ -172,11 +191,15 @@ CAUSES: tuple[Cause, ...] = (
         r"|sender (?:address )?(?:rejected|denied|blocked|refused)|message (?:content )?(?:was "
         r"|has been |is )?(?:rejected|refused|blocked|denied|discarded|filtered|considered)"
         r"|(?:mail|message) (?:refused|rejected|blocked|denied)|looks like|bounced by|quarantin",
+        r"(?:not|n't) (?:want to |able to )?(?:receive|accept|take) (?:any )?(?:e-?)?(?:mails?"
+        r"|messages?) from (?:this|the|your|that|these|external) (?:sender|address|domain|server"
+        r"|host|ip)",
         r"not (?:allow|accept|permit) .{0,20}\b(?:external|outside|unknown) sender"
         r"|unacceptable (?:content|message|mail|attachment)|\burl\b.{0,30}\blisted|open relay"
         r"|spoof|forged"
         r"|only accepts? (?:\w+ ){0,2}(?:mail|messages) from|helo .{0,20}(?:not match|mismatch)"
-        r"|not want (?:e-?)?mail from|filter rule|\bdt:spm\b|\bmi:sp|\bhl:|\b(?:rly|dyn|rtr|hvu):"
+        r"|not want (?:e-?)?mail from|filter rule|\b(?:hl|mi|rp|dt|wm):[a-z]{3}\b|bounce attack"
+        r"|fake sender|\b(?:rly|dyn|rtr|hvu):"
         r"|\btosa@rx\."
         r"|messages from \S{1,80} weren't sent|(?:classified|identified|flagged)"
         r" as (?:bulk|junk)",
@@ -201,12 +224,14 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.3.2",
+        r"unable to (?:process|accept) .{0,40}at this time",
         r"(?:service|server|system) (?:\w+ ){0,2}(?:busy|shutting down|overload)"
         r"|try (?:again )?later"
         r"|temporarily (?:unavailable|deferred)|maintenance",
     ),
     cause(
         "5.3.2",
+        r"does(?: not|n't) (?:provide|offer|run|support) (?:an? |any )?(?:(?:e-?)?mail|smtp) serv",
         r"(?:does|do|will|is|are|can)(?: not|n't)(?: currently)?(?: be)? accept(?:ing)? (?:any "
         r"|e-?|internet |external )?(?:mail|messages|e-?mail|connections)"
         r"|not accept(?:ing)? (?:mail|messages|network|connections)|(?:service|server|system"
@@ -236,6 +261,8 @@ CAUSES: tuple[Cause, ...] = (
     cause("5.6.7", r"\bsmtputf8\b|internationali[sz]ed (?:e-?mail )?address"),
     cause(
         "5.6.0",
+        r"corrupt(?:ed)? (?:message|content|header|mime)|\b(?:header|date|from|subject"
+        r"|message-id)['\\x22]? (?:header |field |line )?(?:is )?(?:missing|required)",
         r"(?:mime|header|content|message|charset|encoding|8-?bit|format).{0,40}(?:malformed"
         r"|invalid|not (?:rfc|supported|conform|compliant|valid)|illegal|badly|error|corrupt"
         r"|violat|syntax)|(?:malformed|invalid|illegal|improper|missing|multiple|duplicate"
@@ -280,6 +307,10 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.3.0",
+        r"failed to (?:write|store|save|create|process|open)|exit (?:status|code) \d",
+        r"delivery agent|command output|\bx-unix\b|\b(?:read|write) error|(?:resources?|database"
+        r"|directory|ldap|backend) (?:is |are |was )?(?:exhausted|unavailable|down|error|failure)"
+        r"|(?:unable to|cannot|could not) process",
         r"mailer error|unknown mailer|\b(?:command|pipe|program|procmail|maildrop|child process"
         r"|local mailer)\b.{0,50}(?:died|failed|fail|crash|exit|returned|status|error|could not"
         r"|can't create|permission)|local (?:delivery )?(?:error|fail)|can't read|filter error"
@@ -308,6 +339,14 @@ CAUSES: tuple[Cause, ...] = (
         r"\bname (?:was |is )?not found|name has been entered correctly",
         weight=2,
     ),
+    # What is left: words that belong together, where no word tells of a rule.
+    cause(
+        "5.1.1",
+        rf"^(?!.*{_RULE})(?:.*\W)?(?:{_NONE}{_BETWEEN}[ -]{WHO}s?\b"
+        rf"|{WHO}s?[ -](?:\w+[ -]){{0,3}}{_GONE})",
+        weight=1,
+    ),
+    cause("4.4.1", r"\bunreachable\b|\btime-?out\b|\btimed[ -]out\b", weight=1),
     cause(
         "5.7.1",
         r"reject(?:ed|s|ing)?\b|refus(?:ed|es|al)\b|\bdenied\b|\bblocked\b|prohibited"

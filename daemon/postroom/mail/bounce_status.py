@@ -53,8 +53,14 @@ _LAST = {"0": 0, "1": 10, "2": 4, "3": 5, "4": 7, "5": 6, "6": 10, "7": 30}
 _UNTOLD = ("0", "3")  # subjects that say no more than that a server had a problem
 # What servers take X.7.1 for, too: these are of the recipient, whatever the number says.
 _OF_RECIPIENT = ("5.1.1", "5.2.1", "5.2.2")
-# What Postfix says about its dialogue, not about the failure.
-_FRAME = re.compile(r"refused to talk to me|\(in reply to [^)]{1,60}\)")
+# What Postfix and Exim say about their own dialogue and programs, not about the failure.
+_FRAME = re.compile(r"refused to talk to me|\(in reply to [^)]{1,60}\)|\(could mean [^)]{1,80}\)")
+# RFC 5321 §4.2.2, word for word: what the code alone says. Many servers add their own line to it.
+_STOCK = re.compile(
+    r"requested (?:mail )?action (?:not taken|aborted)[:;,.]? (?:mailbox (?:unavailable|name not"
+    r" allowed)|exceeded storage allocation|insufficient system storage|(?:local )?error in"
+    r" processing)"
+)
 # How servers misspell the two words that matter most.
 _UNKNOWN = re.compile(r"\b(?:unkown|uknown|unknow|unknwon|unkonwn|unknon|unkownn)\b")
 _RECIPIENT = re.compile(r"\brec(?:ipent|epient|eipient|iepient|ipiant|ipeint|iptient)(?=s?\b)")
@@ -178,6 +184,13 @@ def _cause_of(text: str, subjects: str = "") -> Cause | None:
     lowered = _RECIPIENT.sub("recipient", _UNKNOWN.sub("unknown", _FRAME.sub("", lowered)))
     if not lowered:
         return None
+    own = _STOCK.sub("", lowered)
+    if own != lowered and (found := _first_cause(own, subjects)) and found.weight > 1:
+        return found
+    return _first_cause(lowered, subjects)
+
+
+def _first_cause(lowered: str, subjects: str) -> Cause | None:
     known = (cause for cause in CAUSES if not subjects or cause.status[2] in subjects)
     return next((cause for cause in known if cause.words.search(lowered)), None)
 

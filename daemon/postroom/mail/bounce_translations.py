@@ -51,7 +51,7 @@ UNKNOWN = (
         r"|nicht (?:\(mehr\) )?(?:vorhanden|bekannt|mehr)|nicht existier|falsch",
     ),
     r"gibt es (?:hier |bei uns )?nicht|hier nicht bekannt|uns nicht bekannt",
-    r"kein (?:benutzer|empf(?:ä|ae)nger|postfach|konto)\b",
+    r"kein(?:en)? (?:solche[nr]? )?(?:benutzer|empf(?:ä|ae)nger|postfach|konto)\b",
     _both(
         _USERS_FR,
         r"inconnu|n'existe (?:pas|plus)|introuvable|invalide|inexistant|erronée?|incorrecte?"

@@ -16,6 +16,7 @@ from postroom.mail.message import Address, Limits, Origin
 from postroom.mail.origin_absence import is_absent, says_absent
 from postroom.mail.origin_decisive import decisive_signs
 from postroom.mail.origin_head import OPENING, Head, Headers, Sign, read_head, weight_of
+from postroom.mail.origin_lists import judge_refusal
 from postroom.mail.origin_server import Judgement, bounce_of, judge_delivery, judge_server
 from postroom.mail.origin_weak import signs_in_text, weak_signs
 from postroom.mail.reports import Report
@@ -49,8 +50,9 @@ def judge_origin(
     # Microsoft's reports on junk (JMRP) are the mail itself, attached.
     if (recipient := head.fields.get("x-hmxmroriginalrecipient")) is not None:
         return Origin.REPORT, (f"X-HmXmrOriginalRecipient: {recipient[:100]}",), None
-    if (found := judge_server(head, text, report, limits)) is not None:
-        return found
+    for judge in (judge_refusal, judge_server):
+        if (found := judge(head, text, report, limits)) is not None:
+            return found
     if receipt := _receipt_in_words(head, text):
         return Origin.REPORT, receipt, None
     origin, evidence = _judge_machine(head, text)
