@@ -122,8 +122,8 @@ def _speaks_of_itself(head: Head, own: str) -> tuple[Origin, tuple[str, ...]] | 
     if head.is_by_hand or any(mark in own for mark in "?？؟"):
         return None
     said = own[:OPENING].replace("’", "'").lower()
-    if challenge := origin_receipts.CHALLENGED.search(_flat(said)):
-        return Origin.AUTO_REPLY, (f"text: {challenge[0][:100]}",)
+    if answer := _answers_by_itself(head, said):
+        return Origin.AUTO_REPLY, answer
     if not any(stem in said for stem in ("auto", "авто", "otomat", "generated")):
         return None
     receipt = origin_receipts.ACKNOWLEDGED.search(_flat(said[:_FIRST_WORDS]))
@@ -139,6 +139,27 @@ def _speaks_of_itself(head: Head, own: str) -> tuple[Origin, tuple[str, ...]] | 
     if receipt is not None and True in found:
         return Origin.AUTO_REPLY, (*evidence, f"text: {receipt[0][:100]}")
     return (Origin.AUTOMATIC, evidence) if len(found) > 1 else None
+
+
+def _answers_by_itself(head: Head, said: str) -> tuple[str, ...]:
+    """Find what only a machine answers: () if there is nothing."""
+    found = origin_receipts.MARKED.search(said)
+    if found is None and head.is_answer:
+        found = origin_receipts.HEADED.match(said)
+    said = _flat(said)
+    found = found or origin_receipts.CHALLENGED.search(said)
+    if found is not None:
+        return (f"text: {found[0].strip()[:100]}",)
+    if not head.is_answer or len(said) > _ENDING * 3:
+        return ()
+    both = (
+        (origin_receipts.ACKNOWLEDGED.search(said), origin_receipts.ANSWERED_SOON.search(said)),
+        (origin_receipts.NOBODYS.search(said), origin_receipts.UNREAD.search(said)),
+    )
+    for one, other in both:
+        if one is not None and other is not None:
+            return (f"text: {one[0][:100]}", f"text: {other[0][:100]}")
+    return ()
 
 
 def _speaks_of_absence(head: Head, text: str, own: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from postroom.mail.origin_bodies import AWAY
+from postroom.mail.origin_receipts import UNREAD
 
 _NOTE = 1_500  # characters: notes are short
 _NAME = 30
@@ -17,8 +18,15 @@ _NAME_WORDS = 3
 _ABSENT = re.compile(
     r"\b(?:i am|i'm|i will be|i'll be) (?:currently |presently |now |away and |on annual )*"
     r"(?:out of (?:the |my )?office|away|on (?:vacation|holidays?|annual leave|leave|maternity"
-    r"|parental|business trip)|out of town|unavailable|not in the office|absent|travell?ing)"
+    r"|parental|business trip|(?:\w+ )?sabbatical|(?:research|study) leave)|out of town"
+    r"|unavailable|not in the office|absent|travell?ing)"
     r"|\b(?:our|the) offices? (?:is|are|will be) closed"
+    r"|\b(?:unser\w*|das|die) (?:büro|geschäft|praxis|kanzlei|firma|werkstatt|betrieb) (?:ist"
+    r"|bleibt)\b"
+    r"(?:[^.!?]|(?<=\d)\.){0,60}?\bgeschlossen|\bwir (?:haben|machen)\b(?:[^.!?]|(?<=\d)\.){0,40}?"
+    r"betriebs(?:ferien|urlaub)|\b(?:nos|notre) bureaux? (?:est|sont|sera|seront) fermés?"
+    r"|\b(?:nuestra oficina|nuestras oficinas|la oficina) (?:está|estará|están|estarán) cerrad"
+    r"|\bons kantoor is\b(?:[^.!?]|(?<=\d)\.){0,40}?gesloten|\bvårt kontor är\b[^.!?]{0,30}?stängt"
     r"|\bich (?:bin|befinde mich)\b(?:[^.!?]|(?<=\d)\.){0,80}?(?:nicht (?:im|in meinem) (?:büro"
     r"|haus|hause"
     r"|arbeitsplatz)|im urlaub|in urlaub|abwesend|außer haus|nicht erreichbar|in elternzeit"
@@ -32,7 +40,7 @@ _ABSENT = re.compile(
     r"|\bgli uffici (?:resteranno|sono)"
     r"|\b(?:estou|estarei|encontro-me)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:fora|ausente|de férias)"
     r"|\b(?:ik ben|ben ik)\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:afwezig|niet (?:aanwezig|op kantoor)"
-    r"|op vakantie"
+    r"|(?:op|met) vakantie"
     r"|vrij)|\bjag (?:är|har)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:inte på kontoret|semester|ledig"
     r"|bortrest"
     r"|frånvarande|föräldraledig)|\bjeg (?:er|har|holder)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:ferie"
@@ -70,6 +78,8 @@ _URGENT = re.compile(
     r"|επείγον|緊急|急ぎ|(?:紧急|急事|緊急)|급한|긴급"
 )
 _LATER = re.compile(
+    r"\bwir (?:beantworten|melden|antworten|bearbeiten|lesen)\b|\bik (?:beantwoord|lees|reageer)\b"
+    r"|\bnous (?:répondrons|traiterons)\b|\b(?:läser|läsar) inte\b|\bleser ikke\b|\blæser ikke\b|"
     r"\b(?:i will|i'll|and will|will) (?:\w+ )?(?:respond|reply|answer|get back|return your|read"
     r"|attend) |(?:limited|no|intermittent|limited or no) access to (?:my )?(?:e-?mail|phone)"
     r"|\bnot be (?:checking|reading) (?:my )?e-?mail"
@@ -145,7 +155,7 @@ _WANTS = re.compile(
 )
 
 
-_KINDS = {"urgent": _URGENT, "later": _LATER, "thanks": _THANKS}
+_KINDS = {"urgent": _URGENT, "later": _LATER, "thanks": _THANKS, "unread": UNREAD}
 _SENTENCES = re.compile(r"\n\s*\n|(?<=[^\d\s][.!])\s+|(?<=[。！])")
 
 
@@ -159,7 +169,8 @@ def says_absent(own: str, *, is_announced: bool) -> str | None:
 
     Every sentence has to be a note's; to what a person writes of an absence he has more to say.
     `is_announced`: the subject tells of an absence. Otherwise the note has to be complete: absence
-    and its end, whom to turn to meanwhile, and thanks or when one answers.
+    and its end, whom to turn to meanwhile, and thanks or when one answers; or that
+    nobody reads this.
     """
     said = own.lower().replace("’", "'").strip()
     if len(said) > _NOTE or _WANTS.search(said) or not _UNTIL.search(said):
@@ -174,7 +185,7 @@ def says_absent(own: str, *, is_announced: bool) -> str | None:
         elif not kinds and not _is_frame(sentence):
             return None
         found |= kinds
-    is_whole = is_announced or ("urgent" in found and len(found) > 1)
+    is_whole = is_announced or "unread" in found or ("urgent" in found and len(found) > 1)
     return absent if absent and found and is_whole else None
 
 

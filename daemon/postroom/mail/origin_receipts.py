@@ -18,7 +18,8 @@ ACKNOWLEDGED = re.compile(
     r"(?:been )?(?:received|logged|created|opened|registered|queued|assigned|submitted|recorded)\b"
     r"|\breceipt of your (?:\w+ )?(?:e-?mail|mail|message|request|enquiry|inquiry|query)\b"
     r"|\bin response to (?:the creation of|your (?:e-?mail|message|request|enquiry|inquiry))"
-    r"|\b(?:automat\w+|auto-?)[ -]?(?:response|reply|acknowledge?ment|responder)\b"
+    r"|\b(?:automat\w+|auto-?)[ -]?(?:generated[ -])?(?:response|reply|acknowledge?ment"
+    r"|responder)\b"
     r"|\bthank(?:s| you)(?: very much| so much)? for (?:contacting|writing|e-?mailing|reaching out"
     r"|getting in touch|your (?:recent )?(?:e-?mail|mail|message|enquiry|inquiry|question|query"
     r"|request|interest))\b"
@@ -81,4 +82,59 @@ MAY_CHALLENGE = re.compile(
     r"\b(?:confirm|verify|click|approved|reply to this)\b"
     r"|\b(?:being held|is held|was held|on hold|quarantined)\b.{0,60}\b(?:until|because)\b.{0,80}"
     r"\b(?:confirm|verif|approv)"
+)
+
+# "(Automatic reply)" alone in its line or behind the last sentence, or so without brackets first.
+_OF_ANSWERS = (
+    r"(?:this is an? |dies ist eine |ceci est une |esta es una |questa è una |esta é uma )?"
+    r"(?:auto(?:mat\w+)?[- ]?(?:reply|response|answer)|automatische antwort|réponse automatique"
+    r"|respuesta automática|risposta automatica|resposta automática|automatisch antwoord|autosvar"
+    r"|automatiskt? svar|автоответ|автоматический ответ|自动(?:回复|答复|回覆)"
+    r"|自動(?:返信|応答|回覆|送信)(?:メール)?|자동 ?(?:회신|응답|답장)(?: ?메일)?)"
+)
+_MARK = rf"[\[(（【［<*=-]+\s?{_OF_ANSWERS}[.!。]?\s?[\])）】］>*=-]+"
+MARKED = re.compile(rf"\A\s*{_MARK}\s*?\n|(?:\n|[.!?。！？])[^\S\n]*{_MARK}\s*\Z")
+HEADED = re.compile(rf"\A\s*{_OF_ANSWERS}[.!:]?[^\S\n]*\n")
+
+# How soon one is answered as a rule, said with thanks: nobody's own words.
+ANSWERED_SOON = re.compile(
+    r"\b(?:aim|endeavou?r|strive|try|do our best|make every effort|usually|normally|typically"
+    r"|generally)\b"
+    r"[^.!?]{0,40}\b(?:answer|respond|reply|get back|be in touch|response)\w*\b[^.!?]{0,60}"
+    r"(?:\bwithin |\bin |\d|\bas (?:soon|quickly)|\bpromptly)"
+    r"|\b(?:answer|respond|reply|get back|be in touch)\b[^.!?]{0,60}\b(?:usually|normally|typically"
+    r"|generally) (?:within|in)\b"
+    r"|\bin der regel\b[^.!?]{0,60}\b(?:innerhalb|binnen)\b[^.!?]{0,60}(?:antwort|beantwort|melden)"
+    r"|\b(?:antwort|beantwort)\w*\b[^.!?]{0,60}\bin der regel (?:innerhalb|binnen)"
+    r"|\bbemühen uns\b[^.!?]{0,80}(?:beantwort|antwort)|\bnous (?:nous efforçons|faisons notre"
+    r" possible)\b[^.!?]{0,40}\brépon|\b(?:normalmente|habitualmente|geralmente|di solito)\b"
+    r"[^.!?]{0,40}\b(?:respond|rispond)|\b(?:streven ernaar|doorgaans"
+    r"|normaal gesproken)\b[^.!?]{0,40}"
+    r"\b(?:beantwoord|reager|antwoord)|\b(?:vanligtvis|normalt|som regel)\b[^.!?]{0,40}\bsvar"
+)
+
+# Nobody reads what comes there, and this was not read either: both have to be said.
+NOBODYS = re.compile(
+    r"\b(?:this|the) (?:e-?mail )?(?:mailbox|inbox|(?:e-?mail )?address"
+    r"|(?:e-?mail )?account) (?:you (?:have )?"
+    r"(?:written|sent|replied|e-?mailed) (?:to )?)?(?:is|was|has been) (?:no longer|not|now|un)\s?"
+    r"(?:in use|used|monitored|active|checked|read|being|closed|attended|valid)"
+    r"|\bdies(?:e|es) (?:postfach|e-?mail-?adresse|adresse|mailbox) (?:wird"
+    r"|ist) (?:nicht (?:mehr )?|außer )"
+    r"(?:gelesen|betreut|überwacht|verwendet|genutzt|aktiv|abgerufen|betrieb|gültig)"
+    r"|\bcette (?:adresse|boîte)\b[^.!?]{0,30}\bn'est (?:plus|pas)\b|\besta (?:dirección|cuenta"
+    r"|casilla)"
+    r"[^.!?]{0,30}\b(?:ya )?no (?:está|es|se)\b|\bquest[ao] (?:indirizzo"
+    r"|casella)\b[^.!?]{0,30}\bnon è"
+)
+UNREAD = re.compile(
+    r"\b(?:e-?mails?|messages?|mails?)\b[^.!?]{0,20}\b(?:not|never)\b"
+    r"[^.!?]{0,20}\b(?:read|forwarded|delivered|answered|processed|received|redirected|seen)\b"
+    r"|\bihre (?:nachricht|e-?mail|mail|anfrage)\b[^.!?]{0,20}\bnicht (?:automatisch )?(?:gelesen"
+    r"|weitergeleitet|bearbeitet|beantwortet|zugestellt)|\bvotre (?:message|courriel|mail"
+    r"|e-?mail)\b"
+    r"[^.!?]{0,20}\b(?:pas|ni)\b[^.!?]{0,20}(?:lu|transmis|traité)|\bsu (?:mensaje"
+    r"|correo)\b[^.!?]{0,10}"
+    r"\bno\b[^.!?]{0,20}(?:leíd|reenviad|procesad)|\b(?:messaggio|e-?mail)\b[^.!?]{0,10}\bnon\b"
+    r"[^.!?]{0,20}(?:lett|inoltrat)"
 )

@@ -67,7 +67,7 @@ AUTO_SUBJECT = re.compile(r"\s*+auto(?:[:：] ?re)?\s?[:：]", re.IGNORECASE)
 
 # People announce this, too.
 AWAY_SUBJECT = re.compile(
-    r"\s*+(?:out[- ]of[- ](?:the[- ])?(?:office|town)"
+    r"\s*+[\[(【*]?(?:out[- ]of[- ](?:the[- ])?(?:office|town)"
     r"(?: message| notice| notification)?|ooo|vacation(?: notice| message)?"
     r"|not in the office|on (?:vacation|holiday|leave)|away(?: from .{1,20}| message| notice)?"
     r"|(?:i am|i'm) "
@@ -82,6 +82,13 @@ AWAY_SUBJECT = re.compile(
     r"|нет (?:на работе"
     r"|в офисе)|вне офиса|εκτός γραφείου|不在[办辦]公室|外出|休假|出差"
     r"|(?:on )?(?:annual|maternity|parental|sick|medical|paternity) leave|delayed response"
+    r"|(?:on )?sabbatical(?: leave)?"
+    r"|elternzeit|mutterschutz|betriebs(?:ferien|urlaub)|congé (?:de )?maternité"
+    r"|baja (?:de )?maternal"
+    r"|barsel(?:sorlov)?|foreldrepermisjon|föräldraledig(?:het)?|(?:ouderschaps"
+    r"|zwangerschaps)verlof"
+    r"|urlop(?: macierzyński)?|dovolená|dovolenka|отпуск"
+    r"|nicht (?:im (?:haus|büro)|erreichbar|anwesend)|au(?:ß|ss)er (?:haus|dienst)|отсутствие"
     r"|(?:en )?congés|(?:in|chiuso per) ferie|vakantie|szabadság(?:on)?|izindeyim"
     r"|(?:yıllık )?izin|.{0,12}不在(?:です|にしております)"
     r"|assente(?: dall.ufficio)?"
@@ -89,7 +96,8 @@ AWAY_SUBJECT = re.compile(
     r"|ikke til stede|på ferie|poissa|nieobecno[śs][ćc](?: w (?:biurze|pracy))?"
     r"|в отпуске|ofis dışı\w{0,10}|házon kívül"
     r"|不在(?:届|連絡)?|休暇中?|外出(?:中|通知)|부재 ?중 ?\S{0,10}"
-    r"|[^:]{1,60} (?:is out of the office|ist außer haus))\s*+(?:[:：\-–—(\[【.!]|\bre:"
+    r"|[^:]{1,60} (?:is out of the office|ist außer haus))\s*+(?:[:：\-–—()\[\]【】.!]|(?<=\s)(?:re"
+    r"|aw|antw?|sv|vs|rv|odp|ynt|r|res)\s?[:：]"
     r"|(?:until|till?|through|from|bis|vom|ab|jusqu|hasta|fino|até|tot|t/m|till|do|od|до|с)\W|$)",
     re.IGNORECASE,
 )

@@ -38,7 +38,8 @@ def weak_signs(head: Head) -> Iterator[Sign]:
         weight = 1 if "thread-index" in fields else 2
         yield Sign(answer, f"X-Auto-Response-Suppress: {suppress[:100]}", weight)
     if "".join(fields.get("return-path", "").split()) == "<>":
-        yield Sign(answer, "Return-Path: <>", 2)
+        # No person's program sends so, and what then answers "Re:" is none's either.
+        yield Sign(answer, "Return-Path: <>", 3 if head.is_answer else 2)
     yield from _subject_signs(head)
     if origin_senders.MACHINE_NAMES.search(head.name[:200]):
         yield Sign(Origin.AUTOMATIC, f"From: {head.name[:100]}", 1)
@@ -79,7 +80,7 @@ def _program_signs(head: Head) -> Iterator[Sign]:
     fields = head.fields
     program = (fields.get("x-mailer", "") or fields.get("user-agent", ""))[:200]
     if program and origin_fields.AUTORESPONDERS.search(program):
-        yield Sign(Origin.AUTO_REPLY, f"X-Mailer: {program[:100]}", 2)
+        yield Sign(Origin.AUTO_REPLY, f"X-Mailer: {program[:100]}", 3)
     elif program and origin_fields.SCRIPTS.search(program):
         yield Sign(Origin.AUTOMATIC, f"X-Mailer: {program[:100]}", 1)
 

@@ -18,6 +18,29 @@ def judge(subject: str, text: str, *fields: tuple[str, str]) -> Origin:
 
 NOTES = [
     (
+        "Re: Ihr Paket",
+        (
+            "Guten Tag,\nvielen Dank für Ihre Nachricht. Unser Büro ist bis zum 6. Januar "
+            "geschlossen. Wir beantworten Ihre Mail danach. In dringenden Fällen: 0171."
+        ),
+    ),
+    (
+        "Re: pakje",
+        (
+            "Bedankt voor uw bericht. Ik ben tot 9 maart met vakantie. Voor dringende zaken kunt u "
+            "Jo bellen. Ik beantwoord uw mail na terugkomst."
+        ),
+    ),
+    (
+        "Sabbatical",
+        (
+            "I am on sabbatical from 1 March until 31 August and will not read e-mail. For urgent "
+            "matters contact the office. Messages are not forwarded."
+        ),
+    ),
+    ("Elternzeit", "Ich befinde mich bis 31.8. in Elternzeit. Ihre Mail wird nicht gelesen."),
+    ("Semester Sv: paket", "Jag har semester till den 9 mars och läser inte min mejl."),
+    (
         "Out of Office Re: Ticket 4711 updated",
         (
             "Thank you for your email. I am out of the office until Monday, March 9th, limited "

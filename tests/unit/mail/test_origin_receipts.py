@@ -158,3 +158,45 @@ def test_sites_below_one_shared_domain_are_strangers_to_each_other() -> None:
     assert Origin.AUTO_REPLY is judge("Case 22", "Hello", GENERATED, answer, from_=desk)
     own = ("In-Reply-To", "<1@mail.desk.co.uk>")
     assert Origin.AUTOMATIC is judge("Case 22", "Hello", GENERATED, own, from_=desk)
+
+
+KIM = Address("Kim", "kim@desk.example.net")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "您好，您的邮件已收到，我会尽快给您回复！（自动回复）",
+        "*** This is an automatic reply ***\n\nI check my mail on Fridays only.",
+        "AUTOMATIC REPLY\n\nI check my mail on Fridays only.",
+        "Invoices are paid weekly.\n[Automatische Antwort]",
+        "Thank you for your e-mail. We will answer soon, usually within 3 working days.",
+        "Danke für Ihre Nachricht! Wir bemühen uns, sie in drei Tagen zu beantworten.",
+        (
+            "I left in January and this mailbox is no longer monitored. Your message has not been"
+            " forwarded. Please write to the office."
+        ),
+    ],
+)
+def test_what_only_a_machine_answers(text: str) -> None:
+    assert Origin.AUTO_REPLY is judge("Re: parcel", text, ANSWER, from_=KIM)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(automatic reply) should be in the subject, not in the text. Otherwise fine with me.",
+        "Thank you for your email. We will look into this and answer as soon as possible. Jo",
+        "Thanks for your message! We usually pay within 14 days. I will ask accounting. Jo",
+        "This address is no longer in use, please write to jo@new.example.com from now on. Jo",
+        "Is this an\nautomatic reply\nor did you write it yourself?",
+    ],
+)
+def test_what_people_answer(text: str) -> None:
+    assert Origin.PERSON is judge("Re: parcel", text, ANSWER, from_=KIM)
+
+
+def test_a_program_that_answers_by_itself_may_say_re() -> None:
+    assert Origin.AUTO_REPLY is judge("Re: x", "Away.", ("X-Mailer", "Mail::Vacation"), from_=KIM)
+    null = ("Return-Path", "<>")
+    assert Origin.AUTO_REPLY is judge("Re: x", "I have left.", null, ANSWER, from_=KIM)
