@@ -45,11 +45,20 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     # A quota of mail sent, not of a mailbox.
     cause(
         "4.7.28",
+        r"\brate (?:\w+ )?exceed",
+        r"(?:message|mail|ip|rate|submission) quota exceeded for your",
         r"(?:connection|outgoing|outbound|sending|submission)s? (?:\w+ )?limit\b",
         r"(?:daily|hourly|sending|outbound) (?:message |mail |recipient )?quota",
     ),
     cause(
         "5.2.2",
+        r"mail ?box (?:size )?limit|mailbox (?:cannot|can not|can't) hold",
+        r"(?:mailbox|inbox|account|recipient|user)\b.{0,40}\bno (?:\w+ ){0,2}(?:space|room"
+        r"|storage)\b|not (?:enough|sufficient) (?:space|room|storage)",
+        r"no space in (?:the |your |his )?mailbox|disk full for user",
+        r"(?:mailbox|disk|user'?s?|recipient'?s?) (?:\w+ )?(?:space|storage)\b.{0,30}(?:exceed"
+        r"|exhaust|insuff)|insufficient (?:mailbox|user|recipient|inbox)"
+        r"|mailbox\w* .{0,20}\bfuld\b|쿼터",
         r"(?:mailbox|mail ?box|inbox|recipient|user|account)\b.{0,60}(?:insufficient|not enough"
         r"|too little|no more) (?:\w+ )?(?:space|storage|room)"
         r"|maximum number of (?:stored )?(?:messages|mails)|(?:storage|space|capacity"
@@ -91,6 +100,10 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.3.4",
+        r"max(?:imum|\.)? (?:message |mail |e-?mail )?size|(?:bigger|larger"
+        r"|greater) than \d+ ?(?:[km]i?b|bytes|mega|kilo)",
+        r"(?:message|data|attachment|content)\b.{0,40}exceed(?!.{0,20}\brate).{0,40}(?:\bmax|limit"
+        r"|allow|size|permit)|превыша.{0,30}размер",
         r"length of data|maximum threshold",
         r"max(?:imum)? (?:message |mail |e-?mail )?size|(?:message|mail) size (?:violation"
         r"|restriction)|data (?:length|size) exceed",
@@ -112,6 +125,11 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.8",
+        r"(?:domain|host|address) in mail from",
+        r"(?:sender'?s?|return|your|envelope) (?:e-?mail |mail )?(?:address|mailbox|domain"
+        r"|account)\b.{0,40}(?:not (?:be )?(?:exist|verif|found|valid|resolv)|n't (?:exist"
+        r"|resolve)|unknown|(?:cannot|can't|could not) be|must (?:contain|exist|resolve|be valid)"
+        r"|invalid)",
         r"(?:domain of sender|sender'?s? domain).{0,60}(?:has no|no mx)|(?:sender"
         r"|from)(?: \S{1,80})? (?:address )?(?:is )?not (?:owned|verified)"
         r"|e-?mail address (?:is )?not verified|identities failed the check",
@@ -143,6 +161,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.2.1",
+        r"stopped (?:mail )?delivery|delivery (?:has been |was )?stopped by",
         r"用户未开通|未激活",
         r"archived? (?:recipient|mailbox|user|account)|archivee?\b|not currently being accepted"
         r"|user hang ?up|(?:user|recipient) has(?:n't| not) (?:entered|logged|been active)",
@@ -175,6 +194,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.1",
+        r"\bauth(?:entication)? is required|list members|members only",
         r"relay(?:ing)? (?:is )?disabled|maximum attachment count|too many attachments|\bb-(?:url"
         r"|text)\b|\bip (?:is )?(?:hang ?up|rejected|invalid|not in)|invalid ip\b|smtp mx only",
         r"authenticated (?:users|senders)|requires? (?:a )?(?:membership|subscription)"
@@ -200,6 +220,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.25",
+        r"(?:sender|client|server|host|your) ip must resolve",
         r"unresolvable relay|no valid host ?name"
         r"|client (?:ip )?(?:address )?\S{1,60} does not resolve",
         r"(?:reverse|rdns|\bptr\b).{0,60}(?:dns|lookup|record|not|fail|missing|required|mismatch"
@@ -215,6 +236,12 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.2",
+        r"\bdomain \S{1,100} (?:is |was )?not registered",
+        r"\bdomain (?:of|for|in) .{0,40}(?:unknown|invalid|not exist|not found)",
+        r"(?:host|domain|server name)\b.{0,60}(?:could not be|cannot be|can't be|was not"
+        r"|wasn't) (?:found|located|resolved)|(?:look ?up|resolve|locate) (?:the )?(?:host|domain"
+        r"|mx)\b|has no (?:valid |usable )?(?:mx|mail exchanger|address record)"
+        r"|no address associated|no valid hosts?\b",
         r"(?:bad|unknown|invalid|illegal) destination (?:host|system|domain|server)"
         r"|(?:mail ?)?server for \S{1,100} (?:was |is )?not found"
         r"|determine (?:the )?(?:destination|recipient'?s?|target) (?:host|domain|server|system)",
@@ -259,10 +286,16 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.1",
+        r"(?:unknown|invalid|wrong) destination\b(?! (?:host|domain|system|server))|\b(?:user"
+        r"|employee|person|recipient|student) (?:has )?left\b|not a (?:valid "
+        r"|current )?(?:employee|student|person|client)|empty local ?part",
+        r"not present in|not in my (?:allowed )?list of (?:users|recipients)",
         rf"(?:can't|cannot|can not|unable to|could not|couldn't|failed to) (?:verify|validate"
         rf"|identify|recogni[sz]e) (?:the |this |that )*{WHO}|not one of our"
-        rf"|{WHO} (?:is )?not listed|{WHO} (?:has been |have been |was |were )?(?:removed"
-        rf"|deleted|expunged|purged|erased)\b|no (?:such )?{WHO}s? (?:here|by|with|of|named"
+        rf"|{WHO} (?:is )?not listed"
+        rf"|(?!e-?mail\b){WHO} (?:has been |have been |was |were )?(?:removed|deleted|expunged"
+        rf"|purged|erased)\b"
+        rf"|no (?:such )?(?!e-?mail\b){WHO}s? (?:here|by|with|of|named"
         rf"|called)|non-?exist(?:ing|ent|ant) {WHO}|recipientnotfound"
         rf"|lookup returned no (?:entry|match|result)|account or domain may not exist",
         r"any(?:one|body) by (?:that|this) name|\b(?:user|recipient|account|mailbox) is gone\b"

@@ -6,7 +6,8 @@ and machines.
 
 from __future__ import annotations
 
-from postroom.mail.bounce_addresses import ADDRESS_CAUSES, WHO, Cause, cause
+from postroom.mail.bounce_addresses import ADDRESS_CAUSES, Cause, cause
+from postroom.mail.bounce_guesses import GUESSES
 from postroom.mail.bounce_translations import (
     DELAYED,
     EXPIRED,
@@ -15,11 +16,6 @@ from postroom.mail.bounce_translations import (
     NOT_ACCEPTING,
     REFUSED,
 )
-
-_RULE = r"(?:reject|refus|den[iy]|block|allow|permit|prohibit|restrict|polic)"
-_NONE = r"(?:no|not|never|unknown|unavailable|invalid|wrong|missing|without)"
-_BETWEEN = r"(?:[ -](?!deliver|reach|sen[dt]|notif|forward)\w+){0,3}"
-_GONE = r"(?:unknown|unavailable|invalid|missing|gone|exists?\b|verif)"
 
 CAUSES: tuple[Cause, ...] = (
     *ADDRESS_CAUSES,
@@ -68,6 +64,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.7.28",
+        r"too (?:quickly|fast|often|frequently)",
         r"max(?:imum)? (?:number of )?(?:\w+ )?(?:connections|sessions)|throttl",
         r"rate ?limit|too (?:many|much) (?:messages|mails?|e-?mails?|traffic)"
         r"|connect(?:s|ions)? too (?:many|much|fast|often|frequent)"
@@ -86,6 +83,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.4.7",
+        r"within the (?:allotted|allowed|specified|given|permitted) time"
+        r"|too many (?:delivery )?attempts",
         r"in (?:the|our) queue for (?:more than |over )?(?:\d|one|two|three|four|five|several"
         r"|many)|(?:send|deliver).{0,20} (?:within"
         r"|for (?:the )?past) \d"
@@ -106,6 +105,9 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.1",
+        r"authori[sz]ation fail|closed (?:mailing )?list|\bw(?:32|95|97m?)[/.]|\badvertis"
+        r"|\bfilter that block|we block",
+        r"spam",
         r"sender ?score|attack detected|\bgo away\b|no smtp service here|bogus helo"
         r"|you are not me|bad (?:sender )?ip\b|executable (?:file|attachment|content)|(?:content"
         r"|attachment) guidelines|\bscored? (?:of )?\d|scored? (?:too )?high|malicious"
@@ -123,6 +125,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.4.1",
+        r"refus(?:es|ing) (?:\w+ )?connections?",
+        r"refused (?:the |our |a |to )?connect",
         r"(?:server|host)(?: \S{1,100})? (?:is |was |seems )?(?:down|unreachable|offline)\b"
         r"|greeting (?:fail|error|time)|no greeting",
         r"(?:server|host|system)(?: \S{1,80})? (?:is |seems "
@@ -150,12 +154,15 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.3.0",
+        r"excessive recursion|\bruleset\b|program failure",
         r"unable to (?:run|exec|fork|chdir)\w*|mailer error|command (?:died|time limit)|(?:can't"
         r"|couldn't|could not|cannot|unable to) "
         r"(?:create|lock|append|open (?:the )?(?:mail ?box|file|database|/))",
     ),
     cause(
         "4.4.2",
+        r"connection abort",
+        r"socket closed|closed by peer|closed by (?:the )?remote",
         r"(?:lost|broken|bad|dropped|closed|terminated|reset|interrupted"
         r"|unexpected) (?:the |our |its )?(?:connection|pipe)|connection (?:\w+ )?(?:lost|reset"
         r"|died|dropped|closed"
@@ -261,6 +268,8 @@ CAUSES: tuple[Cause, ...] = (
     cause("5.6.7", r"\bsmtputf8\b|internationali[sz]ed (?:e-?mail )?address"),
     cause(
         "5.6.0",
+        r"violat\w* rfc|rfc ?\d* violat|no (?:from|date|subject|to|message-id): |lacks (?:a "
+        r"|the )?(?:valid )?(?:\w+[ -]){0,2}header",
         r"corrupt(?:ed)? (?:message|content|header|mime)|\b(?:header|date|from|subject"
         r"|message-id)['\\x22]? (?:header |field |line )?(?:is )?(?:missing|required)",
         r"(?:mime|header|content|message|charset|encoding|8-?bit|format).{0,40}(?:malformed"
@@ -307,6 +316,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.3.0",
+        r"undefined mail system|unable to (?:open|lock|parse|read|write)\b|interrupted system call",
         r"failed to (?:write|store|save|create|process|open)|exit (?:status|code) \d",
         r"delivery agent|command output|\bx-unix\b|\b(?:read|write) error|(?:resources?|database"
         r"|directory|ldap|backend) (?:is |are |was )?(?:exhausted|unavailable|down|error|failure)"
@@ -323,6 +333,11 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.4.7",
+        r"(?<!again )(?<!retried )(?<!retry )(?:after|within) (?:more than |over |about )?\d+"
+        r" (?:day|hour|attempt|tr(?:y|ies)|retr(?:y|ies)|time)s?\b",
+        r"(?:tried|trying|been queued|undeliver\w+|not delivered) (?:\w+ )?for \d+ (?:day|hour)",
+        r"giving up\b(?! on)|gave up\b(?! on)|(?:delivery|queue|message"
+        r"|mail) (?:age|lifetime|period) exceed",
         r"(?:not|could not be|been) (?:able to )?deliver(?:ed)?.{0,60}(?:for|within|after"
         r"|in) (?:more than |over |the last |the past )?(?:\d|one|two|three|four|five"
         r"|several) ?(?:\w+ )?(?:day|hour|minute|week|attempt|tr(?:y|ies)|time)",
@@ -339,14 +354,7 @@ CAUSES: tuple[Cause, ...] = (
         r"\bname (?:was |is )?not found|name has been entered correctly",
         weight=2,
     ),
-    # What is left: words that belong together, where no word tells of a rule.
-    cause(
-        "5.1.1",
-        rf"^(?!.*{_RULE})(?:.*\W)?(?:{_NONE}{_BETWEEN}[ -]{WHO}s?\b"
-        rf"|{WHO}s?[ -](?:\w+[ -]){{0,3}}{_GONE})",
-        weight=1,
-    ),
-    cause("4.4.1", r"\bunreachable\b|\btime-?out\b|\btimed[ -]out\b", weight=1),
+    *GUESSES,
     cause(
         "5.7.1",
         r"reject(?:ed|s|ing)?\b|refus(?:ed|es|al)\b|\bdenied\b|\bblocked\b|prohibited"

@@ -52,14 +52,17 @@ _WENT_WELL = ("delivered", "relayed", "expanded")
 _LAST = {"0": 0, "1": 10, "2": 4, "3": 5, "4": 7, "5": 6, "6": 10, "7": 30}
 _UNTOLD = ("0", "3")  # subjects that say no more than that a server had a problem
 # What servers take X.7.1 for, too: these are of the recipient, whatever the number says.
+_ANY_RULE = (("7", "1"), ("7", "0"))
+_OF_SENDERS_DNS = ("7.20", "7.23", "7.24", "7.25", "7.26", "7.27")
 _OF_RECIPIENT = ("5.1.1", "5.2.1", "5.2.2")
 # What Postfix and Exim say about their own dialogue and programs, not about the failure.
 _FRAME = re.compile(r"refused to talk to me|\(in reply to [^)]{1,60}\)|\(could mean [^)]{1,80}\)")
-# RFC 5321 §4.2.2, word for word: what the code alone says. Many servers add their own line to it.
+# RFC 5321 §4.2.2, word for word: what the code alone says. Many servers add their own line to it,
+# and qmail its own to what the other server says.
 _STOCK = re.compile(
     r"requested (?:mail )?action (?:not taken|aborted)[:;,.]? (?:mailbox (?:unavailable|name not"
     r" allowed)|exceeded storage allocation|insufficient system storage|(?:local )?error in"
-    r" processing)"
+    r" processing)|does not like recipient"
 )
 # How servers misspell the two words that matter most.
 _UNKNOWN = re.compile(r"\b(?:unkown|uknown|unknow|unknwon|unkonwn|unknon|unkownn)\b")
@@ -102,7 +105,7 @@ def status_of(reported: str, diagnostic: str, words: str, action: str) -> str:
         return _join(said[0]) if said else "2.0.0"
     said = _of_failures(said)
     if said and _is_exact(said[0]):
-        return _join(said[0])
+        return _named_rule(said[0], diagnostic)
     known = list(said)
     for text in (diagnostic, words):
         quoted = _of_failures(_codes(text))
@@ -135,13 +138,22 @@ def _exact(codes: list[Code]) -> Code | None:
     return None
 
 
+def _named_rule(code: Code, text: str) -> str:
+    """Seen: "5.7.1 … DMARC policy": the number is every rule's, and RFC 7372 has one for this."""
+    if code[1:] in _ANY_RULE:
+        found = _cause_of(text[:_WORDS])
+        if found is not None and found.status[2:] in _OF_SENDERS_DNS:
+            return f"{code[0]}{found.status[1:]}"
+    return _join(code)
+
+
 def _corrected(code: Code, text: str) -> str:
     """Seen: "554 5.7.1 mailbox disabled", "550 5.7.1 recipient not in directory"."""
-    if code[1:] in (("7", "1"), ("7", "0")) and not _IS_RULE.search(text[:_WORDS].lower()):
+    if code[1:] in _ANY_RULE and not _IS_RULE.search(text[:_WORDS].lower()):
         found = _cause_of(text[:_WORDS])
         if found is not None and found.weight == 3 and found.status in _OF_RECIPIENT:
             return f"{code[0]}{found.status[1:]}"
-    return _join(code)
+    return _named_rule(code, text)
 
 
 def _from_words(codes: list[Code], text: str, action: str, least: int) -> str | None:

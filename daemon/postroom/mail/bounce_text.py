@@ -113,7 +113,11 @@ _BETWEEN = re.compile(r"[\s<>\"',;&]*(?:\b(?:and|und|et|e|y|i|en|och|og|и)\b[\s
 _SPOKEN = re.compile(r"\s{0,20}(?:>>>|<<<|<<-|->>|rcpt\b)", re.IGNORECASE)
 # Sendmail of a user of its own host.
 _BARE = re.compile(r"(?:<<< )?[45]\d\d <?([A-Za-z0-9._+-]{1,64})>?\.\.\. ")
-_BARE_ALONE = re.compile(r"[ \t]{1,20}<?([A-Za-z0-9._+-]{1,64})>?")
+# FirstClass and GroupWise: "ann (user not found)".
+_BARE_ALONE = re.compile(
+    r"[ \t]{1,20}<?([A-Za-z0-9._+-]{1,64})>?(?:[ \t]{1,4}\([^()]{3,300}\))?"
+    r"|<?([A-Za-z0-9._+-]{1,64})>?[ \t]{1,4}\([^()]{3,300}\)"
+)
 _NUMBER = re.compile(r"\d{1,4}[.)]?")
 TRIM = " \t<>\"'*:;,()[]-=|•·»>«"
 
@@ -273,8 +277,9 @@ def _bare_names(notice: Notice) -> Iterator[Named]:
     for number, line in enumerate(notice.said):
         found = _BARE.match(line) or (_BARE_ALONE.fullmatch(line) if is_list else None)
         if found is not None:
-            notice.places.setdefault(found[1].lower(), []).append(number)
-            yield Named(found[1], number, 3)
+            name = next(each for each in found.groups() if each)
+            notice.places.setdefault(name.lower(), []).append(number)
+            yield Named(name, number, 3)
         elif line.strip():
             is_list = line.endswith(":") and _FAILURE.search(line.lower()) is not None
             is_list = is_list or (line.endswith(":") and "following" in line.lower())

@@ -47,7 +47,7 @@ _USERS_ZH = r"用户|用戶|收件人|邮箱|帐号|账号|地址|信箱|使用�
 UNKNOWN = (
     _both(
         _USERS_DE,
-        r"unbekannt|existiert nicht|nicht gefunden|ungültig|nicht gültig"
+        r"unbekannt|existiert (?:\w+ )?nicht|nicht gefunden|ungültig|nicht gültig"
         r"|nicht (?:\(mehr\) )?(?:vorhanden|bekannt|mehr)|nicht existier|falsch",
     ),
     r"gibt es (?:hier |bei uns )?nicht|hier nicht bekannt|uns nicht bekannt",
@@ -71,9 +71,9 @@ UNKNOWN = (
         _USERS_PT,
         r"desconhecid|n[aã]o existe|inexistente|n[aã]o (?:foi )?encontrad|inv[aá]lid",
     ),
-    _both(_USERS_NL, r"onbekend|bestaat niet|niet gevonden|ongeldig"),
+    _both(_USERS_NL, r"onbekend|niet bekend|bestaat niet|niet gevonden|ongeldig"),
     _both(_USERS_PL, r"nieznan|nie istnieje|nie (?:został\w? )?znalezion|nieprawidłow"),
-    r"brak (?:\w{1,20} )?(?:użytkownika|konta|skrzynki|odbiorcy)|nie ma takiego",
+    r"brak (?:\w{1,20} )?(?:użytkownika|konta|skrzynki|odbiorcy)|nie ma taki\w+",
     _both(
         _USERS_RU,
         r"неизвестн|не существует|не найден|не зарегистрирован|недействит|неверн|не знайден"
@@ -188,6 +188,7 @@ EXPIRED = (
 )
 LOOPS = (r"(?:mail|nachrichten)-?schleife|bucle de correo|boucle (?:de|d'acheminement)",)
 REFUSED = (
+    r"bloqué|отверг|respint[oa]|blockerad|blokeret",
     r"(?:non|pas) autoris|no autorizad|non autorizzat|bloquead|bloccat|ч[её]рн\w+ спис",
     r"スパム|迷惑メール|黑名[单單]",
     r"abgelehnt|abgewiesen|verweigert|gesperrt|(?:nicht erlaubt|unzulässig)|rejeté|refusé|rechazad",

@@ -57,7 +57,7 @@ DELAYED = re.compile(
         r"|delivery attempts will continue|attempts to deliver.{0,30}continue"
         r"|temporarily deferred|has been deferred|transient(?: non-?fatal)? (?:error|failure)s?"
         r"|delivery (?:is )?delay|incomplete"
-        r"|noch nicht (?:zugestellt|ausgeliefert)|verzögert|weitere zustell|retardée?|différée?"
+        r"|noch nicht (?:zugestellt|ausgeliefert)|verzögert|weitere zustell|retardée?|différée?s?\b"
         r"|a été retardé|encore tenter|retras(?:ado|ada|o)\b|se seguirá intentando"
         r"|in ritardo|ritardat|atrasad|adiad|vertraagd|opóźnion|задерж|повторн|försen|forsink"
         r"|viivästy|zpožd|opožd"

@@ -31,12 +31,13 @@ from postroom.mail.reports import (
     Status,
     address_of,
     bare,
+    find_report,
     is_directory_name,
     read_status,
     report_in_text,
     typed,
 )
-from postroom.mail.structure import DEFAULTS, read_fields
+from postroom.mail.structure import DEFAULTS, cut, read_fields
 
 _DIAGNOSTIC = 500  # characters kept of one diagnostic
 _ADDRESS = 320
@@ -60,6 +61,8 @@ def read_bounce(
     """Read which recipients were not reached. `fields` is the header, names in lower case."""
     known = frozenset(own)
     notice = read_notice(text, known)
+    if not notice.names:
+        report = _wrapped(report, limits) or report
     status = read_status(report.status or report_in_text(text), limits.addresses)
     recipients = _of_status(status, notice)
     if not recipients:
@@ -68,6 +71,14 @@ def read_bounce(
     return Bounce(
         tuple(recipients[: limits.addresses]), _original_id(report, fields, notice, text, status)
     )
+
+
+def _wrapped(report: Report, limits: Limits) -> Report | None:
+    """Find the report that a gateway has put into a mail of its own, as it does with spam."""
+    if report.status or b"delivery-status" not in report.original:
+        return None
+    found = find_report(cut(report.original, limits))
+    return found if found.is_declared and found.status else None
 
 
 def _at_home(recipient: FailedRecipient, fields: Mapping[str, str]) -> FailedRecipient:
@@ -80,7 +91,7 @@ def _at_home(recipient: FailedRecipient, fields: Mapping[str, str]) -> FailedRec
 
 def _of_status(status: Status, notice: Notice) -> list[FailedRecipient]:
     # Named twice, as a list and its member may be: the failure counts.
-    groups: dict[str, Fields] = {}
+    groups: dict[str, tuple[str, Fields]] = {}
     for fields in status.recipients:
         address = address_of(fields)
         if "@" not in address:
@@ -90,12 +101,13 @@ def _of_status(status: Status, notice: Notice) -> list[FailedRecipient]:
         address = address or next(
             (each for each, _, _ in addresses_in(fields.get("diagnostic-code", "")[:1_000])), ""
         )
-        if address and (address not in groups or bare(fields.get("action", "")) == "failed"):
-            groups[address] = fields
+        key = address.lower()
+        if key and (key not in groups or bare(fields.get("action", "")) == "failed"):
+            groups[key] = (groups.get(key, (address,))[0], fields)
     named = {name.address.lower(): name for name in notice.names}
     return [
-        _recipient(address, fields, notice, named.get(address.lower()), is_only=len(groups) == 1)
-        for address, fields in groups.items()
+        _recipient(address, fields, notice, named.get(key), is_only=len(groups) == 1)
+        for key, (address, fields) in groups.items()
     ]
 
 

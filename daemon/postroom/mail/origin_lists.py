@@ -32,21 +32,24 @@ _PROGRAM_FIELDS = ("x-mlserver", "x-mailman-version", "x-list-administrivia", "x
 _SUBJECT = re.compile(
     r"post to \S{3,320} denied\b|(?:ignored )?not member article from\b|bounce \S{3,320}@\S"
     r"|reject mail (?:from\b|\()|(?:re: )?request to mailing list .{1,100} rejected"
+    r"|rejected posting to \S{3,320}@\S"
     r"|spam mail from a spammer is rejected|\S{1,320}: post(?:ing)? (?:rejected|denied)",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(
     r"unable to be delivered to the list because|you are not allowed to (?:send|post) (?:this|a)"
-    r" message|not a member of this (?:ml|mailing list)|you cannot post to it"
-    r"|message distribution in the list is restricted|only subscribers (?:are allowed to|may|can)"
-    r" post|non-?member submission|you are not allowed to (?:post|send mail) to (?:this|the"
+    r" message|not a member of this (?:ml|(?:mailing )?list)|you cannot post to it"
+    r"|non-?member submission|you are not allowed to (?:post|send mail) to (?:this|the"
     r"|\S{1,320}) ?(?:mailing )?list|(?:posting|message|mail) .{0,200}(?:has been|was) rejected"
     r" by the list moderator|has been automatically rejected by the \S{1,100} mailing list"
+    r"|not authorized to send mail to the \S{1,80} list"
+    r"|post to list \S{1,80} (?:was|has been) rejected"
     r"|n'êtes pas autoris\S{1,3} à (?:diffuser|envoyer) (?:ce|un) message"
-    r"|diffusion dans la liste est réservée|nicht berechtigt, .{0,60} liste",
+    r"|nicht berechtigt, .{0,60} liste",
 )
 _QUOTED_LIST = re.compile(
-    r"\b(?:list|liste|lista) [\"'«“„]?\s?(?P<name>[a-z0-9][a-z0-9._+-]{0,80})[\"'»”“]",
+    r"\b(?:list|liste|lista) [\"'«“„]?\s?(?P<name>[a-z0-9][a-z0-9._+-]{0,80})[\"'»”“]"
+    r"|\b(?:to|of) list (?P<bare>[a-z0-9][a-z0-9._+-]{0,80}) (?:was|is|has)\b",
     re.IGNORECASE,
 )
 
@@ -60,7 +63,7 @@ def judge_refusal(head: Head, text: str, report: Report, limits: Limits) -> Judg
     titled, told = _SUBJECT.match(head.subject), _SENTENCE.search(flat)
     # Majordomo has nothing but the subject, then the mail.
     is_bare = titled is not None and head.subject.lower().startswith("bounce ")
-    if told is None and not is_bare:
+    if not is_bare and (told is None or not (titled or _is_by_program(head))):
         return None
     said = " ".join(read_notice(opening, ()).said) if told is not None else head.subject
     said = " ".join(said.split())[:_REASON]
@@ -79,10 +82,16 @@ def judge_refusal(head: Head, text: str, report: Report, limits: Limits) -> Judg
 
 
 def _is_of_list(head: Head) -> bool:
+    return _OF_LIST.fullmatch(head.local) is not None or _is_by_program(head)
+
+
+def _is_by_program(head: Head) -> bool:
+    """Say whether a program wrote this; a list's owner writes by hand, too."""
     return (
-        _OF_LIST.fullmatch(head.local) is not None
-        or _PROGRAM.fullmatch(head.local) is not None
+        _PROGRAM.fullmatch(head.local) is not None
         or any(name in head.fields for name in _PROGRAM_FIELDS)
+        or head.says("auto-submitted") not in ("", "no")
+        or head.says("precedence") in ("bulk", "junk", "list")
     )
 
 
@@ -91,9 +100,9 @@ def _lists(head: Head, opening: str) -> Iterator[str]:
     wanted = _OF_LIST.fullmatch(head.local)
     local = (wanted["after"] or wanted["before"]) if wanted is not None else ""
     named = [each for each, _, _ in addresses_in(head.subject)]
-    if head.subject.lower().startswith(("bounce ", "post to ")):
+    if head.subject.lower().startswith(("bounce ", "post to ", "rejected posting to ")):
         yield from named[:1]
     if local and head.domain:
         yield f"{local}@{head.domain}"
     if (quoted := _QUOTED_LIST.search(opening)) is not None and head.domain:
-        yield f"{quoted['name']}@{head.domain}"
+        yield f"{quoted['name'] or quoted['bare']}@{head.domain}"

@@ -66,6 +66,11 @@ PEOPLE = [
         "Hello, my post came back: only subscribers may post to it. Can you let me in?",
     ),
     (
+        "Ann Kunde <users-owner@lists.example>",
+        "Your subscription",
+        "Hello, only subscribers may post, so I subscribed you by hand today. Best, Ann",
+    ),
+    (
         "Ann Kunde <team-admin@kunde.example>",
         "Bounce rates of our newsletter",
         "Hi, can we meet about the bounce rates? Yours, Ann",
@@ -98,3 +103,13 @@ def test_who_writes_of_a_list_is_a_person(sender: str, subject: str, text: str) 
         f"From: {sender}\nTo: support@example.com\nSubject: {subject}\n\n{text}\n".encode()
     )
     assert Origin.PERSON == mail.origin
+
+
+def test_a_list_that_welcomes_somebody_refuses_nothing() -> None:
+    mail = read_mail(
+        b"From: users-request@lists.example\nTo: support@example.com\nPrecedence: bulk\n"
+        b"Subject: Welcome to the users list\n\n"
+        b"Welcome to the list 'users'. Only subscribers may post to it.\n"
+    )
+    assert Origin.BOUNCE != mail.origin
+    assert mail.bounce is None
