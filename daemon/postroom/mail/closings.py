@@ -1,6 +1,6 @@
 """Words with which mails end: greetings, lines of telephones, disclaimers, footers; by language.
 
-Used by: mail.signatures, mail.footers. In lower case; "/" stands between phrases of a line.
+Used by: mail.signatures, mail.cards, mail.footers. In lower case; "/" stands between phrases.
 """
 
 from __future__ import annotations

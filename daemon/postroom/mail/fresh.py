@@ -44,8 +44,13 @@ _LONGEST_TALK = 60  # lines that are looked at together
 _TALK = re.compile(r"[<>]|\* |---\s*$")  # as of curl and diff
 # "Yes. On 5 May 2026, Ann wrote:", where a line break got lost.
 _GLUED = re.compile(
-    r"(.{0,300}?[.!?…。！？)]) *(?=(?:On|Am|Le|El|Il|Op|Em|Den|W dniu) .{0,25}\d{1,2}.{0,60}\d{4})"
+    r"(.{0,300}?(?:[.!?…。！？)] *|\S +(?=On (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun))))"
+    r"(?=(?:On|Am|Le|El|Il|Op|Em|Den|W dniu) .{0,25}\d{1,2}.{0,60}\d{4})"
 )
+_OPEN_LINK = re.compile(
+    r"^[^>].{0,400}<(?:https?://|mailto:)[^<>\s]{20,}$|^<https?://[^<>\s]{20,}$"
+)
+_LONGEST_LINK = 500
 _PROMPT = re.compile(r"\s{0,3}>>> \S")
 
 
@@ -163,6 +168,8 @@ class _Walk:
         if is_quoted(self.lines[number]) and not self.is_code:
             if (broken := broken_introduction(self.lines, number)) is not None:
                 return self._pass(broken)
+            if number and _OPEN_LINK.search(self.lines[number - 1][-_LONGEST_LINK:]):
+                return number + 1  # "> for the details" ends the link
             if self.has_talk and (below := _below_talk(self.lines, number)) is not None:
                 return below
             self._close(self._above_bare_introduction(number))
@@ -218,7 +225,7 @@ class _Walk:
         words = found.introduction[len(glued[1].lstrip()) :].strip()
         if not is_introduction(words, is_marked=found.is_quoted):
             return 0
-        self.lines[found.start] = self.glued[found.start] = glued[1]
+        self.lines[found.start] = self.glued[found.start] = glued[1].rstrip()
         return 1
 
     def _above_bare_introduction(self, number: int) -> int:

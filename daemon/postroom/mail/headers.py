@@ -25,6 +25,8 @@ _TIME = re.compile(
 )
 # "Oldfield <ben@x.example>, Ann": the second line of a list of recipients.
 _RECIPIENT = re.compile(r"[^<>@:]{0,60}<[^\s<>@]{1,100}@[^\s<>@]{1,150}>(?:[,;]|\s*$)")
+# "Wed, 16 May 2012 00:15:02 -0600": nobody types this.
+_STAMP = re.compile(r"\w{3}, \d{1,2} \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}")
 _LABEL = 60  # characters of a line that may be its label
 _WRAPPED = 60  # a line of this length may go on in the next one
 _MOST_CELLS = 16  # lines of a block in a table
@@ -169,7 +171,9 @@ def _belong_together(fields: Mapping[str, str], labels: set[str], *, is_expected
         return is_addressed or (is_dated and is_named and (is_sent or is_timed))
     if len(kinds) >= 3:
         return is_addressed or (is_sent and is_dated)
-    return "date" in kinds and is_sent and is_dated and is_addressed
+    if "date" not in kinds or not is_addressed:
+        return False
+    return (is_sent and is_dated) or _STAMP.match(fields["date"]) is not None
 
 
 def _read_cells(lines: Sequence[str], start: int) -> Header | None:

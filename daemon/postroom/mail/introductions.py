@@ -18,7 +18,7 @@ _NARROW = 56  # characters of a line that mail programs fill at least
 _SHORT = 80  # of one that has not much to prove it
 _NEAR = 3  # empty lines between what belongs together
 _WRAPPED = 4  # lines above the last one that may belong to an introduction
-_QUOTED = re.compile(r"\s{0,3}(?:>(?!>> .{0,200}>>>?\s*$)|&gt;)")
+_QUOTED = re.compile(r"\s{0,3}(?:>(?!>> .{0,200}>>>?\s*$|>{1,2} [^<>\n]{1,200}<{2,3}\s*$)|&gt;)")
 _ADDRESS = re.compile(r"[^\s<>()\[\]@]@[^\s<>()\[\]@]")
 _BRACKETED = re.compile(r"[<(\[](?:mailto:)?\s?[^\s<>()\[\]@]{1,100}@[^\s<>()\[\]@]{1,150}[\s>)\]]")
 _DATE = re.compile(
@@ -104,7 +104,7 @@ def find_introduction(
                 return _with_start(lines, start, joined)
             if found is None or not _has_date(found[1].lower()):
                 found = start, joined
-    return found
+    return _with_date_above(lines, *found) if found and found[1].startswith("<") else found
 
 
 def _filled(lines: Sequence[str], position: int) -> tuple[int, str] | None:
@@ -154,6 +154,15 @@ def _with_start(lines: Sequence[str], start: int, joined: str) -> tuple[int, str
     if is_open and STARTS.match(above.lower()) is not None:
         return start - 1, f"{above} {joined}"
     return start, joined
+
+
+def _with_date_above(lines: Sequence[str], start: int, joined: str) -> tuple[int, str]:
+    """Add date and name where they stand apart from the address (Polymail)."""
+    above = start - 1 if start and lines[start - 1].strip() else start - 2
+    words = lines[above][:LOOK].strip() if above >= 0 else ""
+    low = words.lower()
+    is_open = STARTS.match(low) is not None and _has_date(low) and not words.endswith(_SENTENCE_END)
+    return (above, f"{words} {joined}") if is_open and len(words) <= 2 * _SHORT else (start, joined)
 
 
 def _has_date(low: str) -> bool:

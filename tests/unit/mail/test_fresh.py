@@ -131,6 +131,7 @@ def test_markup_says_where_an_older_mail_and_a_signature_begin(case: str) -> Non
         ("a\nb", "a\n> " + "x" * 70 + "\nand so\n> on\nb"),
         ("a\nand so\nb", "a\n> short\nand so\n> on\nb"),
         ("a", "a\n\n&gt; q\n"),
+        ("yes", "yes On Wed, May 6, 2026 at 3:59 PM, ann@x.example wrote:\n> q\n"),
         ("It works!", "It works!On 5 May 2026 at 10:00, Ann <ann@x.example> wrote:\n> q\n"),
     ],
 )

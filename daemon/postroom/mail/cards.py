@@ -1,0 +1,181 @@
+"""Blocks with ways to reach a person: name, post, number and address below his words.
+
+Promise: each call looks at some lines at the end of a text. A greeting and a name alone are the
+person's own words, and so are the data that a mail is about. In doubt a line stays.
+Used by: mail.signatures.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from postroom.mail.closings import VALEDICTIONS
+
+LOOK = 600  # characters of a line that are compared
+BLOCK = 14  # lines of a block with ways to reach the sender
+_LEAST = 3  # lines of a block without a greeting
+NARROW = 80  # characters of a line in such a block
+STOPS = (".", "!", "?", "。", ")", "…")
+LINK = re.compile(
+    r"[<(\[]?(?:https?://|mailto:|cid:)[^\s<>\[\]]*+[>)\]]?|\[(?:image|cid)[^\]]{0,200}\]|\[image\]",
+    re.IGNORECASE,
+)
+REACH = re.compile(
+    r"(?:^|[\s|•·,;/(])(?:(?:tele)?ph?on[eo]?|tel|tlf|telef\w*|mob(?:ile?|il)?|cell?|fax|t|m|p|f|d|e|w|direct|office|main|handy"
+    r"|puh|gsm|тел\w*|моб\w*|факс|τηλ|電話|电话|手机|전화|e-?mail|mail|web|www|skype|whatsapp)"
+    r"[.:：)|\s]{1,4}(?:\+|\(|0|\d|[\w.-]+@|www|http)"
+    r"|\+\d{1,3}[\s./(-]{0,2}\d|^\W{0,3}\(?\d{2,5}\)?[\s./-]{1,3}\d[\d\s./-]{4,20}$"
+    r"|\S@\w+\S*\.\w\w|(?<!\w)skype\s?:\s?\w|(?<!\w)www\.\w|https?://|linkedin|facebook\.com",
+    re.IGNORECASE,
+)
+# "Ann Berg", "Dr. Ann B. Berg"
+_NAME = re.compile(
+    r"\W?[^\W\d_a-z][\w.'’-]{0,20}(?: [^\W\d_][\w.'’-]{0,20}){1,3}(?:, [A-Z][\w.]{0,8}){0,2},?\s*$"
+)
+# After these words name and address are what the mail is about.
+_ASKS = re.compile(
+    r"address|adres|direcci|indirizz|endere|contact|kontakt|contatt|contato|detail|daten|datos|dati"
+    r"|send|ship|deliver|liefer|livr|envi|invi|phone|telef|call|number|account|follow|below|folgend"
+    r"|suivant|siguiente|seguente"
+    r"|\bwho\b|do you know|kennen sie|connaissez|conoce"
+    r"|адрес|контакт|住所|地址|주소|\bto\W*$|\bname|[:：]\W*$",
+    re.IGNORECASE,
+)
+# "Send it to the address below": what stands there is no signature, if a greeting is above it, too.
+_POINTS = re.compile(
+    r"(?:address|contact|person|number|details|colleague|adresse?|anschrift|kontakt\w*|daten|kolleg\w+"
+    r"|coordonnées|dirección|indirizzo|endereço)\W{1,2}(?:\w+\W{1,2}){0,2}(?:below|unten|unterhalb"
+    r"|ci-dessous|abajo|qui sotto|abaixo|hieronder|nedan|nedenfor|niżej|níže|ниже)\b"
+    r"|(?:following|folgende\w?|siguiente|seguente|suivante?) (?:address|contact|person|adresse?"
+    r"|anschrift|dirección|indirizzo)",
+    re.IGNORECASE,
+)
+# "P.S. The code of the door is …"
+POSTSCRIPT = re.compile(
+    r"\W{0,3}(?:(?:p\.?){1,2}s(?:\.|\s?[:：]|\s[–-]\s)|p\.d\.|pd\s?:|n\.b\.|nb\s?:|з\.ы\.|зы\s?:|追伸|附注|又及)",
+    re.IGNORECASE,
+)
+# "New address:", below which nothing is a signature.
+_HEADING = re.compile(
+    r"(?:(?:my|our|the|meine|unsere|ma|mon|mes|mi|mis|la mia|il mio|o meu|a minha|mijn) )?"
+    r"(?:new|delivery|shipping|billing|neuen?|liefer\w*|rechnungs\w*|nouve\w*|nuev\w*|nuov\w*"
+    r"|nov[oa]|nieuwe|ny[at]?|now[ye])(?!\w)[^:：]{0,30}[:：]\s*$",
+    re.IGNORECASE,
+)
+_PHONE = re.compile(r"\d[\d\s./()-]{7,20}\d")
+# A line in small letters of four words and more, and none of a title, a place or a way.
+_TOLD = re.compile(r"[a-zß-öø-ÿ][^\W\d_]*+(?>(?:,? [^\W\d_]++){3,})[,:.]?\s*$")
+# "One more thing: the code is 4711", "The right address is:", where a name should be.
+_SENTENCE = re.compile(
+    r"\W?\w+[:,]?(?: \w+[:,]?)*?(?: [a-zß-öø-ÿ]{2,},?){3}|[^\W\d_].{8,60}[^:]:\s*$"
+)
+_COLUMN = re.compile(r"\s[|•·]\s")
+_NUMBER = re.compile(r"\d\d[\d\s./()-]{3}")
+SPOKEN = re.compile(
+    r"(?<!Inc)(?<!Ltd)(?<!Corp)(?<!Co)(?<!LLC)(?<!S\.A)(?<!S\.L)(?<!e\.V)(?<!p\.A)(?<!r\.l)(?<!r\.o)"
+    r"(?<!Bros)(?<!Jr)(?<!Sr)(?<!Ph\.D)[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def above_block(lines: Sequence[str], count: int) -> int:
+    """Cut above a greeting that is followed by name, post and ways to reach the sender."""
+    end = count
+    while end and not lines[end - 1].strip():
+        end -= 1
+    if not end or len(lines[end - 1]) > 2 * NARROW:
+        return count
+    tail = "\n".join(lines[max(end - 6, 0) : end])[-LOOK:]
+    if not ("@" in tail or "www" in tail or "http" in tail or _NUMBER.search(tail)):
+        return count
+    first = max(end - 2 * BLOCK, 0)
+    for number in range(end - 1, first - 1, -1):
+        line = lines[number]
+        if len(line) > 2 * NARROW:
+            return count
+        if is_valediction(line):
+            below = [each for each in lines[number + 1 : end] if each.strip()]
+            above = " ".join(lines[max(number - 6, 0) : number])[-LOOK:]
+            if any(_SENTENCE.match(each) for each in below[:2]) or _POINTS.search(above):
+                return count
+            return _above_valedictions(lines, number) if _is_block(below) else count
+    card = _above_card(lines, end)
+    return card if card < end else count
+
+
+def _above_valedictions(lines: Sequence[str], position: int) -> int:
+    """Pass over another greeting just above: 此致 and 敬礼, "Thanks" and "Best regards"."""
+    for number in range(position - 1, max(position - 3, -1), -1):
+        if is_valediction(lines[number]):
+            return number
+        if lines[number].strip():
+            break
+    return position
+
+
+def _above_card(lines: Sequence[str], end: int) -> int:
+    """Cut above a last paragraph that is nothing but name, post, number and address."""
+    start = end
+    while start and end - start <= BLOCK and lines[start - 1].strip():
+        start -= 1
+    card = list(lines[start:end])
+    if len(card) == 1:  # "Ann Berg | Berg Ltd | 0113 496 0000 | ann@x.example"
+        card = _COLUMN.split(card[0][:LOOK])
+    above = "".join(lines[max(start - 4, 0) : start])[-LOOK:].rstrip()
+    while len(card) > 2 and not LINK.sub("", card[0]).strip():  # pictures
+        del card[0]
+    if (
+        not above
+        or not _LEAST <= max(len(card), end - start) <= BLOCK
+        or not _NAME.match(_cell(card))
+    ):
+        return end
+    is_signed = _cell(card).lower().startswith(f"{last_line(lines, start).lower()} ")
+    is_whole = any(_PHONE.search(line) for line in card) and any(
+        "@" in line or (is_signed and LINK.search(line)) for line in card
+    )
+    below = card[1:] if len(card) > 2 else card
+    if not is_whole or not _is_block(below) or _ASKS.search(above) is not None:
+        return end
+    return start if is_signed or above.endswith(STOPS) else end
+
+
+def last_line(lines: Sequence[str], end: int, marks: str = ",.!-–—") -> str:
+    """Return the line above, or the one above an empty line: "Ann", who signs."""
+    above = [line.strip(f" \t{marks}") for line in lines[max(end - 2, 0) : end] if line.strip()]
+    return above[-1] if above and above[-1] else "\n"
+
+
+def _cell(card: Sequence[str]) -> str:
+    """Return the name in the first line, before the firm: "Ann Berg | Berg Ltd"."""
+    return _COLUMN.split(card[0][:LOOK])[0] if card else ""
+
+
+def is_valediction(line: str) -> bool:
+    """Say whether a line is a greeting at the end of a letter, with or without a name in it."""
+    if len(line) > 70:
+        return False
+    low = line.lower().strip(" \t,.!;:*_-–،؛、。！，")
+    if low in VALEDICTIONS:
+        return True
+    if "/" in low or "|" in low:  # in two languages
+        return any(part.strip(" ,") in VALEDICTIONS for part in re.split(r"[/|]", low))
+    head, _, name = line.strip().partition(",")
+    is_name = 0 < len(name) <= 30 and not any(word[:1].islower() for word in name.split())
+    return is_name and head.lower().strip(" *_-–") in VALEDICTIONS
+
+
+def _is_block(below: Sequence[str]) -> bool:
+    if not 2 <= len(below) <= BLOCK:
+        return False
+    if any(_TOLD.match(each) or POSTSCRIPT.match(each) or _HEADING.match(each) for each in below):
+        return False
+    if any(len(LINK.sub("", line)) > NARROW for line in below):
+        return False
+    spoken = sum(
+        SPOKEN.search(line[:LOOK]) is not None and not REACH.search(line[:LOOK]) for line in below
+    )
+    return spoken <= len(below) // 4 and any(
+        REACH.search(line[:LOOK]) is not None for line in below
+    )
