@@ -63,6 +63,7 @@ SENT_FROM = any_of(phrases_of(_SENT))
 DEVICE = pattern_of(r"""
 iphon|ipad|ipod|android|blackberry|smartphone|windows|galaxy|xperia|אייפון|אנדרואיד
 (?<!\w)(?:mobile|mobil|mobiles?|handy|phone|tablet\w*|samsung|galaxy|huawei|xiaomi|redmi|oneplus|motorola|nokia|lumia|htc|sony|xperia|pixel|lg|oppo|vivo|honor|verizon|at&t|t-mobile|vodafone|orange|telekom|tele2|handheld|wireless|outlook|hotmail|gmail|yahoo\w*|aol|protonmail|proton mail|proton|tutanota|tuta|fastmail|thunderbird|airmail|spark|edison|mailspring|zoho|zimbra|roundcube|k-9|aqua ?mail|bluemail|mailbird|canary|mail for windows|windows mail|windows|courrier|correo para|posta per|hey|superhuman|polymail|newton|boxer|nine|touchdown|gmx\w*|web\.de|mail\.ru|yandex|яндекс\w*|почт\w+|мобильн\w+|мобільн\w+|мобилен|телефон\w*|мобилн\w+|celular|móvil|movil|telemóvel|cellulare|portable|mobilní\w*|mobilne\w*|telefon\w*|telefoon|puhelim\w*|téléphone|τηλέφωνο|κινητό|qq|163|foxmail|naver|iphone\w*|ipadi\w*|mac|macbook|imac|apple ?watch|device|jolla|myself|commodore|email\.cz|seznam\w*|o2|freenet|ionos|mail app|e-mail app|mailapp|the road|cloudmagic)(?!\w)
+آيفون|ايفون|أيفون|آيباد|أندرويد|جوال|هاتف
 手机|手機|邮箱|郵箱|邮件|信箱|携帯|スマート|モバイル|휴대|스마트폰|네이버|모바일|갤럭시|मोबाइल|มือถือ|điện thoại
 """)  # noqa: E501
 # The same of any program, in a paragraph of its own and without more words.
@@ -106,6 +107,8 @@ TOLD_OF = re.compile(
 # What may stand above "sent from …" in the same line.
 LEADING = re.compile(
     r"(?:(?:this|diese|dieses) (?:e-?mail|message|nachricht|mail) (?:was|has been|wurde) (?=sent)"
+    r"|este (?:mensaje|correo) (?:ha sido|fue) (?=enviado)|esta mensagem foi (?=enviada)"
+    r"|ce (?:message|courriel|mail) (?:a été|est) (?=envoyé)"
     r"|(?:securely|proudly|sicher) )"
 )
 SALUTATION = re.compile(
@@ -170,7 +173,9 @@ any  omyłk/pomyłk/tévedés/greșeal/misstag/fejl/feil/tarkoitettu
 any  mimesweeper/eset/nod32/organi/vytisk/vytlač/informational/konfidensiell/konfidensielt/mottaker
 any  secret professionnel/sus datos/本メール/この電子メール/当メール/سرية
 any  incredimail/laposte/datenschutz/personuppgifter/danych osobowych/personal/privacy
-any  visit /us on/typo/brevity/misspell/correct/typed
+any  visit /us on/regulated/charit/registr/circular/public record/opportunity/guaranteed to be
+any  liability/intégrité/interdite/riservat/rechten worden/carácter/swept
+any  typo/brevity/misspell/correct/typed
 any  virus/viren/virů/вирус/avast/avg./scanned/geprüft/print/druck/imprim/stampare/milieu/tree
 any  miljø/miljö/печат/эколог/wydruk/środowisk/intended/confiden/privileg/addressee
 any  received this/unauthor/views/opinion/any attach/any file/registered/company/all rights
@@ -193,6 +198,22 @@ intended (?:recipient|only for|solely for|for the (?:use|sole|named|exclusive|pe
 confidentiality (?:notice|note)
 (?:is|are|be|contains?|may contain|strictly) (?:\w+ )?(?:confidential|privileged)
 legally privileged|privileged and confidential|confidential (?:and|information|material)
+authori[sz]ed (?:and regulated )?by the (?:prudential|financial)
+regulated by the (?:financial|prudential)
+charitable body|registered (?:charity|in scotland|in ireland|in wales)
+registration (?:number|no\.?) \w{0,3}\d{3}
+circular 230|tax advice contained|are public records?|public records? request
+equal opportunity employer
+views (?:and opinions )?of the (?:sender|author)
+does not (?:necessarily )?(?:constitute|represent|reflect) (?:a|the) (?:formal )?(?:view|opinion)
+cannot be guaranteed to be (?:secure|error)
+(?:accept|assume)s? (?:no )?(?:liability|responsibility) for (?:any )?(?:damage|loss|error|virus)
+swept for viruses|software viruses|intégrité de ce message|(?:tenue?|être) responsable
+non autorisée est (?:strictement )?interdite
+de carácter confidencial|exclusivamente dirigid[ao] a|são confidenciais|destinam-se exclusivamente
+(?:è|sono|da considerarsi) (?:strettamente )?riservat[oaie]
+non (?:siete i|è il|siete il) destinatari|darne (?:immediata )?(?:notizia|comunicazione) al mittente
+geen rechten worden ontleend
 addressee only
 received this (?:e-?mail|message|communication|transmission) (?:in|by) (?:error|mistake)
 not the (?:intended|named) (?:recipient|addressee)
@@ -232,7 +253,7 @@ informații confidențiale|confidențial|din greșeală|конфиденциал
 """)
 # How disclaimers begin, in which one phrase of them is proof enough.
 DISCLAIMER_START = pattern_of(r"""
-\W*(?:confidential|disclaimer|aviso legal|avviso di|avis de conf|reg(?:istered|\.) office|legal notice|important notice|privileged|this (?:e-?mail|message|communication|transmission|electronic)
+\W*(?:confidential|disclaimer|e-?mail transmissions?|internet communications|we have taken every|l['’]intégrité de ce|aviso[:.]|aan dit|aviso legal|avviso di|avis de conf|reg(?:istered|\.) office|legal notice|important notice|privileged|this (?:e-?mail|message|communication|transmission|electronic)
 the (?:information|contents?)(?: contained| transmitted)? (?:in|of) this|diese[rs]? (?:e-?mail|nachricht|mail)|(?:der )?inhalt dieser|wichtiger hinweis
 ce (?:message|courriel|mail|courrier)|cet e-?mail|les informations|este (?:mensaje|correo|e-?mail)|la información|esta (?:mensagem|comunicación)
 quest[oa] (?:messaggio|e-?mail|comunicazione)|le informazioni|il contenuto|as informações|dit (?:bericht|e-?mail)|deze e-?mail|de informatie

@@ -34,6 +34,10 @@ _ZOHO = re.compile(r"\s{0,3}-{3,}\s?\S.{0,500}-{3,}\s*$")
 _ENDING = re.compile(r"[:：][\W_]{0,3}$|[-–—]{3,}\s*$|>{2,3}\s*$|\.\.\.\s*$")
 _ABBREVIATION = re.compile(r"(?:\d|(?<!\w)[^\W\d_a-z]\w{0,2})\.$")  # "Di. 5.", "Dr."
 _NUMBERS = re.compile(r"[\d:./+-]{1,40}")
+# The end of "Am 5.5.2026 um 10:00 schrieb Ann Smith".
+_NAMED_LAST = re.compile(
+    r" (?:schrieb|schreef|skrev|pisze|пишет)(?: [^\W\d_a-zß-öø-ÿ][\w.'-]{0,30}){1,4}$"
+)
 _AROUND = "\"'()[]*+,;:-–—~"
 _SENTENCE_END = (".", "!", "?", ":", "。", "؟")
 
@@ -143,6 +147,8 @@ def is_bare_introduction(line: str) -> bool:
     if not _begins(low):
         is_whole = _BRACKETED.search(bare) and _has_date(low) and WROTE.search(low)
         return bool(is_whole) and not bare.endswith(_SENTENCE_END)
+    if _NAMED_LAST.search(bare) is not None and _has_date(low) and _TIME.search(low) is not None:
+        return WROTE.search(low) is not None
     is_closed = bare.endswith((">", ")")) or WROTE.search(low[-12:]) or WROTE.match(low)
     return bool(is_closed) and is_introduction(f"{bare}:", is_marked=True)
 
