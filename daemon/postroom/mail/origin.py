@@ -124,7 +124,9 @@ def _speaks_of_itself(head: Head, own: str) -> tuple[Origin, tuple[str, ...]] | 
     said = own[:OPENING].replace("’", "'").lower()
     if answer := _answers_by_itself(head, said):
         return Origin.AUTO_REPLY, answer
-    if not any(stem in said for stem in ("auto", "авто", "otomat", "generated")):
+    if not any(
+        stem in said for stem in ("auto", "авто", "otomat", "generated", "自動", "自动", "자동")
+    ):
         return None
     receipt = origin_receipts.ACKNOWLEDGED.search(_flat(said[:_FIRST_WORDS]))
     if _is_passed_on(head) and (receipt is None or not head.is_answer):
@@ -152,7 +154,13 @@ def _answers_by_itself(head: Head, said: str) -> tuple[str, ...]:
         return (f"text: {found[0].strip()[:100]}",)
     if not head.is_answer or len(said) > _ENDING * 3:
         return ()
+    received = None
+    if not origin_receipts.IN_FIRST_PERSON.search(said):
+        received = origin_receipts.RECEIVED.search(said)
+    promised = origin_bodies.STATED.search(said) or origin_receipts.REPLY_LINE.search(said)
     both = (
+        (received, promised),
+        (received, origin_receipts.CONFIRMED.search(said)),
         (origin_receipts.ACKNOWLEDGED.search(said), origin_receipts.ANSWERED_SOON.search(said)),
         (origin_receipts.NOBODYS.search(said), origin_receipts.UNREAD.search(said)),
     )

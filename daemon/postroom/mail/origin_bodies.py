@@ -80,7 +80,7 @@ AUTOMATED = re.compile(
 
 # A machine says what it is (group 1), or that nobody reads what it gets; each begins a sentence.
 OF_ITSELF = re.compile(
-    r"(?:^|(?<=[.,!。]) )[\s*_\[(=-]*(?:"
+    r"(?:^|(?<=[.,!。]) |(?<=[。！，]))[\s*_\[(=※-]*(?:"
     r"((?:this|the above) (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:an? )?"
     r"(?:auto(?:mated|matic|-?generated|-?response|-?reply)|(?:system|computer)[- ]generated"
     r"|(?:generated|sent) automatically)"
@@ -100,7 +100,12 @@ OF_ITSELF = re.compile(
     r"|(?:dit|deze e-?mail|dit bericht) is (?:een )?automatisch|det(?:ta|te) (?:är|er) (?:ett?|en)"
     r" auto(?:mat|gener)|(?:ta |niniejsza )?wiadomość (?:została )?(?:wygenerowana|wysłana) automat"
     r"|toto je automat|tento e-?mail (?:byl|bol) (?:\S+ )?automat|это автоматическ"
-    r"|(?:это|данное) (?:письмо|сообщение) (?:\S+ )?автомат|bu (?:e-?posta|mesaj) otomatik)"
+    r"|(?:это|данное) (?:письмо|сообщение) (?:\S+ )?автомат|bu (?:e-?posta|mesaj) otomatik"
+    r"|(?:この|本)?(?:メール|e ?メール)は[^。]{0,12}自動(?:送信|配信|応答|返信|的に)"
+    r"|(?:此|本|这)(?:邮件|郵件|信)[^。，]{0,4}(?:为|為|是|由)?[^。，]{0,6}(?:自动|自動)"
+    r"|(?:이|본) 메일은 [^.]{0,12}자동)"
+    r"|(?:此|本)?(?:邮件|郵件)?[请請](?:勿|不要)(?:直接)?(?:回复|回覆)|(?:この|本)?メール(?:に|へ|は)?(?:の|ご)*"
+    r"(?:返信(?:しないで|いただいて|頂いて|できません|は不要)|送信専用)|회신하지 마"
     r"|please,? (?:do not|don't) (?:reply|respond)|(?:do not|don't) (?:reply|respond) to this"
     r"|bitte antworten sie (?:daher |deshalb )?nicht|(?:merci de |veuillez )?ne pas (?:y )?répondre"
     r"|(?:veuillez )?ne répondez pas|(?:por favor,? )?no (?:responda|conteste)"
@@ -122,6 +127,29 @@ STATED = re.compile(
     r"|\b(?:ein|unser) (?:support-?|service-?)?(?:team|mitarbeiter) wird .{0,60}(?:melden"
     r"|bearbeiten"
     r"|antworten)"
+)
+# Below what goes to many: why one gets it, and how not to.
+SENT_TO_MANY = re.compile(
+    r"\byou(?:'re| are) receiving this\b|\byou (?:have )?received this (?:e-?mail|message"
+    r"|notification"
+    r"|newsletter)? ?because\b|\bthis (?:e-?mail|message) was sent to \S+@|\bto unsubscribe\b"
+    r"|\bunsubscribe (?:here|from|at|now|instantly)\b|\bunsubscribe\W{0,3}(?:\||https?:|$)"
+    r"|\b(?:manage|update|change) your (?:e-?mail |notification |subscription )*(?:preferences"
+    r"|settings"
+    r"|subscriptions?|options)\b|\bview (?:this (?:e-?mail|newsletter) )?(?:it )?in (?:your"
+    r"|a) browser\b"
+    r"|\bnewsletter (?:abbestellen|abmelden)\b|\bvom newsletter abmelden\b|\bsie erhalten diese"
+    r" (?:e-?mail|nachricht|mail),? (?:weil|da)\b|\b(?:se|vous) désabonner\b|\bme désinscrire\b"
+    r"|\bvous recevez (?:ce|cet) (?:message|e-?mail|courriel)\b|\bdarse de baja\b"
+    r"|\bcancelar (?:la |su )?"
+    r"suscripción|\bha recibido este (?:correo|mensaje|e-?mail) porque\b"
+    r"|\bannulla(?:re)? l'iscrizione\b"
+    r"|\briceve? questa (?:e-?mail|mail) perch|\bdescadastr|\bcancelar (?:a )?(?:inscrição"
+    r"|subscrição)"
+    r"|\b(?:uitschrijven|afmelden) (?:voor|van|kunt)|\bje ontvangt deze|\bu ontvangt (?:deze|dit)"
+    r"|\bavregistrera|\bafmeld (?:dig|nyhedsbrev)|\bmeld deg av\b|\bwypisać się\b|\bodhlásit\b"
+    r"|\bотписаться\b|\bвы получили это письмо\b|\babonelikten ç"
+    r"|配信停止|配信の停止|退订|退訂|수신 ?거부"
 )
 # The receipt itself: "Your message To: … was read on …"
 RECEIPT = re.compile(

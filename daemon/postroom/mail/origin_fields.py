@@ -128,7 +128,8 @@ PERSONAL_FEEDBACK = ("fastmail", "zohomail", "zoho", "proton", "tutanota")
 AUTORESPONDERS = re.compile(r"auto-?(?:respond|repl|antwort)|\bvacation\b", re.IGNORECASE)
 
 SCRIPTS = re.compile(
-    r"phpmailer|\bphp\b|swift ?mailer|symfony|laravel|perl|python|ruby|rails|actionmailer"
+    r"phpmailer|zend_?mail|ci_?mailer|codeigniter|whmcs|prestashop|opencart|django|sugarcrm|odoo"
+    r"|civicrm|\bphp\b|swift ?mailer|symfony|laravel|perl|python|ruby|rails|actionmailer"
     r"|java ?mail|nodemailer|cdo for windows|microsoft cdo|jmail|aspmail|aspemail|persits"
     r"|coldfusion|drupal|wordpress|joomla|magento|shopware|prestashop|oscommerce|typo3|blat"
     r"|sendemail|swaks|mime-?tools|mime::lite|mail::|net::smtp|mailchimp|sendgrid|mailgun"
@@ -138,6 +139,15 @@ SCRIPTS = re.compile(
     r"|sap |oracle|ibm notes agent|crystal|servicenow|salesforce|hubspot|marketo|pardot|eloqua"
     r"|exacttarget|sendinblue|brevo|cleverreach|rapidmail|inxmail|newsletter|listserv|majordomo"
     r"|smartermail alert|autoresponder|automailer|ezmlm",
+    re.IGNORECASE,
+)
+
+# What nobody writes mail with: each alone is enough.
+ROBOT_PROGRAMS = re.compile(
+    r"phpbb|vbulletin|mybb|\bsmf\b|media ?wiki|doku ?wiki|moodle|phplist|jenkins|hudson|bugzilla"
+    r"|\btrac\b"
+    r"|mantis|redmine|gitlab|gitea|nagios|icinga|cacti|zabbix|munin|prtg|mailman|majordomo|listserv"
+    r"|\bcron\b|logwatch|mailchimp|bugtracker|ecartis|survey",
     re.IGNORECASE,
 )
 

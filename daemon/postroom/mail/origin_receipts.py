@@ -71,6 +71,26 @@ ACKNOWLEDGED = re.compile(
     r"|(?:문의|메일|요청).{0,12}(?:접수|수신)되|자동 ?(?:회신|응답)",
 )
 
+# Of these what only says that it came, or that a number was given to it.
+RECEIVED = re.compile(
+    r"\byour (?:\w+ ){0,2}?(?:e-?mail|message|request|ticket|enquiry|inquiry"
+    r"|case)\b[^.!?]{0,60}?\b(?:has|have"
+    r"|was|is) (?:now |just |successfully )?(?:been )?(?:received|logged|created|opened"
+    r"|registered|queued)\b"
+    r"|\b(?:an?|the) (?:\w+ )?(?:ticket|case|incident) (?:has|was) (?:now "
+    r"|just )?(?:been )?(?:opened|created"
+    r"|logged)\b|\bhave (?:\w+ )?received your (?:e-?mail|message|enquiry|inquiry"
+    r"|request(?! (?:to|for)\b))"
+)
+# "This message confirms that your e-mail has been received."
+CONFIRMED = re.compile(
+    r"\bthis (?:e-?mail|message|note) (?:is to )?(?:confirms?"
+    r"|acknowledges?)\b[^.!?]{0,40}\b(?:e-?mail|message"
+    r"|enquiry|inquiry)\b"
+)
+REPLY_LINE = re.compile(r"\b(?:type|add|write|enter) your (?:reply|response) above this line")
+IN_FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|i'll|i'd|my|me)\b(?! ?\.)")
+
 # Who wants to know that a person wrote before he reads it.
 CHALLENGED = re.compile(
     r"\bapologi[sz]e for this automat\w+ (?:reply|e-?mail|message|response)"

@@ -16,7 +16,9 @@ ANSWERED = re.compile(
 
 # The fixed words that programs, and only they, put before or instead of the subject of an answer.
 AUTOMATIC_ANSWER = re.compile(
-    r"\s*+[\[(<*【［「]?(?:auto(?:matic|mated)?[- ]?(?:e-?mail |mail )?(?:reply|response|responder"
+    r"\s*+[\[(<*【［「]?(?:this is an? |系统)?(?:auto(?:matic|mated)?[- ]?(?:e-?mail |mail )?"
+    r"(?:reply"
+    r"|response|responder"
     r"|answer|antwort|svar|acknowledge?ment|confirmation)(?: from| message| notice)?"
     r"|autoresp|out[- ]of[- ](?:the[- ])?office[- ](?:auto-?(?:reply|response)|response"
     r"|automatic reply|reply)|vacation (?:auto-?)?(?:reply|response)|(?:absence|ooo"
@@ -53,6 +55,14 @@ AUTOMATIC_ANSWER = re.compile(
     re.IGNORECASE,
 )
 
+# "City Council - Automatic response"
+ENDS_AUTOMATIC = re.compile(
+    r"(?:\s[-–—|:]|[\[(])\s?(?:auto(?:matic|mated)?[- ]?(?:reply|response|acknowledge?ment)"
+    r"|automatische antwort|réponse automatique|respuesta automática|risposta automatica"
+    r"|resposta automática|automatisch antwoord|automatisk svar|автоответ|自动回复|自動返信"
+    r"|자동 ?회신)\W{0,2}$",
+    re.IGNORECASE,
+)
 # With a name behind it people write it, too: "Automatic reply from your colleague".
 AUTOMATIC_FROM = re.compile(
     r"\s*+(?:auto(?:matic)?[- ]?(?:reply|response)|automatische antwort|réponse automatique"
@@ -96,7 +106,8 @@ AWAY_SUBJECT = re.compile(
     r"|ikke til stede|på ferie|poissa|nieobecno[śs][ćc](?: w (?:biurze|pracy))?"
     r"|в отпуске|ofis dışı\w{0,10}|házon kívül"
     r"|不在(?:届|連絡)?|休暇中?|外出(?:中|通知)|부재 ?중 ?\S{0,10}"
-    r"|[^:]{1,60} (?:is out of the office|ist außer haus))\s*+(?:[:：\-–—()\[\]【】.!]|(?<=\s)(?:re"
+    r"|[^:]{1,60} (?:is (?:out of the office|on (?:vacation|holiday|leave)|away)"
+    r"|ist außer haus))\s*+(?:[:：\-–—()\[\]【】.!]|(?<=\s)(?:re"
     r"|aw|antw?|sv|vs|rv|odp|ynt|r|res)\s?[:：]"
     r"|(?:until|till?|through|from|bis|vom|ab|jusqu|hasta|fino|até|tot|t/m|till|do|od|до|с)\W|$)",
     re.IGNORECASE,
@@ -179,6 +190,39 @@ SHOP_SUBJECT = re.compile(
     r"|order #?\w{0,6}\d{3,12} (?:is |has been |was )?(?:confirmed|shipped|received|completed)\b"
     r"|(?:order|shipping|payment|booking) confirmation\W{0,3}#?\w{0,6}\d{3,12}"
     r"|(?:bestell|auftrags|eingangs|versand|zahlungs|buchungs)bestätigung\b.{0,20}\d{3,12})",
+    re.IGNORECASE,
+)
+
+# So does who brings it.
+PARCEL_SUBJECT = re.compile(
+    r"\s*+(?:\[[^\]]{1,40}\]:? )?(?:your |ihre? |votre |su |tu |il tuo |uw |je |din |ditt "
+    r"|ваш[ае]? )?(?:\S+ ){0,2}?"
+    r"(?:parcel|package|shipment|delivery|paket|sendung|lieferung|colis|livraison|paquete|envío"
+    r"|entrega"
+    r"|pacco|spedizione|pakket|zending|pakke|paczka|przesyłka|zásilka"
+    r"|посылка)\b.{0,40}?(?:on (?:its|the) way"
+    r"|\bshipped|\bdispatched|\bdelivered|out for delivery|arriv|ready for|scheduled|unterwegs"
+    r"|zugestellt"
+    r"|versandt|angekündigt|en route|en chemin|expédié|livrée?|en camino|enviad|entregad"
+    r"|in arrivo|in consegna"
+    r"|spedit|onderweg|bezorgd|på vei|på väg|på vej|w drodze|na cestě|отправлен|в пути)",
+    re.IGNORECASE,
+)
+
+# A form on a site tells its owner what somebody filled in.
+FORM_SUBJECT = re.compile(
+    r"\s*+(?:\[[^\]]{1,60}\]:? |[^:]{1,40}: )?(?:(?:new|neue[rs]?|nouve(?:au|lle)|nuev[oa]"
+    r"|nuov[oa]|nov[oa]|nieuwe?)"
+    r" (?:\S+ )?(?:submission|form entry|entry|order|lead|comment|registration|user|member"
+    r"|bestellung"
+    r"|kommentar|anmeldung|registrierung|commande|inscription|commentaire|pedido|comentario"
+    r"|registro|ordine"
+    r"|commento|iscrizione|encomenda|inscrição|bestelling|reactie|aanmelding)\b|(?:contact|web"
+    r"|website|online"
+    r"|enquiry|inquiry|feedback|quote|order|registration) ?form\b|form submission|submission from"
+    r"|kontakt(?:formular|anfrage)|anfrage über (?:das|ihr|die)|formulaire de contact"
+    r"|formulario de contacto"
+    r"|modulo (?:di )?contatt|formulário de contato|contactformulier|kontakt(?:skjema|formulär))",
     re.IGNORECASE,
 )
 

@@ -22,6 +22,8 @@ from postroom.mail.origin_head import OPENING, Head, Sign
 _OF_MACHINES = (
     origin_subjects.MACHINE_SUBJECT,
     origin_subjects.SHOP_SUBJECT,
+    origin_subjects.PARCEL_SUBJECT,
+    origin_subjects.FORM_SUBJECT,
     origin_subjects.TICKET_SUBJECT,
 )
 
@@ -60,8 +62,14 @@ def weak_signs(head: Head) -> Iterator[Sign]:
 
 def _subject_signs(head: Head) -> Iterator[Sign]:
     subject, evidence = head.subject, f"Subject: {head.subject[:100]}"
-    if origin_subjects.AUTOMATIC_ANSWER.match(subject):
-        yield Sign(Origin.AUTO_REPLY, evidence, 2)
+    if (found := origin_subjects.AUTOMATIC_ANSWER.match(subject)) is not None:
+        # The bare words are a subject that people have, too.
+        is_sure = head.is_answer or found.end() < len(subject)
+        yield Sign(Origin.AUTO_REPLY, evidence, 2 if is_sure else 1)
+    elif not origin_subjects.ANSWERED.match(subject) and origin_subjects.ENDS_AUTOMATIC.search(
+        subject[-60:]
+    ):
+        yield Sign(Origin.AUTO_REPLY, evidence, 2 if head.is_answer else 1)
     elif origin_subjects.AWAY_SUBJECT.match(subject) or origin_subjects.AUTO_SUBJECT.match(subject):
         # People announce their absence, too; but not as an answer without "Re:" before it.
         is_sure = head.is_answer or head.is_absent_answer
@@ -81,6 +89,8 @@ def _program_signs(head: Head) -> Iterator[Sign]:
     program = (fields.get("x-mailer", "") or fields.get("user-agent", ""))[:200]
     if program and origin_fields.AUTORESPONDERS.search(program):
         yield Sign(Origin.AUTO_REPLY, f"X-Mailer: {program[:100]}", 3)
+    elif program and origin_fields.ROBOT_PROGRAMS.search(program):
+        yield Sign(Origin.AUTOMATIC, f"X-Mailer: {program[:100]}", 2)
     elif program and origin_fields.SCRIPTS.search(program):
         yield Sign(Origin.AUTOMATIC, f"X-Mailer: {program[:100]}", 1)
 
@@ -88,8 +98,13 @@ def _program_signs(head: Head) -> Iterator[Sign]:
 def signs_in_text(head: Head, text: str) -> Iterator[Sign]:
     """Yield what the first and last words of a suspect say."""
     said = " ".join(f"{text[:OPENING]} {text[-1_000:]}".lower().replace("’", "'").split())
+    if (footer := origin_bodies.SENT_TO_MANY.search(said)) is not None:
+        yield Sign(Origin.AUTOMATIC, f"text: {footer[0][:100]}", 1)
     sure = origin_subjects.AUTOMATIC_ANSWER.match(head.subject)
     is_sure = sure is not None
+    received = origin_receipts.RECEIVED.search(said[:OPENING])
+    if received is not None and not origin_receipts.IN_FIRST_PERSON.search(said[:OPENING]):
+        yield Sign(Origin.AUTO_REPLY, f"text: {received[0][:100]}", 1)
     is_bare = sure is not None and sure.end() == len(head.subject) and not head.is_answer
     if is_bare and origin_bodies.SET_UP.search(said[:1_500]) is not None:
         yield Sign(Origin.PERSON, "text: asks for an automatic answer", -1)

@@ -200,3 +200,92 @@ def test_a_program_that_answers_by_itself_may_say_re() -> None:
     assert Origin.AUTO_REPLY is judge("Re: x", "Away.", ("X-Mailer", "Mail::Vacation"), from_=KIM)
     null = ("Return-Path", "<>")
     assert Origin.AUTO_REPLY is judge("Re: x", "I have left.", null, ANSWER, from_=KIM)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "fields"),
+    [
+        ("Your parcel 1Z99 is on its way", "Track it.", (("X-SG-EID", "a"),)),
+        ("Ihre Sendung wurde zugestellt", "Danke.", (("X-Mailer", "PHPMailer 6"),)),
+        ("[Shop: ] New Order # 100221", "Thank you.", (("X-Mailer", "Zend_Mail"),)),
+        ("New submission from Contact", "Name: Kim", (("X-Mailer", "PHPMailer 5.2.9"),)),
+        ("Kontaktformular", "Name: Kim", (("X-PHP-Originating-Script", "5:mail.php"),)),
+        ("Reply to lamps", "Watch it.", (("X-Mailer", "phpBB3"),)),
+        ("Page Lamps was changed", "Dear Kim", (("X-Mailer", "MediaWiki mailer"),)),
+        (
+            "Spring",
+            "Lamps!\nYou are receiving this because you bought one. Unsubscribe here",
+            (("X-SG-EID", "a"),),
+        ),
+    ],
+)
+def test_what_shops_forms_and_forums_write(
+    subject: str, text: str, fields: tuple[tuple[str, str], ...]
+) -> None:
+    assert Origin.AUTOMATIC is judge(subject, text, *fields)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("Your parcel is on its way to the wrong town", "It went to Bergen. Please stop it."),
+        ("New order", "Please send 5 lamps more."),
+        ("Contact form", "Your contact form does not work."),
+        ("Newsletter", "Where can I unsubscribe here? You say: to unsubscribe click."),
+    ],
+)
+def test_people_write_of_parcels_forms_and_newsletters(subject: str, text: str) -> None:
+    assert Origin.PERSON is judge(subject, text)
+    assert Origin.PERSON is judge(f"Re: {subject}", text, ("X-SG-EID", "a"))
+
+
+def test_a_fax_server_writes_by_itself() -> None:
+    fax = Address("Fax", "fax@desk.example.net")
+    assert Origin.AUTOMATIC is judge("Fax received from 555 0100", "2 pages", from_=fax)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        (
+            "Thank you for contacting Hotel X",
+            "Your message has been received and a member of our team will respond in 24 hours.",
+        ),
+        ("Message received", "This message confirms that your email has been received."),
+        (
+            "Re: crash",
+            "##- Please type your reply above this line -##\nYour request (22) has been received.",
+        ),
+        ("City Council - Automatic response", "Thank you for your email."),
+        ("This is an autoreply [Re: parcel]", "Got it."),
+        ("受付完了", "お問い合わせありがとうございます。このメールは自動送信されています。"),
+        ("回复", "您好，您的邮件已收到。此邮件为系统自动发送，请勿回复。"),
+    ],
+)
+def test_receipts_in_more_words(subject: str, text: str) -> None:
+    assert Origin.AUTO_REPLY is judge(subject, text, ANSWER, from_=KIM)
+
+
+def test_a_ticket_that_a_script_opened() -> None:
+    text = "Thank you for contacting us. A support ticket has now been opened for your request."
+    script = ("X-Mailer", "PHPMailer 5.2")
+    assert Origin.AUTO_REPLY is judge("[Ticket ID: 22] crash", text, script)
+    mine = "I have read your case. A ticket has been opened for it, and I will call you. Ben"
+    assert Origin.PERSON is judge("[Ticket ID: 22] crash", mine, script)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("autoreply", "Your autoreply says that you are back on Monday. Please call me then."),
+        ("Message received", "I received your message, thank you. The lamp works again."),
+        ("Re: visit", "Thank you for contacting us. One of our engineers will contact you. Jo"),
+        ("Re: crash", "Your request has been received, but I am sorry to say that we are full."),
+        ("Re: 订单", "您好，邮件收到了，明天付款。"),
+        ("Re: お問い合わせ", "お問い合わせいただいた件ですが、明日発送いたします。山田"),
+        ("Kim is on vacation", "I am her sister. Please leave the parcel with the neighbour."),
+    ],
+)
+def test_people_receive_confirm_and_call_back_too(subject: str, text: str) -> None:
+    fields = (ANSWER,) if subject.startswith("Re:") else ()
+    assert Origin.PERSON is judge(subject, text, *fields, from_=KIM)
