@@ -154,14 +154,15 @@ def _answers_by_itself(head: Head, said: str) -> tuple[str, ...]:
         return (f"text: {found[0].strip()[:100]}",)
     if not head.is_answer or len(said) > _ENDING * 3:
         return ()
-    received = None
+    received = thanked = None
     if not origin_receipts.IN_FIRST_PERSON.search(said):
+        thanked = origin_receipts.ACKNOWLEDGED.search(said)
         received = origin_receipts.RECEIVED.search(said)
     promised = origin_bodies.STATED.search(said) or origin_receipts.REPLY_LINE.search(said)
     both = (
         (received, promised),
         (received, origin_receipts.CONFIRMED.search(said)),
-        (origin_receipts.ACKNOWLEDGED.search(said), origin_receipts.ANSWERED_SOON.search(said)),
+        (thanked, origin_receipts.ANSWERED_SOON.search(said)),
         (origin_receipts.NOBODYS.search(said), origin_receipts.UNREAD.search(said)),
     )
     for one, other in both:

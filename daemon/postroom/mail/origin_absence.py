@@ -164,6 +164,11 @@ def is_absent(said: str) -> bool:
     return _ABSENT.search(said) is not None
 
 
+def is_wanting(said: str) -> bool:
+    """Say whether somebody asks for something or shows it; `said` is in lower case."""
+    return _WANTS.search(said) is not None
+
+
 def says_absent(own: str, *, is_announced: bool) -> str | None:
     """Return the words of absence in a vacation note; None if a person may have written them.
 

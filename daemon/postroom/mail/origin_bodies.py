@@ -34,12 +34,21 @@ AWAY = re.compile(
 
 # Who wants to have an automatic answer is no machine.
 SET_UP = re.compile(
-    r"\b(?:set (?:up )?(?:an?|my|the|this|it)\b|switch (?:it|them|this|on|off)"
+    r"\b(?:set (?:up )?(?:an?|my|the|this|it|your|our)\b|switch (?:it|them|this|on|off)"
     r"|turn (?:it|them|on|off)"
     r"|(?:en|dis)able|activate|(?:einrichten|einzurichten|richten sie|richte ich"
     r"|aktivier\w+"
     r"|(?:ein|ab|aus)(?:zu)?schalten|einstellen)|configur\w+|activ(?:er|ar|are)|mettre en place"
     r"|instellen|inschakelen|ustawi\w+|włącz\w+|nastavi\w+|настро\w+|включи\w+)\b"
+)
+
+# Nor is who got one.
+GOT_ONE = re.compile(
+    r"\b(?:i|we) (?:just |only |have |keep |always )*(?:got|get|getting|received?)\b(?! your)"
+    r"|\b(?:ich|wir) (?:habe|haben|bekomme|bekommen|erhalte|erhalten)\b|\b(?:j'ai|nous avons"
+    r"|je) (?:reçu|reçois)\b"
+    r"|\b(?:he|hemos) recibido (?!su|tu)|\b(?:ho|abbiamo) ricevuto (?!la sua|la tua|il)"
+    r"|\brecebi (?!a sua|o seu)"
 )
 
 # Domino's own sentences.
@@ -150,6 +159,10 @@ SENT_TO_MANY = re.compile(
     r"|\bavregistrera|\bafmeld (?:dig|nyhedsbrev)|\bmeld deg av\b|\bwypisać się\b|\bodhlásit\b"
     r"|\bотписаться\b|\bвы получили это письмо\b|\babonelikten ç"
     r"|配信停止|配信の停止|退订|退訂|수신 ?거부"
+)
+# What somebody filled in: "Name: Kim".
+FILLED_IN = re.compile(
+    r"^[ \t]*[^\n:]{2,30}:[ \t]*\S[^\n]*\n+[ \t]*[^\n:]{2,30}:[ \t]*\S", re.MULTILINE
 )
 # The receipt itself: "Your message To: … was read on …"
 RECEIPT = re.compile(

@@ -30,6 +30,8 @@ def decisive_signs(head: Head) -> Iterator[Sign]:
             yield Sign(origin, f"{name.title()}: {fields[name][:100]}")
     if head.local and origin_senders.SILENT.fullmatch(head.local):
         yield Sign(answer, f"From: {head.writer[:100]}")
+    elif origin_senders.ANSWERERS.fullmatch(head.local):
+        yield Sign(Origin.AUTO_REPLY, f"From: {head.writer[:100]}")
     elif origin_senders.SERVERS.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}")
     if origin_subjects.MACHINE_SUBJECT.match(head.subject) and origin_senders.ROBOTS.fullmatch(
@@ -92,7 +94,7 @@ def _vendor(name: str, value: str) -> Origin | None:
     if (
         found := origin_fields.NAMED_FIELD.search(name)
     ) is not None and name not in origin_fields.READ_BY_VALUE:
-        is_reply = "repl" in found[0] or "respond" in found[0] or "vacation" in found[0]
+        is_reply = "repl" in found[0] or "respon" in found[0] or "vacation" in found[0]
         return None if value in _OFF else Origin.AUTO_REPLY if is_reply else Origin.AUTOMATIC
     if name == "x-ms-exchange-generated-message-source":
         return Origin.AUTO_REPLY if "rules agent" in value else Origin.AUTOMATIC

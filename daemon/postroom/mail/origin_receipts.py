@@ -89,7 +89,14 @@ CONFIRMED = re.compile(
     r"|enquiry|inquiry)\b"
 )
 REPLY_LINE = re.compile(r"\b(?:type|add|write|enter) your (?:reply|response) above this line")
-IN_FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|i'll|i'd|my|me)\b(?! ?\.)")
+# A machine's "my account" is the reader's.
+IN_FIRST_PERSON = re.compile(
+    r"\b(?:i|i'm|i've|i'll|i'd|me|my(?! (?:account|orders?|profile|preferences|subscriptions?"
+    r"|wish ?list)))\b"
+    r"(?! ?\.)|\b(?:ich|mir|mich|mein\w{0,2}|je|j'ai|mon|ma|mes|yo|mí|io|mio|mia|eu|meu|minha|ik"
+    r"|mijn|jag|mig|jeg"
+    r"|meg|minun|mój|moja|moje|můj|moje|я|мне|мой|моя|моё|benim)\b"
+)
 
 # Who wants to know that a person wrote before he reads it.
 CHALLENGED = re.compile(
@@ -123,7 +130,8 @@ ANSWERED_SOON = re.compile(
     r"\b(?:aim|endeavou?r|strive|try|do our best|make every effort|usually|normally|typically"
     r"|generally)\b"
     r"[^.!?]{0,40}\b(?:answer|respond|reply|get back|be in touch|response)\w*\b[^.!?]{0,60}"
-    r"(?:\bwithin |\bin |\d|\bas (?:soon|quickly)|\bpromptly)"
+    r"(?:\b(?:within|in) [^.!?]{0,30}(?:days?|hours?|weeks?)\b(?: of \w+)?[.!,;]"
+    r"|\bas (?:soon|quickly)|\bpromptly)"
     r"|\b(?:answer|respond|reply|get back|be in touch)\b[^.!?]{0,60}\b(?:usually|normally|typically"
     r"|generally) (?:within|in)\b"
     r"|\bin der regel\b[^.!?]{0,60}\b(?:innerhalb|binnen)\b[^.!?]{0,60}(?:antwort|beantwort|melden)"
@@ -151,7 +159,8 @@ NOBODYS = re.compile(
 )
 UNREAD = re.compile(
     r"\b(?:e-?mails?|messages?|mails?)\b[^.!?]{0,20}\b(?:not|never)\b"
-    r"[^.!?]{0,20}\b(?:read|forwarded|delivered|answered|processed|received|redirected|seen)\b"
+    r"[^.!?]{0,20}\b(?:read|forwarded|delivered|answered|processed|received|redirected"
+    r"|seen)\b(?! by (?:me|us)\b)"
     r"|\bihre (?:nachricht|e-?mail|mail|anfrage)\b[^.!?]{0,20}\bnicht (?:automatisch )?(?:gelesen"
     r"|weitergeleitet|bearbeitet|beantwortet|zugestellt)|\bvotre (?:message|courriel|mail"
     r"|e-?mail)\b"

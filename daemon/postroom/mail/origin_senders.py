@@ -18,6 +18,14 @@ SILENT = re.compile(
     re.IGNORECASE,
 )
 
+# What answers by itself: an address of its own, or Gmail's for an answer that a filter gives.
+ANSWERERS = re.compile(
+    r"(?:.{1,60}[._+-])?(?:auto[._-]?(?:repl(?:y|ies)|respon(?:d|der|se)|answer|antwort)"
+    r"|canned\.response"
+    r"|vacation[._-]?(?:reply|response|program|agent))(?:[._+=-].*)?",
+    re.IGNORECASE,
+)
+
 # Nobody writes from these by hand.
 ROBOTS = re.compile(
     r"(?:(?:[a-z0-9]{1,20}[._-])?(?:notifications?|notify|notifier|alerts?|alarms?"
@@ -36,8 +44,8 @@ ROBOTS = re.compile(
     r"|apcupsd|upsmon|ups|mdadm|ipmi|ilo|i?drac|nas"
     r"|synology|diskstation|qnap|truenas|freenas|proxmox|pve|sonicwall|fortigate|printer|copier"
     r"|drucker|kopierer|mfp|xerox|ricoh|asterisk|voicemail|monitor|monitoring|syslog"
-    r"|mailer|automailer|auto-?mailer|robot|mail-?bot|bot|automatic|autoreply|auto-?reply"
-    r"|auto-?responder|autoresponse|auto-?confirm|auto-?notify|autoinfo|unattended|mailgun"
+    r"|mailer|automailer|auto-?mailer|robot|mail-?bot|bot|automatic"
+    r"|auto-?confirm|auto-?notify|autoinfo|unattended|mailgun"
     r"|mailings?|campaigns?|e-?news|receipts?(?:[_+=-].*)?|dse(?:_[a-z0-9]+)?|digest"
     r"|quarantine(?:[._+-].*)?|spam-?(?:digest|report|notification)s?|calendar-notification"
     r"|drive-shares-.*|dmarc(?:[-_+].*"

@@ -16,11 +16,13 @@ ANSWERED = re.compile(
 
 # The fixed words that programs, and only they, put before or instead of the subject of an answer.
 AUTOMATIC_ANSWER = re.compile(
-    r"\s*+[\[(<*【［「]?(?:this is an? |系统)?(?:auto(?:matic|mated)?[- ]?(?:e-?mail |mail )?"
+    r"\s*+[\[(<*【［「]{0,3}(?:this is an? |系统)?(?:auto(?:matic|mated)?[- ]?(?:e-?mail |mail )?"
     r"(?:reply"
     r"|response|responder"
     r"|answer|antwort|svar|acknowledge?ment|confirmation)(?: from| message| notice)?"
-    r"|autoresp|out[- ]of[- ](?:the[- ])?office[- ](?:auto-?(?:reply|response)|response"
+    r"|automatically generated (?:reply|response)|(?:holiday|christmas) auto[- ]?(?:reply|response)"
+    r"|automatische e-?mail-antwort|autoresp|out[- ]of[- ](?:the[- ])?office[- ](?:auto-?(?:reply"
+    r"|response)|response"
     r"|automatic reply|reply)|vacation (?:auto-?)?(?:reply|response)|(?:absence|ooo"
     r"|oof) (?:auto-?reply)|automatische (?:antwort|empfangsbestätigung|eingangsbestätigung"
     r"|rückantwort|antwort(?:mail)?)|abwesenheitsnotiz|abwesenheitsassistent"
@@ -43,7 +45,7 @@ AUTOMATIC_ANSWER = re.compile(
     r"|תשובה אוטומטית|מענה אוטומטי|(?:ال)?رد (?:ال)?تلقائي|پاسخ خودکار|स्वचालित \S{1,10}"
     r"|(?:부재 ?중 ?)?자동 ?(?:회신|응답|답장)|自动(?:答复|回复|应答)|自動(?:回覆|回信|答覆|応答"
     r"|返信"
-    r"|送信)\w{0,6}|不在通知|休暇通知)(?:[\])*】］」]|[>]?\s*+(?:[:：\-–—(\[【]|$)"
+    r"|送信)\w{0,6}|不在通知|休暇通知)(?:[\])*】］」>]|\s*+(?:[:：\-–—(\[【]|$)"
     r"|\s(?:re|aw|fwd?|wg|sv|vs|rv|tr|odp)\s?[:：])"
     r"|\s*+(?:automatische antwort auf|auto(?:matic)?[- ]?(?:reply|response) to) (?:ihre"
     r"|your)\b"
@@ -68,7 +70,12 @@ AUTOMATIC_FROM = re.compile(
     r"\s*+(?:auto(?:matic)?[- ]?(?:reply|response)|automatische antwort|réponse automatique"
     r"|respuesta automática|risposta automatica|resposta automática|automatisch antwoord"
     r"|autosvar|automatisk svar|automatyczna odpowiedź|автоответ|автоматический ответ)"
-    r" (?:from|of|by|de|d['’]|von|di|da|van|från|fra|od|от) ?\S",
+    r" (?:from|of|by|de|d['’]|von|di|da|van|från|fra|od|от) ?\S"
+    # So may other mail of machines begin.
+    r"|\s*+[\[(*]?(?:mensaje automático|message automatique|messaggio automatico"
+    r"|mensagem automática"
+    r"|automatische nachricht|automat(?:ic|ed) message|automatisk melding|automatiskt meddelande"
+    r"|automatisch bericht|автоматическое сообщение|自动消息)\b",
     re.IGNORECASE,
 )
 
@@ -79,7 +86,16 @@ AUTO_SUBJECT = re.compile(r"\s*+auto(?:[:：] ?re)?\s?[:：]", re.IGNORECASE)
 AWAY_SUBJECT = re.compile(
     r"\s*+[\[(【*]?(?:out[- ]of[- ](?:the[- ])?(?:office|town)"
     r"(?: message| notice| notification)?|ooo|vacation(?: notice| message)?"
-    r"|not in the office|on (?:vacation|holiday|leave)|away(?: from .{1,20}| message| notice)?"
+    r"|ich bin (?:\S+ )?(?:im urlaub|abwesend|nicht (?:im (?:büro|haus)|da)|verreist|außer haus)"
+    r"|sono (?:in ferie|assente|fuori ufficio)|(?:estou|estarei) (?:de férias|ausente)"
+    r"|(?:estoy|estaré) (?:de vacaciones|ausente|fuera de la oficina)|je suis (?:en (?:congés?"
+    r"|vacances)|absente?)"
+    r"|ik ben (?:afwezig|er niet)|jag är (?:på semester|ledig|borta|bortrest)|jeg er (?:på ferie"
+    r"|bortreist|fraværende)"
+    r"|jestem (?:na urlopie|nieobecn[ya])|jsem (?:na dovolené|mimo kancelář)|(?:я )?в отпуске"
+    r"|olen lomalla"
+    r"|szabadságon vagyok|sunt în concediu|not in the office|on (?:vacation|holiday|leave)"
+    r"|away(?: from .{1,20}| message| notice)?"
     r"|(?:i am|i'm) "
     r"(?:currently |now )?(?:away|on (?:vacation|holiday|leave)|out of (?:the |my )?office"
     r"|out of .{1,20})|absen(?:ce|t)(?:\(e\)| notice| message"

@@ -6,6 +6,7 @@ only for a mail that is suspect by its header.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from postroom.mail import (
@@ -17,13 +18,13 @@ from postroom.mail import (
 )
 from postroom.mail.bounce_text import addresses_in
 from postroom.mail.message import Origin
+from postroom.mail.origin_absence import is_absent, is_wanting
 from postroom.mail.origin_head import OPENING, Head, Sign
 
+_NUMBER = re.compile(r"\d{3}")
 _OF_MACHINES = (
     origin_subjects.MACHINE_SUBJECT,
     origin_subjects.SHOP_SUBJECT,
-    origin_subjects.PARCEL_SUBJECT,
-    origin_subjects.FORM_SUBJECT,
     origin_subjects.TICKET_SUBJECT,
 )
 
@@ -70,9 +71,12 @@ def _subject_signs(head: Head) -> Iterator[Sign]:
         subject[-60:]
     ):
         yield Sign(Origin.AUTO_REPLY, evidence, 2 if head.is_answer else 1)
-    elif origin_subjects.AWAY_SUBJECT.match(subject) or origin_subjects.AUTO_SUBJECT.match(subject):
-        # People announce their absence, too; but not as an answer without "Re:" before it.
-        is_sure = head.is_answer or head.is_absent_answer
+    elif (
+        away := origin_subjects.AWAY_SUBJECT.match(subject)
+        or origin_subjects.AUTO_SUBJECT.match(subject)
+    ) is not None:
+        # People announce their absence, too; but not of the mail that they answer.
+        is_sure = head.is_absent_answer or (head.is_answer and away.end() < len(subject))
         yield Sign(Origin.AUTO_REPLY, evidence, 2 if is_sure else 1)
     elif origin_subjects.AUTOMATIC_FROM.match(subject):
         yield Sign(Origin.AUTO_REPLY, evidence, 2 if head.is_answer else 1)
@@ -95,23 +99,54 @@ def _program_signs(head: Head) -> Iterator[Sign]:
         yield Sign(Origin.AUTOMATIC, f"X-Mailer: {program[:100]}", 1)
 
 
+def _impersonal_signs(head: Head, said: str) -> Iterator[Sign]:
+    """Yield what people write, too, but hardly without saying "I" or asking."""
+    if (footer := origin_bodies.SENT_TO_MANY.search(said)) is not None:
+        yield Sign(Origin.AUTOMATIC, f"text: {footer[0][:100]}", 1)
+    if (received := origin_receipts.RECEIVED.search(said[:OPENING])) is not None:
+        yield Sign(Origin.AUTO_REPLY, f"text: {received[0][:100]}", 1)
+    is_parcel = origin_subjects.PARCEL_SUBJECT.match(head.subject) is not None
+    if is_parcel and not any(mark in said for mark in "?？؟"):
+        yield Sign(Origin.AUTOMATIC, f"Subject: {head.subject[:100]}", 1)
+
+
+def _is_filled_in(head: Head, text: str) -> bool:
+    """Say whether a form was filled in; whoever did may say "I" in it."""
+    return origin_subjects.FORM_SUBJECT.match(head.subject) is not None and (
+        _NUMBER.search(head.subject) is not None
+        or origin_bodies.FILLED_IN.search(text[:OPENING]) is not None
+    )
+
+
+def _sign_below(head: Head, sure: re.Match[str], said: str) -> Sign | None:
+    """Judge what stands below a subject that calls itself an automatic answer."""
+    is_bare = sure.end() == len(head.subject) and not head.is_answer
+    if is_bare and origin_bodies.SET_UP.search(said) is not None:
+        return Sign(Origin.PERSON, "text: asks for an automatic answer", -1)
+    if not head.is_answer and origin_bodies.GOT_ONE.search(said) is not None:
+        return Sign(Origin.PERSON, "text: got an automatic answer", -1)
+    if (found := origin_bodies.AWAY.search(said)) is not None:
+        return Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 1)
+    return Sign(Origin.AUTO_REPLY, "text: an absence", 1) if is_absent(said) else None
+
+
 def signs_in_text(head: Head, text: str) -> Iterator[Sign]:
     """Yield what the first and last words of a suspect say."""
     said = " ".join(f"{text[:OPENING]} {text[-1_000:]}".lower().replace("’", "'").split())
-    if (footer := origin_bodies.SENT_TO_MANY.search(said)) is not None:
-        yield Sign(Origin.AUTOMATIC, f"text: {footer[0][:100]}", 1)
+    if not origin_receipts.IN_FIRST_PERSON.search(said[:OPENING]):
+        yield from _impersonal_signs(head, said)
+    if _is_filled_in(head, text):
+        yield Sign(Origin.AUTOMATIC, f"Subject: {head.subject[:100]}", 1)
     sure = origin_subjects.AUTOMATIC_ANSWER.match(head.subject)
-    is_sure = sure is not None
-    received = origin_receipts.RECEIVED.search(said[:OPENING])
-    if received is not None and not origin_receipts.IN_FIRST_PERSON.search(said[:OPENING]):
-        yield Sign(Origin.AUTO_REPLY, f"text: {received[0][:100]}", 1)
-    is_bare = sure is not None and sure.end() == len(head.subject) and not head.is_answer
-    if is_bare and origin_bodies.SET_UP.search(said[:1_500]) is not None:
-        yield Sign(Origin.PERSON, "text: asks for an automatic answer", -1)
+    if sure is not None and (sign := _sign_below(head, sure, said[:1_500])) is not None:
+        yield sign
         return
-    if is_sure and (found := origin_bodies.AWAY.search(said[:1_500])) is not None:
-        yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 1)
-        return
+    if head.is_answer and origin_subjects.AWAY_SUBJECT.match(head.subject) is not None:
+        note = f"{head.subject.lower()}. {said[:1_500]}"
+        is_note = is_absent(note) or origin_bodies.AWAY.search(note) is not None
+        if is_note and not is_wanting(note):
+            yield Sign(Origin.AUTO_REPLY, "text: an absence", 1)
+            return
     if (found := origin_receipts.CHALLENGED.search(said)) is not None:
         yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 2)
     elif (

@@ -318,6 +318,16 @@ def _after_blank_lines(raw: bytes, start: int = 0) -> int:
     return max(raw.rfind(b"\n", start, end) + 1, start)
 
 
+def _begins_part(line: bytes, fields: list[tuple[str, bytes]]) -> bool:
+    """Say whether a line is the boundary that the header above it names: its end got lost."""
+    mark = line.strip()[2:].strip()
+    return (
+        line.startswith(b"--")
+        and bool(mark)
+        and any(name.lower() == "content-type" and mark in value for name, value in fields)
+    )
+
+
 def read_fields(
     raw: bytes, start: int, most: int, defects: dict[str, None] | None = None
 ) -> tuple[Fields, int]:
@@ -343,7 +353,7 @@ def read_fields(
                 position, junk = lost.end(), junk + 1
                 continue
         line = _JUNK.match(raw, position)
-        if line is None or junk >= _JUNK_LINES:
+        if line is None or junk >= _JUNK_LINES or _begins_part(line[0], fields):
             break
         is_odd = bool(fields) and _ODD_FIELD.match(raw, position) is not None
         if not is_odd and _KNOWN.match(raw, line.end()) is None:

@@ -184,6 +184,12 @@ def test_characters_of_two_octets_beside_others(expected: str, label: str, octet
 MIXED = f'{HEAD}Content-Type: multipart/mixed; boundary="b1"\n\n'
 
 
+def test_boundary_without_an_empty_line_above_it_ends_the_header() -> None:
+    head = MIXED.removesuffix("\n")
+    mail = read_mail(f"{head}--b1\nContent-Type: text/plain\n\nHello\n--b1--\n".encode())
+    assert mail.text.strip() == "Hello"
+
+
 def test_name_in_raw_octets_is_read_as_the_text_before_it() -> None:
     raw = (
         f"{MIXED}--b1\nContent-Type: text/plain; charset=gb2312\n\nx\n"

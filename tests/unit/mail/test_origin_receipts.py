@@ -208,8 +208,12 @@ def test_a_program_that_answers_by_itself_may_say_re() -> None:
         ("Your parcel 1Z99 is on its way", "Track it.", (("X-SG-EID", "a"),)),
         ("Ihre Sendung wurde zugestellt", "Danke.", (("X-Mailer", "PHPMailer 6"),)),
         ("[Shop: ] New Order # 100221", "Thank you.", (("X-Mailer", "Zend_Mail"),)),
-        ("New submission from Contact", "Name: Kim", (("X-Mailer", "PHPMailer 5.2.9"),)),
-        ("Kontaktformular", "Name: Kim", (("X-PHP-Originating-Script", "5:mail.php"),)),
+        (
+            "New submission from Contact",
+            "Name: Kim\nMessage: Call me",
+            (("X-Mailer", "PHPMailer 5"),),
+        ),
+        ("Kontaktformular", "Name: Kim\nOrt: Bonn", (("X-PHP-Originating-Script", "5:m.php"),)),
         ("Reply to lamps", "Watch it.", (("X-Mailer", "phpBB3"),)),
         ("Page Lamps was changed", "Dear Kim", (("X-Mailer", "MediaWiki mailer"),)),
         (
@@ -288,4 +292,67 @@ def test_a_ticket_that_a_script_opened() -> None:
 )
 def test_people_receive_confirm_and_call_back_too(subject: str, text: str) -> None:
     fields = (ANSWER,) if subject.startswith("Re:") else ()
+    assert Origin.PERSON is judge(subject, text, *fields, from_=KIM)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "fields"),
+    [
+        ("Re: parcel", "Got it.", (("X-Auto-Response-From", "kim@desk.example.net"),)),
+        ("**AUTO RESPONSE** parcel", "Gone fishing.", ()),
+        ("<AUTO-REPLY> parcel", "Gone fishing.", ()),
+        ("[Automatically generated reply] parcel", "Gone fishing.", (ANSWER,)),
+        ("Holiday auto response", "Our offices are closed until 2 January.", ()),
+        ("Automatische E-Mail-Antwort", "Ich bin im Urlaub.", ()),
+        ("Ich bin im Urlaub", "Hallo, ich bin bis zum 9. März im Urlaub.", (ANSWER,)),
+        ("Estou de férias", "Até 9 de março.", (ANSWER,)),
+        ("Jsem mimo kancelář", "Budu zpět 9. března.", (ANSWER,)),
+        ("Mensaje automático: estoy de vacaciones", "Vuelvo el 9.", (ANSWER,)),
+    ],
+)
+def test_marks_and_subjects_of_more_answerers(
+    subject: str, text: str, fields: tuple[tuple[str, str], ...]
+) -> None:
+    assert Origin.AUTO_REPLY is judge(subject, text, *fields, from_=KIM)
+
+
+@pytest.mark.parametrize(
+    "local", ["kim+canned.response", "autoresponder", "auto-reply", "info-autoreply", "autoreply-7"]
+)
+def test_addresses_that_answer_by_themselves(local: str) -> None:
+    from_ = Address("", f"{local}@desk.example.net")
+    assert Origin.AUTO_REPLY is judge("Re: parcel", "Got it.", from_=from_)
+
+
+RELAYED = ("X-SG-EID", "a")  # people's mail, too, goes through such a relay
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "fields"),
+    [
+        ("Parcel delivered", "The parcel was delivered to my neighbour.", (RELAYED,)),
+        ("New order", "Please send 5 lamps.", (RELAYED,)),
+        ("Contact form broken", "Your contact form shows an error.", (RELAYED,)),
+        ("unsubscribe", "To unsubscribe I clicked, but you are still sending.", (RELAYED,)),
+        ("Absent", "Our trainee is absent until Monday, so please deal with me.", (ANSWER,)),
+        ("Vacation", "Attached is my vacation request until 9 March.", (ANSWER,)),
+        ("Sick leave", "I am on sick leave until 9 March. The paper is attached.", (ANSWER,)),
+        ("Отпуск", "Прошу предоставить отпуск до 9 марта.", (ANSWER,)),
+        ("Re: Offer", "Thank you for your e-mail. I normally answer within a day.", (ANSWER,)),
+        (
+            "Re: Offer",
+            "Thank you for your message. We try to answer within 3 days whether we take it.",
+            (ANSWER,),
+        ),
+        (
+            "Re: account",
+            "This account is not used any more, delete it. Your e-mail was not read by me.",
+            (ANSWER,),
+        ),
+        ("Automated response: wrong", "I got an automated response with a wrong name.", ()),
+    ],
+)
+def test_people_write_of_the_same_things(
+    subject: str, text: str, fields: tuple[tuple[str, str], ...]
+) -> None:
     assert Origin.PERSON is judge(subject, text, *fields, from_=KIM)
