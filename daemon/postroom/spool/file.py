@@ -107,9 +107,13 @@ def connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
         check_same_thread=False,
         timeout=busy_timeout,
     )
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
-    db.execute(f"PRAGMA journal_size_limit = {8 * _CHECKPOINT * 4096}")
+    try:
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+        db.execute(f"PRAGMA journal_size_limit = {8 * _CHECKPOINT * 4096}")
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
