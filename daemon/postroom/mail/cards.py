@@ -22,7 +22,7 @@ LINK = re.compile(
     re.IGNORECASE,
 )
 REACH = re.compile(
-    r"(?:^|[\s|•·,;/(])(?:(?:tele)?ph?on[eo]?|tel|tlf|telef\w*|mob(?:ile?|il)?|cell?|fax|t|m|p|f|d|e|w|direct|office|main|handy"
+    r"(?:^|[\s|•·,;/(])(?:(?:tele)?ph?on[eo]?|tel|tél\w*|port|portable|tlf|telef\w*|mob(?:ile?|il)?|cell?|fax|t|m|p|f|d|e|w|direct|office|main|handy"
     r"|puh|gsm|тел\w*|моб\w*|факс|τηλ|電話|电话|手机|전화|e-?mail|mail|web|www|skype|whatsapp)"
     r"[.:：)|\s]{1,4}(?:\+|\(|0|\d|[\w.-]+@|www|http)"
     r"|\+\d{1,3}[\s./(-]{0,2}\d|^\W{0,3}\(?\d{2,5}\)?[\s./-]{1,3}\d[\d\s./-]{4,20}$"
@@ -99,9 +99,25 @@ def above_block(lines: Sequence[str], count: int) -> int:
             above = " ".join(lines[max(number - 6, 0) : number])[-LOOK:]
             if any(_SENTENCE.match(each) for each in below[:2]) or _POINTS.search(above):
                 return count
-            return _above_valedictions(lines, number) if _is_block(below) else count
+            if not _is_block(below):
+                return count
+            named = _named_again(lines, number + 1, end)
+            return _above_valedictions(lines, number) if named is None else named
     card = _above_card(lines, end)
     return card if card < end else count
+
+
+def _named_again(lines: Sequence[str], start: int, end: int) -> int | None:
+    """Return the line of a card that begins with the name above it, by which its owner signed."""
+    rows = [number for number in range(start, end) if lines[number].strip()]
+    signed = lines[rows[0]].strip(" \t,.!-–—*").lower() if rows else ""
+    if not signed or len(signed.split()) > _LEAST:
+        return None
+    for number in rows[1:3]:
+        name = lines[number].strip(" \t*").lower()
+        if name == signed or name.startswith(f"{signed} "):
+            return number
+    return None
 
 
 def _above_valedictions(lines: Sequence[str], position: int) -> int:
@@ -171,7 +187,7 @@ def _is_block(below: Sequence[str]) -> bool:
         return False
     if any(_TOLD.match(each) or POSTSCRIPT.match(each) or _HEADING.match(each) for each in below):
         return False
-    if any(len(LINK.sub("", line)) > NARROW for line in below):
+    if any(len(LINK.sub("", line)) > NARROW and line.count("|") < 2 for line in below):
         return False
     spoken = sum(
         SPOKEN.search(line[:LOOK]) is not None and not REACH.search(line[:LOOK]) for line in below

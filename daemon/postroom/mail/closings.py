@@ -62,7 +62,7 @@ ko  에서 보냄/에서 전송/보낸/전송됨/보냄/에서 발송
 SENT_FROM = any_of(phrases_of(_SENT))
 DEVICE = pattern_of(r"""
 iphon|ipad|ipod|android|blackberry|smartphone|windows|galaxy|xperia|אייפון|אנדרואיד
-(?<!\w)(?:mobile|mobil|mobiles?|handy|phone|tablet\w*|samsung|galaxy|huawei|xiaomi|redmi|oneplus|motorola|nokia|lumia|htc|sony|xperia|pixel|lg|oppo|vivo|honor|verizon|at&t|t-mobile|vodafone|orange|telekom|tele2|handheld|wireless|outlook|hotmail|gmail|yahoo\w*|aol|protonmail|proton mail|proton|tutanota|tuta|fastmail|thunderbird|airmail|spark|edison|mailspring|zoho|zimbra|roundcube|k-9|aqua ?mail|bluemail|mailbird|canary|mail for windows|windows mail|windows|courrier|correo para|posta per|hey|superhuman|polymail|newton|boxer|nine|touchdown|gmx\w*|web\.de|mail\.ru|yandex|яндекс\w*|почт\w+|мобильн\w+|мобільн\w+|мобилен|телефон\w*|мобилн\w+|celular|móvil|movil|telemóvel|cellulare|portable|mobilní\w*|mobilne\w*|telefon\w*|telefoon|puhelim\w*|téléphone|τηλέφωνο|κινητό|qq|163|foxmail|naver|iphone\w*|ipadi\w*|mac|macbook|imac|apple ?watch|device|jolla|myself|commodore|email\.cz|seznam\w*|o2|freenet|ionos|mail app|e-mail app|mailapp|the road|cloudmagic)(?!\w)
+(?<!\w)(?:mobile|mobil|mobiles?|handy|phone|tablet\w*|samsung|galaxy|huawei|xiaomi|redmi|oneplus|motorola|nokia|lumia|htc|sony|xperia|pixel|lg|oppo|vivo|honor|verizon|at&t|t-mobile|vodafone|orange|telekom|tele2|handheld|wireless|outlook|hotmail|gmail|yahoo\w*|aol|protonmail|proton mail|proton|tutanota|tuta|fastmail|thunderbird|airmail|spark|edison|mailspring|zoho|zimbra|roundcube|k-9|aqua ?mail|bluemail|mailbird|canary|mail for windows|windows mail|windows|courrier|correo para|posta per|hey|superhuman|polymail|newton|boxer|nine|touchdown|gmx\w*|web\.de|mail\.ru|yandex|яндекс\w*|почт\w+|мобильн\w+|мобільн\w+|мобилен|телефон\w*|мобилн\w+|celular|móvil|movil|telemóvel|cellulare|portable|mobilní\w*|mobilne\w*|telefon\w*|telefoon|puhelim\w*|téléphone|τηλέφωνο|κινητό|qq|163|foxmail|naver|iphone\w*|ipadi\w*|mac|macbook|imac|apple ?watch|device|jolla|myself|commodore|email\.cz|seznam\w*|o2|freenet|ionos|mail app|e-mail app|mailapp|the road|cloudmagic|sparrow|mailbox|typeapp|unibox|mailmate|missive|shortwave|mailtrack|boomerang|nylas|mixmax|postbox|em client)(?!\w)
 آيفون|ايفون|أيفون|آيباد|أندرويد|جوال|هاتف
 手机|手機|邮箱|郵箱|邮件|信箱|携帯|スマート|モバイル|휴대|스마트폰|네이버|모바일|갤럭시|मोबाइल|มือถือ|điện thoại
 """)  # noqa: E501
@@ -175,7 +175,7 @@ any  secret professionnel/sus datos/本メール/この電子メール/当メー
 any  incredimail/laposte/datenschutz/personuppgifter/danych osobowych/personal/privacy
 any  visit /us on/regulated/charit/registr/circular/public record/opportunity/guaranteed to be
 any  liability/intégrité/interdite/riservat/rechten worden/carácter/swept
-any  typo/brevity/misspell/correct/typed
+any  sent using/sent through/sent with/sent via/typo/brevity/misspell/correct/typed
 any  virus/viren/virů/вирус/avast/avg./scanned/geprüft/print/druck/imprim/stampare/milieu/tree
 any  miljø/miljö/печат/эколог/wydruk/środowisk/intended/confiden/privileg/addressee
 any  received this/unauthor/views/opinion/any attach/any file/registered/company/all rights
@@ -266,6 +266,10 @@ PROVIDERS = pattern_of(r"""
 (?<!\w)(?:hotmail|msn|yahoo!?|windows live|messenger|live|gmx|web\.de|aol|lycos|freemail|netscape|juno|excite|libero|tiscali|wanadoo
 orange|voila|laposte|t-online|freenet|mail\.ru|walla!?|terra|uol|mail\.com)(?!\w)
 """)  # noqa: E501
+# "This message was sent using IMP, the Internet Messaging Program."
+WEBMAIL = re.compile(
+    r"\W*this (?:message|mail|e-?mail) (?:was )?sent (?:using|through|via|with|by)\b"
+)
 LIST_START = pattern_of(r"""
 \W*(?:to (?:unsubscribe|subscribe|post)|you(?:'re| are)? receiv|you (?:have )?received this|unsubscribe(?:\W|$)|_{5,}|um sich .{0,40}abzumelden|pour (?:vous|se) dés
 para (?:darse de baja|cancelar)|per (?:cancellarti|disiscriverti)|om je af te melden|чтобы отписаться|aby wypisać|pro odhlášení|reply to this email directly

@@ -20,6 +20,7 @@ from postroom.mail.closings import (
     PRINTED,
     PROGRAMS_WORDS,
     PROVIDERS,
+    WEBMAIL,
 )
 
 _LONGEST_NOTE = 600  # characters of what programs say of themselves
@@ -91,6 +92,8 @@ def is_sponsor(text: str) -> bool:
 def is_advertisement(text: str) -> bool:
     """Say whether a provider of free mail speaks of itself; a long rule has to stand above."""
     low = text.lower()
+    if len(low) < 200 and WEBMAIL.match(low) is not None:
+        return True
     if len(low) > 500 or not ("http" in low or "www." in low or "!" in low):
         return False
     return PROVIDERS.search(low) is not None

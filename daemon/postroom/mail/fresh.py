@@ -34,7 +34,10 @@ _STARTS = frozenset(">|&#-‐‑‒–—―─━_=*~ \t")
 _START = re.compile(r"[ \t]{0,10}(?:[>|]|&gt;|[-#‐‑‒–—―─━_=*~]{2})")
 _LEFT_OVER = re.compile("^(?:=20)+$", re.MULTILINE)  # of quoted-printable, in an empty line
 _GAP = re.compile(r"\n{3,}+")
-_WORD = re.compile("[\\w☹☺✅✌✔❤\U0001f300-\U0001faff]")  # "👍" is an answer, too
+# "👍" is an answer, too, and so are "?" and ":-)".
+_WORD = re.compile(
+    "[\\w☹☺✅✌✓✔❤\U0001f300-\U0001faff]|(?m:^ {0,3}(?:[?!]{1,10}|[:;]-?[()]|<3|\\^\\^) *$)"
+)
 _LONG = 60  # characters of a quoted line whose end may have slipped into the next one
 _SLIPPED = 40  # characters of such an end
 _MOST_LOOKS = 3_000  # at lines that may introduce an older mail; those below are kept
@@ -198,7 +201,9 @@ class _Walk:
             found = find_boundary(self.lines, number, is_expected=True)
             if found is not None:
                 return self._pass(found)
-        self._close(position)
+            if is_quoted(self.lines[number]):
+                break  # what introduces an older one inside is part of the quote
+        self._close(self._above_bare_introduction(position))
         near = range(position, min(position + 6, len(self.lines)))
         self.start = next((n for n in near if is_quoted(self.lines[n])), len(self.lines))
         return self.start

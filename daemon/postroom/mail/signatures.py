@@ -52,10 +52,11 @@ _LONGEST_HELLO = 40  # characters of "Dear Mrs Smith,"
 _FOOTER = 25  # characters that no footer is shorter than
 _SHORT = 10  # lines below a bare "--" that may still be a signature
 _DELIMITER = re.compile(
-    r"\s?(?:--|__|_{3,80}|—|––|——|–|-{3,80}|- -|={3,80}|\*{3,80}"
+    r"\s?(?:--|__|_{3,80}|—|––|——|–|-{3,80}|- --?|={3,80}|\*{3,80}"
     r"|\.{5,80}|\+{5,80}|#{5,80}|~{2,80}|[─━]{2,80}"
     r"|[┏┌╔╭][─━═]{2,80}[┓┐╗╮]?)\s*$"
 )
+_LONE_DASHES = frozenset({"", "—", "–", "―"})
 _STRICT = ("-- ", "--\t", "- -- ")  # the last one is how PGP writes it in a signed text
 _LONGEST_RULE = 60  # characters of one that no person types
 _LONG_RULE = re.compile(r"\s*[-_=*~─━]{9}")  # stands below a title, too, or in a table
@@ -152,7 +153,7 @@ def _is_signature(lines: Sequence[str], mark: int) -> bool:
         return False
     if lines[mark].lstrip()[:1] in ".+#" and not _is_apart(lines, mark, below[0]):
         return False
-    if lines[mark].strip() in {"--", "__", "___", "—", "~~"}:
+    if lines[mark].strip() in {"--", "__", "___", "—", "~~", "- --"}:
         may_tell = lines[mark].strip() != "--" or lines[mark] in lines[max(mark - _TAIL, 0) : mark]
         is_told = may_tell and all(_SENTENCE_WORDS.match(line) for line in below)
         return not is_told and sum(len(line) > NARROW for line in below) <= 3
@@ -262,7 +263,7 @@ def _above_rules(lines: Sequence[str], count: int) -> int:
 
 
 def _is_blank(line: str) -> bool:
-    return not line.strip() or _RULE.match(line) is not None
+    return line.strip() in _LONE_DASHES or _RULE.match(line) is not None
 
 
 def _above_rule(lines: Sequence[str], start: int) -> int:

@@ -170,6 +170,34 @@ def test_what_a_person_cites_in_html_is_his_own(expected: str, markup: str) -> N
     assert expected == split_fresh(html_to_text(markup), markup).text
 
 
+@pytest.mark.parametrize("answer", ["?", "???", "!", ":-)", ";)", "<3", "^^", "✓", "+1", "👍🏽"])
+def test_a_sign_is_an_answer(answer: str) -> None:
+    fresh = split_fresh(f"{answer}\n\nOn 5 May 2026 at 10:00, Ann wrote:\n{QUOTED}\n")
+    assert (answer, False) == (fresh.text, fresh.is_all_old)
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        (
+            "<p>On 5 May 2026, Ann Smith wrote:</p><blockquote type=cite><p>No.</p>"
+            "<p>On 4 May 2026, Bob wrote:</p><blockquote type=cite>Now?</blockquote></blockquote>"
+        ),
+        (
+            "<blockquote type=cite>On 5 May 2026, Ann Smith<br>&lt;ann@x.example&gt; wrote:"
+            "<p>Now?</p></blockquote>"
+        ),
+        (
+            "<p>[On 5 May 2026 at 10:00, Ann Smith &lt;ann@x.example&gt; wrote:]</p>"
+            "<blockquote type=cite>Now?</blockquote>"
+        ),
+    ],
+)
+def test_what_a_quote_in_html_quotes_is_old_too(quote: str) -> None:
+    markup = f"<p>Yes.</p>{quote}"
+    assert "Yes." == split_fresh(html_to_text(markup), markup).text
+
+
 def test_left_over_quoted_printable_hides_no_introduction() -> None:
     left = "On Wed=2C 4 Sep 2013=2C Ann <ann@x.example> wrote:=20\n=20\n> It shipped.=20\n"
     assert "Good=2C thanks.=20" == split_fresh(f"Good=2C thanks.=20\n=20\n{left}>=20\n").text
