@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
@@ -81,8 +82,8 @@ _GROUPS = {
 }
 
 
-def build(argv: Sequence[str]) -> typer.Typer:
-    """Make the commands; only one group if that is what is called, for a mail server's sake."""
+def build(group: str) -> typer.Typer:
+    """Make the commands; only those of a group if one is called, for a mail server's sake."""
     app = typer.Typer(
         name="postroom",
         callback=_postroom,
@@ -92,13 +93,18 @@ def build(argv: Sequence[str]) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
     )
-    called = argv[0] if argv else ""
-    groups = {called: _GROUPS[called]} if called in _GROUPS else _GROUPS
-    for name, group in groups.items():
-        app.add_typer(group, name=name)
-    for command in () if called in _GROUPS else _COMMANDS:
+    groups = {group: _GROUPS[group]} if group else _GROUPS
+    for name, commands in groups.items():
+        app.add_typer(commands, name=name)
+    for command in () if group else _COMMANDS:
         app.command()(command)
     return app
+
+
+@cache
+def _commands(group: str) -> Callable[..., Any]:
+    """Return what carries out a command."""
+    return get_command(build(group)).main
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -136,7 +142,8 @@ def _open_missing_streams() -> None:
 def _run(argv: Sequence[str] | None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
     try:
-        get_command(build(words)).main(args=words, prog_name="postroom")
+        group = words[0] if words and words[0] in _GROUPS else ""
+        _commands(group)(args=words, prog_name="postroom")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else FAILED
     except BrokenPipeError:

@@ -6,6 +6,7 @@ Used by: house.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import TemplateError, nodes
@@ -25,18 +26,24 @@ def check_templates(
 
     `extracted` are the variables of the rules; without them any `extracted.NAME` is believed.
     """
-    library = Library(files)
+    templates = tuple(item for item in files.items() if PATH.fullmatch(item[0]))
+    return list(_problems(templates, None if extracted is None else frozenset(extracted)))
+
+
+# A reload hardly ever brings other templates, and to try them takes far longer than all the rest.
+@lru_cache(maxsize=8)
+def _problems(
+    templates: tuple[tuple[str, str], ...], extracted: frozenset[str] | None
+) -> tuple[Problem, ...]:
+    library = Library(dict(templates))
     problems = []
-    for path in files:
-        found = PATH.fullmatch(path)
-        if found is None:
-            continue
+    for path, _ in templates:
         name = path.removeprefix(FOLDER)
         faults = (_fault(library, name, sample) for sample in _samples(extracted))
         problem = _unknown_variable(library, name, extracted) or next(filter(None, faults), None)
         if problem is not None:
             problems.append(Problem(path, "", problem))
-    return problems
+    return tuple(problems)
 
 
 def _samples(extracted: Collection[str] | None) -> Iterator[dict[str, Any]]:
