@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,10 @@ import structlog
 from tests.kinds import Kind, ground_of, is_named, kinds_of
 
 from postroom import failpoints
+
+# Hundreds of processes: each would compile all of Postroom again, which takes longer than its test.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # How long an example takes is the machine's affair: no test asserts a time.
 hypothesis.settings.register_profile(
@@ -45,8 +51,8 @@ def _name(path: Path, function: str) -> str:
 def _ground(request: pytest.FixtureRequest) -> Iterator[None]:
     """Stand on one kind of database; who never sets foot on a server may not say that it does."""
     kind = getattr(request, "param", Kind.SQLITE)
-    with ground_of(kind) as ground:
+    name = _name(request.path, request.function.__name__)
+    with ground_of(kind, furnishes=kinds_of(name) is not None) as ground:
         yield
         if kind is Kind.POSTGRESQL and not ground.is_used:
-            name = _name(request.path, request.function.__name__)
             assert is_named(name), f"{name} ran on no server: say why in tests/one_kind.toml"

@@ -161,8 +161,12 @@ def write_house(
     rules: Mapping[str, str] | None = None,
     config_extra: str = "",
     config: str = CONFIG,
+    has_tables: bool = True,
 ) -> Config:
-    """Write the files of a house and return its config; an empty text removes a file of rules."""
+    """Write the files of a house and return its config; an empty text removes a file of rules.
+
+    `has_tables` False: whoever opens its database first makes all that is in it.
+    """
     (folder / "rules").mkdir(parents=True, exist_ok=True)
     for name, text in {**RULES, **(rules or {})}.items():
         path = folder / "rules" / f"{name}.toml"
@@ -175,14 +179,14 @@ def write_house(
     path = folder / "config.toml"
     text = config + config_extra
     if "[database]" not in text:
-        text += _database(folder)
+        text += _database(folder, is_empty=not has_tables)
     path.write_text(text, encoding="utf-8")
     return load_config(path)
 
 
-def _database(folder: Path) -> str:
+def _database(folder: Path, *, is_empty: bool) -> str:
     """Say which database a house has, where it is another one than by default."""
-    place = ground().place(folder / "var" / DATABASE_FILE)
+    place = ground().place(folder / "var" / DATABASE_FILE, is_empty=is_empty)
     return f'\n[database]\nurl = "{place.url}"\n' if isinstance(place, Server) else ""
 
 

@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.postgres import new_database
 
-from postroom.core.place import Place, Server
+from postroom.core.place import DATABASE_FILE, Place, Server
+from postroom.store.migrate import make_file, open_database
 
 
 class Kind(StrEnum):
@@ -48,10 +51,14 @@ def kinds_of(test: str) -> list[Kind] | None:
 
 @dataclass
 class Ground:
-    """Where the databases of one test are; those of a server are gone after it."""
+    """Where the databases of one test are; those of a server are gone after it.
+
+    `furnishes` False: SQLite's files are made by whoever opens them first, table by table.
+    """
 
     kind: Kind
     _stack: ExitStack
+    furnishes: bool = False
     _servers: dict[Path, Server] = field(default_factory=dict)
 
     @property
@@ -60,8 +67,13 @@ class Ground:
         return bool(self._servers)
 
     def place(self, file: Path, *, is_empty: bool = False) -> Place:
-        """Return the place of a database: this file, or a database that stands for it."""
+        """Return the place of a database: this file, or a database that stands for it.
+
+        It has all tables and no rows, unless it is to be empty, or is there already.
+        """
         if self.kind is Kind.SQLITE:
+            if self.furnishes and not is_empty and not file.exists():
+                _furnish(file)
             return file
         if file not in self._servers:
             opened = new_database(is_empty=is_empty)
@@ -69,14 +81,29 @@ class Ground:
         return self._servers[file]
 
 
+def _furnish(file: Path) -> None:
+    """Write a database that has every table already: to make them takes far longer."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_file(file)
+    file.write_bytes(_tables())
+
+
+@cache
+def _tables() -> bytes:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / DATABASE_FILE
+        open_database(file).close()
+        return file.read_bytes()
+
+
 _grounds: list[Ground] = []
 
 
 @contextmanager
-def ground_of(kind: Kind) -> Iterator[Ground]:
+def ground_of(kind: Kind, *, furnishes: bool = False) -> Iterator[Ground]:
     """Let `ground()` be of this kind."""
     with ExitStack() as stack:
-        _grounds.append(Ground(kind, stack))
+        _grounds.append(Ground(kind, stack, furnishes))
         try:
             yield _grounds[-1]
         finally:

@@ -32,7 +32,7 @@ def test_a_database_that_is_current_says_so(shop: Shop) -> None:
 
 
 def test_nothing_is_made_by_looking(tmp_path: Path) -> None:
-    shop = make_shop(tmp_path)
+    shop = make_shop(tmp_path, has_tables=False)
     assert "none" == shop.json("db", "status")["found"]
     assert not shop.config.data.exists()
 

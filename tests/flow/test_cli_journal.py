@@ -170,7 +170,8 @@ def test_a_policy_that_never_was_is_1(shop: Shop) -> None:
     assert "postroom run" in said.err
 
 
-def test_the_age_of_the_database(shop: Shop) -> None:
+def test_the_age_of_the_database(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path, has_tables=False)
     assert "none" == shop.json("db", "status")["found"]
     assert "none" == shop.json("db", "upgrade")["before"]
     status = shop.json("db", "status")

@@ -115,7 +115,7 @@ def test_an_unknown_mailbox_is_1_and_told_the_nearest(tmp_path: Path) -> None:
 
 
 def test_inject_needs_no_database_and_no_rules(tmp_path: Path) -> None:
-    shop = make_shop(tmp_path)
+    shop = make_shop(tmp_path, has_tables=False)
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "postroom.db").write_bytes(b"not a database" * 1000)
     (tmp_path / "rules" / "team.toml").write_text("nonsense =")
@@ -137,7 +137,7 @@ def test_inject_loads_nothing_that_is_heavy(tmp_path: Path) -> None:
 
 
 def test_a_damaged_spool_or_a_full_disk_is_75_for_a_mail_server(tmp_path: Path) -> None:
-    shop = make_shop(tmp_path)
+    shop = make_shop(tmp_path, has_tables=False)
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "spool.db").write_bytes(b"not a database" * 1000)
     assert 75 == shop.run("mail", "inject", "-", stdin=mail()).code

@@ -148,7 +148,7 @@ def test_a_stale_database_is_1_and_names_the_command(tmp_path: Path) -> None:
 
 
 def test_an_unusable_data_folder_is_75(tmp_path: Path) -> None:
-    shop = make_shop(tmp_path)
+    shop = make_shop(tmp_path, has_tables=False)
     (tmp_path / "var").write_text("a file")
     for words in (["request", "list"], ["mail", "inject", "-"]):
         said = shop.run(*words)

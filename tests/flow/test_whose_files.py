@@ -44,7 +44,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def test_whatever_root_does_the_data_stays_the_daemons(tmp_path: Path) -> None:
-    shop = make_shop(tmp_path / "shop")
+    shop = make_shop(tmp_path / "shop", has_tables=False)
     shop.config.data.mkdir()
     if not given_away(shop.config.data):
         return
@@ -99,7 +99,7 @@ def test_a_lock_that_is_a_link_is_not_written_through(shop: Shop, tmp_path: Path
 
 
 def test_the_number_of_a_spool_is_not_written_through_a_link(tmp_path: Path) -> None:
-    shop = make_shop(tmp_path / "shop")
+    shop = make_shop(tmp_path / "shop", has_tables=False)
     victim = tmp_path / "victim"
     victim.write_text("mine")
     shop.config.data.mkdir()
