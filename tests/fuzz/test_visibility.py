@@ -3,7 +3,8 @@
 Random histories go through the whole of Postroom; each mail to somebody outside is decoded in every
 way that a reader could, and judged (visibility_oracle). A finding is printed as a story.
 
-    POSTROOM_HISTORIES   how many in all; `make soak` lives through 10,000
+    POSTROOM_HISTORIES   how many in all; `make soak` lives through 10,000 (the mistakes that are
+                         made on purpose below are found within 25, one of them within 300)
     POSTROOM_SEED        which ones; the same number gives the same histories
 """
 
@@ -46,7 +47,7 @@ from postroom.mail.message import Envelope
 from postroom.store import schema as t
 from postroom.work.desk import Settled
 
-HISTORIES = int(os.environ.get("POSTROOM_HISTORIES", "2000"))
+HISTORIES = int(os.environ.get("POSTROOM_HISTORIES", "800"))
 SEED = int(os.environ.get("POSTROOM_SEED", "0"))
 SHARDS = max(2, HISTORIES // 500)
 SHM = Path("/dev/shm")
@@ -123,7 +124,7 @@ def test_nobody_outside_reads_what_is_not_meant_for_him(shard: int) -> None:
 def test_nobody_does_either_when_the_mail_goes_by_spool_and_readers() -> None:
     with world_in_memory(shared_readers()) as world:
         world.deliver_by = by_spool
-        for number in range(max(1, min(HISTORIES // 40, 200))):
+        for number in range(max(1, min(HISTORIES // 16, 200))):
             random = Random(f"{SEED} {number}")
             steps = [random.randrange(2**32) for _ in range(random.randint(5, 15))]
             world.play(steps, ACTIONS)
