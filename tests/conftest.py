@@ -26,9 +26,17 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("postroom")
 
 
+# As structlog has it, but for tracebacks: a fine one, with all values, takes 0.7 s.
+_PROCESSORS = [
+    *structlog.get_config()["processors"][:-1],
+    structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+]
+
+
 @pytest.fixture(autouse=True)
 def _process_as_new() -> Iterator[None]:
     """Undo what a test did to the process as a whole: armed failpoints, the set-up of the logs."""
+    structlog.configure(processors=_PROCESSORS)
     yield
     failpoints.disarm()
     structlog.reset_defaults()
