@@ -138,7 +138,7 @@ swept by mimesweeper|footnote (?:also )?confirms|^\W*yahoo mail\W{1,3}search, or
 ^[\W_]*(?:information|informationen|informace|informacja|información|informazioni|informations) (?:from|von|od|programu|de|da|provenant d).{0,20}(?:eset|nod32).{0,40}(?:versi|datab|datenb|bazy|base)
 (?:checked|geprüft|comprobado|zkontrolov\w+|sprawdzon\w+|controllato|vérifié) (?:by|von|por|programem|przez|da|par) (?:eset|nod32)
 ^\W*(?:please )?(?:do not|don't) print (?:this )?(?:e-?mail|message)s?\b|print (?:this )?(?:e-?mail|message)s?\b.{0,40}(?:only if|unless)|^\W*(?:ne)?vytis\w+ (?:tento |prosím )*e-?mail .{0,20}jen
-by incredimail\b|^\W*(?:une messagerie gratuite, garantie|je crée ma boîte mail)
+^\W*non-text portions of this message have been removed\W*$|by incredimail\b|^\W*(?:une messagerie gratuite, garantie|je crée ma boîte mail)
 ^\W*(?:när du (?:skickar|mejlar|e-postar)|wenn sie (?:uns|mir) (?:eine )?e-?mails? (?:senden|schreiben|schicken)|(?:informationen|hinweise) zum datenschutz|administratorem .{0,20}danych osobowych|(?:for )?(?:more |details |further )?(?:information )?(?:about |on |of )?how we (?:process|use|handle) (?:your )?personal|(?:please )?(?:see|read|view) our privacy (?:policy|notice|statement))
 ^\W*typed (?:on|with|by|using) [^?\n]{3,90}$
 ^\W*(?:visit (?:us at|our (?:web ?site|home ?page|web ?shop|online shop))\b|(?:follow|like|find|join) us on\b)[^.?!\n]{0,20}[:\s]\S{0,60}\W*$
@@ -175,7 +175,7 @@ any  secret professionnel/sus datos/本メール/この電子メール/当メー
 any  incredimail/laposte/datenschutz/personuppgifter/danych osobowych/personal/privacy
 any  visit /us on/regulated/charit/registr/circular/public record/opportunity/guaranteed to be
 any  liability/intégrité/interdite/riservat/rechten worden/carácter/swept
-any  sent using/sent through/sent with/sent via/typo/brevity/misspell/correct/typed
+any  sent using/sent through/sent with/sent via/non-text/typo/brevity/misspell/correct/typed
 any  virus/viren/virů/вирус/avast/avg./scanned/geprüft/print/druck/imprim/stampare/milieu/tree
 any  miljø/miljö/печат/эколог/wydruk/środowisk/intended/confiden/privileg/addressee
 any  received this/unauthor/views/opinion/any attach/any file/registered/company/all rights
@@ -271,7 +271,7 @@ WEBMAIL = re.compile(
     r"\W*this (?:message|mail|e-?mail) (?:was )?sent (?:using|through|via|with|by)\b"
 )
 LIST_START = pattern_of(r"""
-\W*(?:to (?:unsubscribe|subscribe|post)|you(?:'re| are)? receiv|you (?:have )?received this|unsubscribe(?:\W|$)|_{5,}|um sich .{0,40}abzumelden|pour (?:vous|se) dés
+\W*(?:this (?:message|e-?mail) was sent to .{1,80}[.] to unsubscribe|to (?:unsubscribe|subscribe|post)|you(?:'re| are)? receiv|you (?:have )?received this|unsubscribe(?:\W|$)|_{5,}|um sich .{0,40}abzumelden|pour (?:vous|se) dés
 para (?:darse de baja|cancelar)|per (?:cancellarti|disiscriverti)|om je af te melden|чтобы отписаться|aby wypisać|pro odhlášení|reply to this email directly
 if you (?:no longer )?w(?:ant|ish|ould like) to (?:unsubscribe|stop)|вы получили это|sie erhalten diese|vous recevez ce)
 """)  # noqa: E501

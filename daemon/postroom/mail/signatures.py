@@ -199,12 +199,7 @@ def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
     if (own := _above_device(lines, start, end)) < end:
         return own
     if sum(map(len, lines[start:end])) < _FOOTER:
-        above = _above_rule(lines, start)
-        if above < start and LIST_FOOTER.search(lines[start].lower()) is not None:
-            return above
-        if (link := _above_link(lines, start, end)) < start:
-            return link
-        return _without_name(lines, start, end, count)
+        return _without_short(lines, start, end, count)
     text = " ".join(line[:LOOK] for line in lines[start : min(end, start + 40)])
     if not has_stem(text.lower()):
         return count
@@ -218,6 +213,18 @@ def _without_last_paragraph(lines: Sequence[str], count: int) -> int:
         return _above_sponsor(lines, above)
     is_long = any(_LONG_RULE.match(line) is not None for line in rule)
     return above if is_long and is_advertisement(text) else count
+
+
+def _without_short(lines: Sequence[str], start: int, end: int, count: int) -> int:
+    """Take a last paragraph away that is shorter than footers are, but is the end of one."""
+    if "www." in lines[start] and is_note(lines[start]):  # "Virusvrij. www.avast.com"
+        return start
+    above = _above_rule(lines, start)
+    if above < start and LIST_FOOTER.search(lines[start].lower()) is not None:
+        return above
+    if (link := _above_link(lines, start, end)) < start:
+        return link
+    return _without_name(lines, start, end, count)
 
 
 def _above_sponsor(lines: Sequence[str], count: int) -> int:
