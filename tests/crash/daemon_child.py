@@ -45,6 +45,7 @@ from postroom.work.pipeline import Pipeline
 POLICY = policy_from_files({f"rules/{name}.toml": text for name, text in RULES.items()})
 STILL = 1.5  # seconds without a change: what an injected error left over waits for a restart
 POLL = 0.01
+FAREWELL = 10.0
 
 
 class ReadersInside:
@@ -128,6 +129,10 @@ def live(house: House, folder: Path) -> None:
     sender.wake()
     wait_until_still(house, lambda state: not any(state))
     assert all(thread.is_alive() for thread in threads), "a loop was left by an error"
+    stop.set()
+    sender.wake()
+    for thread in threads:  # what is recorded may not be told yet: a place to die, too
+        thread.join(FAREWELL)
 
 
 def accept(house: House, folder: Path, path: Path) -> None:
