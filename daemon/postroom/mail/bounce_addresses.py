@@ -37,7 +37,7 @@ def cause(status: str, *phrases: str, weight: int = 3) -> Cause:
 
 
 WHO = (
-    r"(?:user|recipient|receiver|addressee|mailbox|account|address|customer|subscriber|member"
+    r"(?:user|recipient|receiver|addressee|mailbox|mbox|account|address|customer|subscriber|member"
     r"|alias|adress|e-?mail(?:address)?)"
 )
 
@@ -125,6 +125,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.8",
+        r"(?:valid|resolvable) sender (?:domain|address)|\bfrom:? (?:address"
+        r"|domain) (?:is )?(?:invalid|not valid)",
         r"(?:domain|host|address) in mail from",
         r"(?:sender'?s?|return|your|envelope) (?:e-?mail |mail )?(?:address|mailbox|domain"
         r"|account)\b.{0,40}(?:not (?:be )?(?:exist|verif|found|valid|resolv)|n't (?:exist"
@@ -151,6 +153,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.6",
+        r"has a new (?:e-?mail |mail )?address",
         r"(?:user|recipient|mailbox|account|address|employee|e-?mail).{0,40}(?:has |have )?"
         r"(?:\bmoved|\bchanged (?:to|his|her|their|its))\b",
         r"no longer (?:at|with) (?:this|that|our) (?:e-?mail |mail )?(?:address|provider|isp"
@@ -177,7 +180,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"|\bon (?:\w+ )?hold\b|\bbarred\b"
         r"|\bparked\b)",
         r"\b(?:disabled|inactive|suspended|deactivated|locked|expired|dormant|closed) (?:mail)?"
-        r"(?:user|recipient|mailbox|account|e-?mail|address)",
+        r"(?:user|recipient|mailbox|mbox|account|e-?mail|address)",
         *DISABLED,
         r"(?:account|mailbox) (?:has been |was |is )?blocked|(?:account|mailbox"
         r"|subscription) (?:is |has )"
@@ -185,7 +188,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"(?:user|recipient|mailbox|account|address).{0,30}(?:no longer|not|n't) (?:currently "
         r"|allowed "
         r"to |able to )?(?:accept|receive|accepting|receiving|accepts|receives) (?:any |new |e-?)*"
-        r"(?:mail|messages)(?! from)|recipient was unavailable to take delivery",
+        r"(?:mails?|messages)\b(?! from)|recipient was unavailable to take delivery",
         r"mailbox (?:is )?(?:currently )?unavailable for this|(?:mailbox|recipient|user|account) "
         r"(?:is )?temporarily (?:disabled|unavailable)|not accepting (?:mail"
         r"|messages) for this (?:user|address)",
@@ -194,6 +197,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.1",
+        r"not accept(?:ing)? (?:any )?(?:e-?)?(?:mails?|messages?) from",
         r"\bauth(?:entication)? is required|list members|members only",
         r"relay(?:ing)? (?:is )?disabled|maximum attachment count|too many attachments|\bb-(?:url"
         r"|text)\b|\bip (?:is )?(?:hang ?up|rejected|invalid|not in)|invalid ip\b|smtp mx only",
@@ -236,6 +240,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.2",
+        r"no (?:such )?(?:domain|host) (?:with|by|of|named|called)",
+        r"invalid (?:server|host) (?:name|address)|\bdns look-up\b",
         r"\bdomain \S{1,100} (?:is |was )?not registered",
         r"\bdomain (?:of|for|in) .{0,40}(?:unknown|invalid|not exist|not found)",
         r"(?:host|domain|server name)\b.{0,60}(?:could not be|cannot be|can't be|was not"
@@ -286,6 +292,9 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.1",
+        r"(?:mailbox|account) for \S{1,100} (?:is )?not available",
+        r"invalid local (?:part|name)",
+        r"(?:can't|cannot|can not) accept user\b",
         r"(?:unknown|invalid|wrong) destination\b(?! (?:host|domain|system|server))|\b(?:user"
         r"|employee|person|recipient|student) (?:has )?left\b|not a (?:valid "
         r"|current )?(?:employee|student|person|client)|empty local ?part",

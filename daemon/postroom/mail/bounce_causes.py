@@ -161,6 +161,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.4.2",
+        r"end of (?:socket|connection)",
         r"connection abort",
         r"socket closed|closed by peer|closed by (?:the )?remote",
         r"(?:lost|broken|bad|dropped|closed|terminated|reset|interrupted"
@@ -174,6 +175,9 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.1",
+        r"\bno permission\b|permission to (?:send|post|mail)",
+        r"(?:not|n't) want (?:your|this|any|the) (?:e-?)?(?:mail|message)|\bnot welcome\b"
+        r"|only registered users",
         r"(?:violat|against|due to|for|by).{0,30}(?:\bpolic(?:y|ies)\b)|policy (?:violation"
         r"|reject|restriction|reasons?|block)|(?:security|local|administrative|content"
         r"|site) polic|administrative(?:ly)? (?:prohibit|denied|rejected|reject|prohibition)",
@@ -298,6 +302,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.5.2",
+        r"error in (?:the )?command",
         r"(?:syntax|protocol|parameter|command).{0,20}(?:error|unrecogni|not (?:recogni|implement"
         r"|allowed|permitted)|invalid|violation|reject|unknown)|(?:bad|unknown|unrecogni[sz]ed"
         r"|invalid|unsupported) (?:command|sequence|parameter|syntax|helo|ehlo)"
@@ -316,6 +321,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.3.0",
+        r"lock busy|error (?:while )?(?:writing|storing)|could not be (?:stored|written)",
         r"undefined mail system|unable to (?:open|lock|parse|read|write)\b|interrupted system call",
         r"failed to (?:write|store|save|create|process|open)|exit (?:status|code) \d",
         r"delivery agent|command output|\bx-unix\b|\b(?:read|write) error|(?:resources?|database"

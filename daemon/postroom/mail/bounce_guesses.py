@@ -51,7 +51,11 @@ GUESSES: tuple[Cause, ...] = (
         r"|account)",
         weight=1,
     ),
-    cause("5.3.4", r"\boversized?\b|\blimit (?:is|of|for) \d+ ?[km]i?b|\d limit for m", weight=1),
+    cause(
+        "5.3.4",
+        r"\boversized?\b|\bfile too large\b|\blimit (?:is|of|for) \d+ ?[km]i?b|\d limit for m",
+        weight=1,
+    ),
     cause(
         "5.7.25",
         r"\brdns\b|(?:host ?name|ip address|address) (?:has no name|does not match your)",
@@ -86,11 +90,12 @@ GUESSES: tuple[Cause, ...] = (
     cause(
         "5.1.1",
         rf"{_NO_RULE}(?:{_NONE}{_BETWEEN}[ -]{_PERSON}s?\b|{_PERSON}(?:'?s)?\b.{{0,30}}{_ABSENT})",
-        r"\bnon-?exist[ae]nt\b|\S is (?:invalid|unknown)$",
+        r"\bnon-?exist[ae]nt\b|\bnot found\b|\S is (?:invalid|unknown)$",
         weight=1,
     ),
     cause(
         "5.3.0",
+        r"\b(?:bad|unexpected|strange) (?:server )?(?:response|reply|answer)",
         rf"\b{_TROUBLE}.{{0,60}}\b{_SYSTEM}|\b{_SYSTEM}\b.{{0,40}}{_TROUBLE}",
         weight=1,
     ),

@@ -58,11 +58,11 @@ _OF_RECIPIENT = ("5.1.1", "5.2.1", "5.2.2")
 # What Postfix and Exim say about their own dialogue and programs, not about the failure.
 _FRAME = re.compile(r"refused to talk to me|\(in reply to [^)]{1,60}\)|\(could mean [^)]{1,80}\)")
 # RFC 5321 §4.2.2, word for word: what the code alone says. Many servers add their own line to it,
-# and qmail its own to what the other server says.
+# and qmail and IronPort theirs to what the other server says.
 _STOCK = re.compile(
     r"requested (?:mail )?action (?:not taken|aborted)[:;,.]? (?:mailbox (?:unavailable|name not"
     r" allowed)|exceeded storage allocation|insufficient system storage|(?:local )?error in"
-    r" processing)|does not like recipient"
+    r" processing)|does not like recipient|unknown address error"
 )
 # How servers misspell the two words that matter most.
 _UNKNOWN = re.compile(r"\b(?:unkown|uknown|unknow|unknwon|unkonwn|unknon|unkownn)\b")
@@ -166,6 +166,8 @@ def _from_words(codes: list[Code], text: str, action: str, least: int) -> str | 
         return None
     _, subject, detail = cause.status.split(".")
     digit = _digit(codes, replies_in(text[:_WORDS]), action) or cause.status[0]
+    if (digit, subject, detail) == ("4", "1", "2") and "4" in families:
+        return "4.4.3"  # the name was not found this time, which the server takes for the network's
     return f"{digit}.{subject}.{detail}"
 
 

@@ -63,10 +63,12 @@ def read_bounce(
     notice = read_notice(text, known)
     if not notice.names:
         report = _wrapped(report, limits) or report
+    if report.original:
+        notice.original = decode_bytes(report.original[:20_000])[0]
     status = read_status(report.status or report_in_text(text), limits.addresses)
     recipients = _of_status(status, notice)
     if not recipients:
-        found = _of_header(fields, notice) or _of_words(report, fields, notice, known)
+        found = _of_header(fields, notice) or _of_words(fields, notice, known)
         recipients = [_at_home(recipient, fields) for recipient in found]
     return Bounce(
         tuple(recipients[: limits.addresses]), _original_id(report, fields, notice, text, status)
@@ -155,12 +157,11 @@ def _of_header(fields: Mapping[str, str], notice: Notice) -> list[FailedRecipien
 
 
 def _of_words(
-    report: Report, fields: Mapping[str, str], notice: Notice, own: frozenset[str]
+    fields: Mapping[str, str], notice: Notice, own: frozenset[str]
 ) -> list[FailedRecipient]:
     if notice.names:
         return _of_notice([name.address for name in notice.names], fields, notice)
-    header = decode_bytes(report.original[:20_000])[0] if report.original else notice.original
-    to = find_original_to(header)
+    to = find_original_to(notice.original)
     if to is None:  # Seen: "Unknown user ann@kunde.example" in the subject, and nowhere else
         subject = fields.get("subject", "")[:_ADDRESS]
         named = (each for each, _, _ in addresses_in(subject) if each.lower() not in own)

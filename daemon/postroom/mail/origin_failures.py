@@ -31,7 +31,8 @@ FAILED = re.compile(
         r"|not delivered|status|from mail delivery)|your (?:e-?mail|message|mail) (?:could|was"
         r"|to|has"
         r"|cannot|can't|couldn't|wasn't)[^?]{0,80}(?:not|n't|fail|block|delay|reject|return"
-        r"|undeliver)|dsn:|ndn:|ndr:|nondeliverable|notification d'état"
+        r"|undeliver)|remote (?:mail|execution) fail|dsn:|ndn:|ndr:|nondeliverable"
+        r"|notification d'état"
         r"|échec (?:de )?(?:la )?(?:remise|distribution|livraison|envoi)|non remis"
         r"|message non (?:remis|distribué|délivré)|non distribuable|avis de non|retour(?:né)?"
         r"|no se (?:puede|pudo|ha podido) entregar|no entregado|(?:mensaje"
@@ -85,7 +86,8 @@ FAILED = re.compile(
 # Sentences of mail servers, for mail whose header does not tell. In lower case.
 STOCK = re.compile(
     plain(
-        r"created automatically by mail delivery|this is the (?:qmail|mail system at|mail delivery"
+        r"failure reasons?\b|execution request failed|created automatically by mail delivery"
+        r"|this is the (?:qmail|mail system at|mail delivery"
         r"|postfix|james mail|courier|mail server|mail delivery agent|mailer-daemon)|(?:could not"
         r"|couldn't|cannot|can't|can not|was not|were not|wasn't|not) be delivered|(?:could not"
         r"|unable to|couldn't|was not able to|wasn't able to|not able to|cannot|can't"

@@ -39,7 +39,8 @@ _SUBJECT = re.compile(
 _SENTENCE = re.compile(
     r"unable to be delivered to the list because|you are not allowed to (?:send|post) (?:this|a)"
     r" message|not a member of this (?:ml|(?:mailing )?list)|you cannot post to it"
-    r"|non-?member submission|you are not allowed to (?:post|send mail) to (?:this|the"
+    r"|non-?member submission|you are not subscribed to \S{3,320}@\S{3,255}"
+    r"|you are not allowed to (?:post|send mail) to (?:this|the"
     r"|\S{1,320}) ?(?:mailing )?list|(?:posting|message|mail) .{0,200}(?:has been|was) rejected"
     r" by the list moderator|has been automatically rejected by the \S{1,100} mailing list"
     r"|not authorized to send mail to the \S{1,80} list"
@@ -70,7 +71,7 @@ def judge_refusal(head: Head, text: str, report: Report, limits: Limits) -> Judg
     status = status_of("", told[0] if told is not None else head.subject, said, "failed")
     if not status.startswith("5.7."):
         status = "5.7.1"
-    found = next(iter(_lists(head, opening)), None)
+    found = next(iter(_lists(head, opening, told[0] if told is not None else "")), None)
     recipients = (FailedRecipient(found, "failed", status, said),) if found is not None else ()
     signs = [head.writer, head.subject if titled else "", told[0] if told else ""]
     mail = bounce_of(head, text, report, limits).message_id
@@ -95,13 +96,14 @@ def _is_by_program(head: Head) -> bool:
     )
 
 
-def _lists(head: Head, opening: str) -> Iterator[str]:
+def _lists(head: Head, opening: str, told: str) -> Iterator[str]:
     """Yield addresses that may be the list's: as the subject, the sender or the text names it."""
     wanted = _OF_LIST.fullmatch(head.local)
     local = (wanted["after"] or wanted["before"]) if wanted is not None else ""
     named = [each for each, _, _ in addresses_in(head.subject)]
     if head.subject.lower().startswith(("bounce ", "post to ", "rejected posting to ")):
         yield from named[:1]
+    yield from (each for each, _, _ in addresses_in(told))
     if local and head.domain:
         yield f"{local}@{head.domain}"
     if (quoted := _QUOTED_LIST.search(opening)) is not None and head.domain:

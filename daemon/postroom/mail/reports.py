@@ -214,6 +214,7 @@ def _address(value: str) -> str:
     if "<" in rest and "@" in (inner := rest.partition("<")[2].partition(">")[0]):
         rest = inner
     rest = _COMMENT.sub("", rest).strip(" \t<>;,'")
+    rest = rest.removeprefix("mailto:")
     if '"' not in rest:
         # Seen: "rfc822; user@host, via relay".
         rest = next((word for word in rest.split() if "@" in word), rest).strip("<>;,")
