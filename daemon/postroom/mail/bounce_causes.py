@@ -83,6 +83,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.4.7",
+        r"too many retries",
         r"within the (?:allotted|allowed|specified|given|permitted) time"
         r"|too many (?:delivery )?attempts",
         r"in (?:the|our) queue for (?:more than |over )?(?:\d|one|two|three|four|five|several"
@@ -175,6 +176,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.1",
+        r"connections? will not be accepted|(?:helo|ehlo)\b.{0,20}(?:mismatch|not match|forged"
+        r"|fake)",
         r"\bno permission\b|permission to (?:send|post|mail)",
         r"(?:not|n't) want (?:your|this|any|the) (?:e-?)?(?:mail|message)|\bnot welcome\b"
         r"|only registered users",
@@ -231,6 +234,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.3.0",
+        r"^\W*(?:4\d\d )?local (?:problem|error)",
         r"temporar(?:y|ily) (?:failure|error|problem|lookup|local|system)",
     ),
     cause(
@@ -265,6 +269,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.7.5",
+        r"\btls (?:\w+ )?(?:unavailable|not available)",
         r"(?:start ?tls|\btls\b|\bssl\b|encrypt|certificate).{0,60}(?:fail|error|not|expired"
         r"|handshake|refused|invalid|untrusted)|(?:fail|cannot|can't).{0,30}(?:start ?tls|\btls\b)"
         r"|\bmta-sts\b|\btlsa\b",

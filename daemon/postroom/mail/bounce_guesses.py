@@ -6,7 +6,8 @@ notice. Each is of two things that stand together: who or what, and what is the 
 
 from __future__ import annotations
 
-from postroom.mail.bounce_addresses import WHO, Cause, cause
+from postroom.mail.bounce_addresses import Cause, cause
+from postroom.mail.bounce_unknown import WHO
 
 # Words of a rule: then it was refused, whatever is said to be missing.
 _NO_RULE = (

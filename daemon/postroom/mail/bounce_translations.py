@@ -89,9 +89,14 @@ UNKNOWN = (
     _both(r"käyttäjä|vastaanottaja|osoite|tili", r"tuntematon|ei (?:löydy|löytynyt|ole)"),
     _both(_USERS_CS, r"neznám|neexistuje|nebyl nalezen|nenalezen|nenájden"),
     _both(r"felhasználó|címzett|postafiók|fiók", r"ismeretlen|nem (?:található|létezik)"),
-    _both(r"utilizator|destinatar|adres[ae]", r"necunoscut|nu (?:există|exista|a fost găsit)"),
+    _both(
+        r"utilizator|destinatar|adres[ae]",
+        r"necunoscut|inexistent|nu (?:există|exista|a fost găsit)",
+    ),
     _both(r"korisnik|primatelj|uporabnik", r"ne postoji|nepoznat|ne obstaja|neznan"),
-    _both(r"kullanıcı|alıcı|adres|hesap", r"bulunamadı|bilinmiyor|geçersiz|mevcut değil"),
+    _both(
+        r"kullanıcı|alıcı|adres|hesap", r"bulunamadı|bilinmiyor|bilinmeyen|geçersiz|mevcut değil"
+    ),
     _both(r"παραλήπτης|χρήστης|διεύθυνση", r"άγνωστ|δεν (?:βρέθηκε|υπάρχει)"),
     _both(r"המשתמש|הנמען|הכתובת", r"אינו קיים|לא (?:נמצא|קיים|ידוע)"),
     r"لم يتم العثور|غير موجود|غير معروف|không tìm thấy|không tồn tại|ไม่พบ(?:ผู้รับ|ที่อยู่)",
@@ -109,7 +114,7 @@ FULL = (
     r"(?:postfach|mailbox|posteingang|speicher|quota|kontingent).{0,60}(?:überschritten",
     r"erreicht\b)",
     r"zu ?viele (?:e-?)?mails|(?:bo[iî]te|compte|messagerie).{0,40}(?:\bpleine?\b|saturé)",
-    r"quota.{0,20}(?:dépassé|atteint)",
+    r"quota.{0,30}(?:dépassé|atteint)|no tiene espacio|sin espacio en|超出.{0,6}容量",
     r"buz[oó]n.{0,40}(?:llen[oa]|excedid)|(?:excedid|superad).{0,20}cuota",
     r"cu?ota.{0,30}(?:excedid|superad)|(?:casella|casilla).{0,40}(?:piena|llena)",
     r"(?:espa[cç]i?[oe]|spazio|speicherplatz).{0,30}insu(?:f|ff)i(?:s|c|ci)",
@@ -128,7 +133,7 @@ FULL = (
     r"(?:メールボックス|受信(?:ボックス|箱)|受信トレイ).{0,30}(?:一杯|いっぱい|容量|満杯|超過)",
     r"(?:กล่อง|เมล).{0,20}เต็ม|hộp thư.{0,20}đầy|γραμματοκιβώτιο.{0,30}(?:γεμάτο|πλήρες)",
     r"(?:תיבת|תיבה).{0,20}מלאה|صندوق.{0,20}ممتلئ|kotak (?:surat|masuk).{0,20}penuh",
-    r"容量.{0,10}(?:超|オーバー)|(?:사서함|편지함|메일함|메일박스).{0,12}(?:가득|꽉|용량|초과)",
+    r"용량.{0,4}초과|容量.{0,10}(?:超|オーバー)|(?:사서함|편지함|메일함|메일박스).{0,12}(?:가득|꽉|용량|초과)",
     r"(?:邮箱|信箱|收件箱|空间|容量).{0,12}(?:已满|已滿|不足)|超过.{0,8}容量",
 )
 TOO_LARGE = (
@@ -144,9 +149,9 @@ TOO_LARGE = (
 DISABLED = (
     r"(?:account|casella).{0,30}(?:disabilitat|bloccat|geblokkeerd|uitgeschakeld)",
     r"(?:konto|postfach|benutzer|adresse).{0,40}(?:deaktiviert|gesperrt|geschlossen|inaktiv)",
-    r"(?:compte|bo[iî]te).{0,40}(?:désactiv|suspendu|bloqué|ferm)",
-    r"cuenta.{0,40}(?:desactivad|suspendid|inhabilitad|deshabilitad)",
-    r"conta\b.{0,40}(?:desativ|suspens)",
+    r"(?:compte|bo[iî]te|adresse(?! ip)).{0,40}(?:désactiv|suspendu|bloqué|ferm)",
+    r"cuenta.{0,40}(?:desactivad|suspendid|inhabilitad|deshabilitad|bloquead)",
+    r"conta\b.{0,40}(?:desativ|suspens|bloquead)",
     r"(?:account|casella).{0,30}(?:disattivat|sospes)|konto.{0,40}(?:zablokowan|nieaktywn)",
     r"уч[её]тн\w{2,3} запис.{0,40}заблокирован",
     r"(?:ящик|аккаунт|адрес\b|пользовател).{0,40}(?:заблокирован|отключ|неактив)",
@@ -160,6 +165,7 @@ NO_HOST = (
     r"domein.{0,30}(?:bestaat niet|onbekend)",
     r"dom[ií]nio.{0,40}(?:n[aã]o existe|no existe|descon|inesistente|non esiste|inexistente)",
     r"домен.{0,30}не (?:найден|существует|знайден)|domena.{0,30}(?:nie istnieje|nieznan)",
+    r"도메인.{0,10}(?:찾을 수|존재하지|없)",
     r"(?:ホスト|ドメイン).{0,20}(?:見つかりません|存在しません)|(?:域名|主机).{0,15}(?:不存在|无法)",
     r"找不到.{0,8}(?:域名|主机)|kein mx\b|keine? mx-",
 )
@@ -174,7 +180,8 @@ NO_CONNECTION = (
     r"verbindung.{0,30}(?:abgelehnt|fehlgeschlagen|abgebrochen",
     r"unterbrochen)|zeitüberschreitung",
     r"connexion.{0,20}(?:refusée|impossible|dépassé|expiré)|délai de connexion",
-    r"no se (?:ha )?pudo (?:conectar|establecer)|conexi[oó]n.{0,20}(?:rechazada|recusada|agotad)",
+    r"tiempo de conexi[oó]n|no se (?:ha )?pudo (?:conectar|establecer)",
+    r"conexi[oó]n.{0,20}(?:rechazada|recusada|agotad)",
     r"impossibile connett|connessione.{0,20}(?:rifiutata|scadut)|n[aã]o foi possível conectar",
     r"не удалось (?:установить|подключ|соедин)|нет соединения|время ожидания",
     r"соединени.{0,20}(?:разорван|отклонен|прерван)",
@@ -184,10 +191,15 @@ EXPIRED = (
     r"zustell(?:zeit|versuch|frist).{0,40}(?:abgelaufen|überschritten|erschöpft|ausgeschöpft)",
     r"nach \d+ (?:tagen|stunden)|zeit.{0,30}(?:abgelaufen|überschritten)",
     r"délai(?! de connexion).{0,30}(?:expir|dépass)",
-    r"tiempo.{0,40}(?:agotad|expirad)|agotó el tiempo|истек|превышено число попыток|超过.{0,8}重试",
+    r"tiempo(?! de conexi).{0,40}(?:agotad|expirad)",
+    r"agotó el tiempo|истек|превышено число попыток|超过.{0,8}重试",
 )
 LOOPS = (r"(?:mail|nachrichten)-?schleife|bucle de correo|boucle (?:de|d'acheminement)",)
 REFUSED = (
+    (
+        r"liste? noire|lista n(?:egra|era)|nicht berechtigt|accesso negat|odmow|permiso para enviar"
+        r"|permissão para enviar"
+    ),
     r"bloqué|отверг|respint[oa]|blockerad|blokeret",
     r"(?:non|pas) autoris|no autorizad|non autorizzat|bloquead|bloccat|ч[её]рн\w+ спис",
     r"スパム|迷惑メール|黑名[单單]",

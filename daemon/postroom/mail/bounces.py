@@ -219,7 +219,7 @@ def read_feedback(report: Report, limits: Limits = DEFAULTS) -> Bounce:
     fields = {**groups.mail, **(groups.recipients[0] if groups.recipients else {})}
     kind = bare(fields.get("feedback-type", ""))[:20]
     named = fields.get("original-rcpt-to", "").split("\n")
-    addresses = [canonical(value)[:_ADDRESS] for value in named if value]
+    addresses = [canonical(typed(value)[1])[:_ADDRESS] for value in named if value]
     if not addresses:
         to = find_original_to(decode_bytes(report.original[:20_000])[0])
         addresses = [to] if to is not None else []

@@ -1,7 +1,7 @@
 """Whether a mailing list's program refused a mail, and which list it was.
 
-Promise: a bounce only where the sender is one of a list's own addresses, or a list program is
-named, and the program's own sentence stands in subject or text. The recipient is the list.
+Promise: a bounce only where the sender is one of a list's own addresses or its program, and the
+program's own sentence stands in subject or text. The recipient is the list.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ def judge_refusal(head: Head, text: str, report: Report, limits: Limits) -> Judg
 
 
 def _is_of_list(head: Head) -> bool:
-    return _OF_LIST.fullmatch(head.local) is not None or _is_by_program(head)
+    local = head.local
+    return _OF_LIST.fullmatch(local) is not None or _PROGRAM.fullmatch(local) is not None
 
 
 def _is_by_program(head: Head) -> bool:

@@ -113,3 +113,12 @@ def test_a_list_that_welcomes_somebody_refuses_nothing() -> None:
     )
     assert Origin.BOUNCE != mail.origin
     assert mail.bounce is None
+
+
+def test_who_writes_to_a_list_that_refused_him_is_the_list() -> None:
+    mail = read_mail(
+        b"From: Ann <ann@kunde.example>\nTo: users@lists.example\nPrecedence: list\n"
+        b"List-Id: <users.lists.example>\nX-Mailman-Version: 2.1\nSubject: [users] Rejected\n\n"
+        b"I was told: you are not a member of this list. Am I now?\n"
+    )
+    assert Origin.LIST == mail.origin
