@@ -196,6 +196,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.1",
+        r"(?:cannot|can not|can't|could not|will not) relay\b",
         r"\bno access (?:for|from) (?:this|your)",
         r"not accept(?:ing)? (?:any )?(?:e-?)?(?:mails?|messages?) from",
         r"\bauth(?:entication)? is required|list members|members only",
@@ -240,6 +241,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.2",
+        r"host ?(?:name )?look-?up.{0,10}fail",
         r"\bdomain (?:name )?(?:is )?not valid",
         r"\bdomain of (?:the )?recipient\b.{0,20}(?:not|n't)",
         r"no (?:such )?(?:domain|host) (?:with|by|of|named|called)",

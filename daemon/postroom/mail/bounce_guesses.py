@@ -41,20 +41,22 @@ GUESSES: tuple[Cause, ...] = (
     cause(
         "4.4.7",
         r"\btime limit\b|stuck in (?:the )?queue|\btried \d+|time[ -]to[ -]live|life ?time"
-        r"|allotted time",
+        r"|allotted time|\bexpired\b",
         weight=1,
     ),
     cause(
         "5.2.2",
         r"(?:mail ?box|inbox|folder|user|recipient|account)\b.{0,60}\b(?:room|space|storage|quota"
         r"|capacity)\b",
+        r"\bover (?:the )?limit\b",
         r"\b(?:room|space|storage|quota|capacity)\b.{0,60}(?:mail ?box|inbox|folder|user|recipient"
         r"|account)",
         weight=1,
     ),
     cause(
         "5.3.4",
-        r"\boversized?\b|\bfile too large\b|\blimit (?:is|of|for) \d+ ?[km]i?b|\d limit for m",
+        r"\boversized?\b|\btoo (?:big|large)\b|\bfile too large\b|\blimit (?:is|of"
+        r"|for) \d+ ?[km]i?b|\d limit for m",
         weight=1,
     ),
     cause(
@@ -65,7 +67,8 @@ GUESSES: tuple[Cause, ...] = (
     cause("5.1.8", r"(?:find|reply to|resolve|verify) your (?:domain|address|host)", weight=1),
     cause(
         "5.7.1",
-        r"\bdial-?up\b|\bdoes not wish\b|\bbanned\b|\binternal (?:mail|messages|senders)|\bcbl\b"
+        r"\bpolic(?:y|ies)\b|content (?:is )?unacceptable|\bdial-?up\b|\bdoes not wish\b"
+        r"|\bbanned\b|\binternal (?:mail|messages|senders)|\bcbl\b"
         r"|\bonly relay|authenti\w+ (?:needed|necessary)|content inspection"
         r"|\blisted (?:in|on|by|at)\b",
         weight=1,
@@ -91,7 +94,8 @@ GUESSES: tuple[Cause, ...] = (
     cause(
         "5.1.1",
         rf"{_NO_RULE}(?:{_NONE}{_BETWEEN}[ -]{_PERSON}s?\b|{_PERSON}(?:'?s)?\b.{{0,30}}{_ABSENT})",
-        r"\bnon-?exist[ae]nt\b|\bnot found\b|\S is (?:invalid|unknown)$",
+        r"\bnon-?exist[ae]nt\b|\bnot found\b|\bdoes(?: not|n't) exist\b|@\S{1,200} unknown\b"
+        r"|\S is (?:invalid|unknown)$",
         weight=1,
     ),
     cause(

@@ -286,6 +286,17 @@ REPLIES = [
     ("5.1.2", "도메인을 찾을 수 없습니다"),
     ("5.1.1", "Bilinmeyen kullanıcı"),
     ("5.1.1", "Utilizator inexistent"),
+    ("5.1.1", "550 does not exist: ann"),
+    ("5.1.1", "571 ann@kunde.example unknown"),
+    ("5.2.2", "550 over limit"),
+    ("5.3.4", "550 too big"),
+    ("5.7.1", "550 policy"),
+    ("5.7.1", "550 No permission to send to this address"),
+    ("5.7.1", "550 message content unacceptable"),
+    ("5.7.1", "550 cannot relay"),
+    ("5.1.2", "Host lookup failed"),
+    ("4.4.7", "expired"),
+    ("4.3.0", "local error"),
 ]
 
 
