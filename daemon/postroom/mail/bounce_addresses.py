@@ -122,6 +122,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.8",
+        r"sender.{0,20}verif\w{1,8} (?:error|problem)",
         r"domain (?:does not exist|not found|unknown|invalid) \(sender",
         r"(?:valid|resolvable) sender (?:domain|address)|\bfrom:? (?:address"
         r"|domain) (?:is )?(?:invalid|not valid)",
@@ -241,6 +242,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.2",
+        r"not a known tcp/ip host",
         r"host ?(?:name )?look-?up.{0,10}fail",
         r"\bdomain (?:name )?(?:is )?not valid",
         r"\bdomain of (?:the )?recipient\b.{0,20}(?:not|n't)",

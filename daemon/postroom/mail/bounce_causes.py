@@ -7,6 +7,7 @@ and machines.
 from __future__ import annotations
 
 from postroom.mail.bounce_addresses import ADDRESS_CAUSES, Cause, cause
+from postroom.mail.bounce_codes import CODES
 from postroom.mail.bounce_guesses import GUESSES
 from postroom.mail.bounce_translations import (
     DELAYED,
@@ -18,9 +19,11 @@ from postroom.mail.bounce_translations import (
 )
 
 CAUSES: tuple[Cause, ...] = (
+    *CODES,
     *ADDRESS_CAUSES,
     cause(
         "5.4.6",
+        r"(?:bounced?|forwarded|sent) (?:back and forth )?between two",
         r"maximum hops",
         r"too many hops|(?:infinite|endless) loop|server loop|\b(?:around|round) in circles"
         r"|(?:mail|routing|forwarding"
@@ -126,6 +129,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "4.4.1",
+        r"no longer responding",
+        r"communications? (?:failure|error|problem)",
         r"refus(?:es|ing) (?:\w+ )?connections?",
         r"refused (?:the |our |a |to )?connect",
         r"(?:server|host)(?: \S{1,100})? (?:is |was |seems )?(?:down|unreachable|offline)\b"
@@ -176,6 +181,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.1",
+        r"(?:delivery|access|mail|sending) (?:to \S{1,40} (?:\w+ )?)?is restricted",
         r"connections? will not be accepted|(?:helo|ehlo)\b.{0,20}(?:mismatch|not match|forged"
         r"|fake)",
         r"\bno permission\b|permission to (?:send|post|mail)",

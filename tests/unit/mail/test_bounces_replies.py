@@ -297,6 +297,22 @@ REPLIES = [
     ("5.1.2", "Host lookup failed"),
     ("4.4.7", "expired"),
     ("4.3.0", "local error"),
+    ("4.4.1", "A communications failure occurred with the destination server"),
+    ("5.1.8", "Your From address is not valid on this system"),
+    ("4.4.1", "Remote system no longer responding"),
+    ("5.1.2", "The remote server is not a known TCP/IP host."),
+    ("5.7.1", "Delivery to this user is restricted by the Domino administrator"),
+    ("5.1.1", "unrecognised-OR-name"),
+    ("5.1.4", "Ambiguous OR-name"),
+    ("4.4.5", "mta-congestion"),
+    ("5.2.1", "recipient-unavailable"),
+    ("5.6.1", "encoded-information-types-unsupported"),
+    ("5.2.3", "content-too-long"),
+    ("5.6.3", "conversion-impractical"),
+    ("4.3.0", "local mailer (/usr/lib/mail.local) exited with EX_TEMPFAIL"),
+    ("5.3.0", "exited with EX_SOFTWARE"),
+    ("5.1.1", "exited with EX_NOUSER"),
+    ("5.1.2", "EX_NOHOST"),
 ]
 
 
