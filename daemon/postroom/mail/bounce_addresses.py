@@ -48,6 +48,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.2.2",
+        r"not enough (?:disk |storage )?space for (?:this|the|that) (?:user|recipient|mailbox"
+        r"|account)",
         r"insufficient (?:\w+ ){0,2}(?:in|for|on) (?:the |this |user'?s? )*mailbox",
         r"mail ?box (?:size )?limit|mailbox (?:cannot|can not|can't) hold",
         r"(?:mailbox|inbox|account|recipient|user)\b.{0,40}\bno (?:\w+ ){0,2}(?:space|room"
@@ -97,6 +99,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.3.4",
+        r"(?:mail|message) size (?:is )?over",
         r"max(?:imum|\.)? (?:message |mail |e-?mail )?size|(?:bigger|larger"
         r"|greater) than \d+ ?(?:[km]i?b|bytes|mega|kilo)",
         r"(?:message|data|attachment|content)\b.{0,40}exceed(?!.{0,20}\brate).{0,40}(?:\bmax|limit"
@@ -122,6 +125,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.1.8",
+        r"return[- ]path is (?:not valid|invalid)",
         r"sender.{0,20}verif\w{1,8} (?:error|problem)",
         r"domain (?:does not exist|not found|unknown|invalid) \(sender",
         r"(?:valid|resolvable) sender (?:domain|address)|\bfrom:? (?:address"
@@ -197,6 +201,7 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
     ),
     cause(
         "5.7.1",
+        r"(?:need|have) to authenticate",
         r"(?:cannot|can not|can't|could not|will not) relay\b",
         r"\bno access (?:for|from) (?:this|your)",
         r"not accept(?:ing)? (?:any )?(?:e-?)?(?:mails?|messages?) from",

@@ -313,6 +313,10 @@ REPLIES = [
     ("5.3.0", "exited with EX_SOFTWARE"),
     ("5.1.1", "exited with EX_NOUSER"),
     ("5.1.2", "EX_NOHOST"),
+    ("5.2.2", "552 Not enough disk space for this user"),
+    ("5.3.4", "550 Mail size is over the limit"),
+    ("5.7.1", "550 You need to authenticate"),
+    ("5.1.8", "550 Return path is not valid"),
 ]
 
 
