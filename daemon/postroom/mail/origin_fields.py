@@ -147,7 +147,8 @@ ROBOT_PROGRAMS = re.compile(
     r"phpbb|vbulletin|mybb|\bsmf\b|media ?wiki|doku ?wiki|moodle|phplist|jenkins|hudson|bugzilla"
     r"|\btrac\b"
     r"|mantis|redmine|gitlab|gitea|nagios|icinga|cacti|zabbix|munin|prtg|mailman|majordomo|listserv"
-    r"|\bcron\b|logwatch|mailchimp|bugtracker|ecartis|survey",
+    r"|synology|qnap|(?:true|free)nas|fritz!box|vmware|veeam|idrac|\bcron\b|logwatch|mailchimp"
+    r"|bugtracker|ecartis|survey",
     re.IGNORECASE,
 )
 

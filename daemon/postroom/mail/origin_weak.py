@@ -21,7 +21,20 @@ from postroom.mail.message import Origin
 from postroom.mail.origin_absence import is_absent, is_wanting
 from postroom.mail.origin_head import OPENING, Head, Sign
 
-_NUMBER = re.compile(r"\d{3}")
+_NUMBER = re.compile(r"#\s?\d{3}")
+_OFFICE = re.compile(
+    r"office|b[üu]ro|bureau|oficina|ufficio|escritório|kantoor|kontor|biurem|kancel|офис|办公室|辦公室",
+    re.IGNORECASE,
+)
+# When somebody is away, in a subject of his own: "Vacation: next week".
+_DATED = re.compile(
+    r"\b(?:\d{1,2}\b(?!\d)|today|tomorrow|week|month|monday|tuesday|wednesday|thursday|friday"
+    r"|until|from|heute"
+    r"|morgen|woche|montag|dienstag|mittwoch|donnerstag|freitag|bis|vom|ab|demain|semaine|lundi"
+    r"|jusqu|mañana"
+    r"|semana|lunes|hasta|domani|settimana|lunedì|fino)\b",
+    re.IGNORECASE,
+)
 _OF_MACHINES = (
     origin_subjects.MACHINE_SUBJECT,
     origin_subjects.SHOP_SUBJECT,
@@ -111,11 +124,37 @@ def _impersonal_signs(head: Head, said: str) -> Iterator[Sign]:
 
 
 def _is_filled_in(head: Head, text: str) -> bool:
-    """Say whether a form was filled in; whoever did may say "I" in it."""
-    return origin_subjects.FORM_SUBJECT.match(head.subject) is not None and (
-        _NUMBER.search(head.subject) is not None
-        or origin_bodies.FILLED_IN.search(text[:OPENING]) is not None
-    )
+    """Say whether a script sends what somebody filled in, who may say "I" in it."""
+    if origin_subjects.FORM_SUBJECT.match(head.subject) is None or not _is_script(head):
+        return False
+    is_numbered = _NUMBER.search(head.subject) is not None
+    return is_numbered or origin_bodies.FILLED_IN.search(text[:OPENING]) is not None
+
+
+def _is_script(head: Head) -> bool:
+    program = head.fields.get("x-mailer", "") or head.fields.get("user-agent", "")
+    is_php = "x-php-originating-script" in head.fields or "x-php-script" in head.fields
+    return is_php or origin_fields.SCRIPTS.search(program[:200]) is not None
+
+
+def _note(head: Head, said: str) -> Sign | None:
+    """Find an absence below a subject that tells of it, and of the mail that is answered."""
+    away = origin_subjects.AWAY_SUBJECT.match(head.subject)
+    if away is None or not (head.is_answer or _names_what_it_answers(head, away)):
+        return None
+    note = f"{head.subject.lower()}. {said}"
+    is_note = is_absent(note) or origin_bodies.AWAY.search(note) is not None
+    if not is_note or is_wanting(note):
+        return None
+    return Sign(Origin.AUTO_REPLY, "text: an absence", 1)
+
+
+def _names_what_it_answers(head: Head, away: re.Match[str]) -> bool:
+    """Say whether more than a date or a name stands behind "Out of office:", or the like."""
+    behind = head.subject[away.end() :].strip()
+    is_fixed = away[0][-1:] in {":", "："} and _OFFICE.search(away[0]) is not None
+    is_own = behind.lower() in head.name.lower()
+    return is_fixed and not is_own and _DATED.search(behind) is None
 
 
 def _sign_below(head: Head, sure: re.Match[str], said: str) -> Sign | None:
@@ -141,12 +180,9 @@ def signs_in_text(head: Head, text: str) -> Iterator[Sign]:
     if sure is not None and (sign := _sign_below(head, sure, said[:1_500])) is not None:
         yield sign
         return
-    if head.is_answer and origin_subjects.AWAY_SUBJECT.match(head.subject) is not None:
-        note = f"{head.subject.lower()}. {said[:1_500]}"
-        is_note = is_absent(note) or origin_bodies.AWAY.search(note) is not None
-        if is_note and not is_wanting(note):
-            yield Sign(Origin.AUTO_REPLY, "text: an absence", 1)
-            return
+    if (sign := _note(head, said[:1_500])) is not None:
+        yield sign
+        return
     if (found := origin_receipts.CHALLENGED.search(said)) is not None:
         yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 2)
     elif (

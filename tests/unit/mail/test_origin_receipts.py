@@ -356,3 +356,32 @@ def test_people_write_of_the_same_things(
     subject: str, text: str, fields: tuple[tuple[str, str], ...]
 ) -> None:
     assert Origin.PERSON is judge(subject, text, *fields, from_=KIM)
+
+
+@pytest.mark.parametrize("subject", ["Out of office: parcel", "Fuera de la oficina: su pedido"])
+def test_an_absence_that_names_what_it_answers_needs_no_header(subject: str) -> None:
+    assert Origin.AUTO_REPLY is judge(subject, "I am away.", from_=KIM)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("Out of office: 3-9 March", "I am out of the office from 3 to 9 March."),
+        ("Out of office: Kim", "I am out of the office, Jo covers."),
+        ("Out of office: parcel", "I am away, please hold it."),
+        ("Absence: Kim Roe", "I am on leave from Monday."),
+        ("Urlaub: Kim Roe", "Ich bin ab Montag im Urlaub."),
+    ],
+)
+def test_people_announce_their_absence_with_when_and_who(subject: str, text: str) -> None:
+    assert Origin.PERSON is judge(subject, text, from_=KIM)
+
+
+def test_an_order_through_a_relay_is_no_form() -> None:
+    text = "Lamps: 5\nColour: red\nThanks"
+    assert Origin.PERSON is judge("New order 4711", text, RELAYED)
+    assert Origin.AUTOMATIC is judge("New order 4711", text, ("X-Mailer", "PHPMailer 6"))
+
+
+def test_a_station_of_disks_writes_by_itself() -> None:
+    assert Origin.AUTOMATIC is judge("Backup finished", "Done.", ("X-Mailer", "Synology DSM"))
