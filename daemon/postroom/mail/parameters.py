@@ -29,6 +29,8 @@ _UNSTARRED = re.compile(
     r"((?:utf-?8|iso-8859-\d+|windows-\d+|us-ascii)'[a-z-]{0,20}'.+)", re.IGNORECASE
 )
 _NEXT = re.compile(r"\s+[\w*-]{2,40}\s*=")  # a parameter whose semicolon was forgotten
+# What can only have been meant.
+_MEANT = {"text/*": "text/plain", "plain/text": "text/plain", "html/text": "text/html"}
 _FILE_NAMES = frozenset({"name", "filename"})
 _PARAMETERS = 100  # of one header
 
@@ -40,7 +42,7 @@ def read_type(value: str, default: str) -> tuple[str, dict[str, str]]:
     value = _COMMENT.sub("", value)
     match = _TYPE.match(value.lower())
     if match is not None:
-        kind = "text/plain" if match[0].strip(" \"'") == "text/*" else f"{match[1]}/{match[2]}"
+        kind = _MEANT.get(match[0].strip(" \"'"), f"{match[1]}/{match[2]}")
         return kind, read_parameters(value[match.end() :])
     word = _WORD.match(value.lower())
     if word is not None and word[1] == "multipart":

@@ -184,6 +184,13 @@ def test_characters_of_two_octets_beside_others(expected: str, label: str, octet
 MIXED = f'{HEAD}Content-Type: multipart/mixed; boundary="b1"\n\n'
 
 
+@pytest.mark.parametrize("kind", ["plain/text", "text/*", "text", "text/plain charset=utf-8"])
+def test_text_by_a_type_that_is_none(kind: str) -> None:
+    mail = read_mail(f"Content-Type: {kind}; charset=utf-8\n\nGrüße".encode())
+    assert mail.text == "Grüße"
+    assert mail.attachments == ()
+
+
 def test_boundary_without_an_empty_line_above_it_ends_the_header() -> None:
     head = MIXED.removesuffix("\n")
     mail = read_mail(f"{head}--b1\nContent-Type: text/plain\n\nHello\n--b1--\n".encode())
