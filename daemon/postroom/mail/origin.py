@@ -149,6 +149,8 @@ def _answers_by_itself(head: Head, said: str) -> tuple[str, ...]:
     if found is None and head.is_answer:
         found = origin_receipts.HEADED.match(said)
     said = _flat(said)
+    if found is not None and origin_bodies.GOT_ONE.search(said):
+        return ()
     found = found or origin_receipts.CHALLENGED.search(said)
     if found is not None:
         return (f"text: {found[0].strip()[:100]}",)

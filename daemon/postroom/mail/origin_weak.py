@@ -91,8 +91,9 @@ def _subject_signs(head: Head) -> Iterator[Sign]:
         # People announce their absence, too; but not of the mail that they answer.
         is_sure = head.is_absent_answer or (head.is_answer and away.end() < len(subject))
         yield Sign(Origin.AUTO_REPLY, evidence, 2 if is_sure else 1)
-    elif origin_subjects.AUTOMATIC_FROM.match(subject):
-        yield Sign(Origin.AUTO_REPLY, evidence, 2 if head.is_answer else 1)
+    elif (found := origin_subjects.AUTOMATIC_FROM.match(subject)) is not None:
+        is_sure = head.is_answer and found.end() < len(subject)
+        yield Sign(Origin.AUTO_REPLY, evidence, 2 if is_sure else 1)
     elif origin_subjects.CHALLENGE.search(subject[-60:]):
         yield Sign(Origin.AUTO_REPLY, evidence, 1)
     elif origin_subjects.CERTAIN_SUBJECT.match(subject):
@@ -118,9 +119,16 @@ def _impersonal_signs(head: Head, said: str) -> Iterator[Sign]:
         yield Sign(Origin.AUTOMATIC, f"text: {footer[0][:100]}", 1)
     if (received := origin_receipts.RECEIVED.search(said[:OPENING])) is not None:
         yield Sign(Origin.AUTO_REPLY, f"text: {received[0][:100]}", 1)
-    is_parcel = origin_subjects.PARCEL_SUBJECT.match(head.subject) is not None
-    if is_parcel and not any(mark in said for mark in "?？؟"):
+    if _is_parcel(head) and not any(mark in said for mark in "?？؟"):
         yield Sign(Origin.AUTOMATIC, f"Subject: {head.subject[:100]}", 1)
+
+
+def _is_parcel(head: Head) -> bool:
+    """Say whether a shop tells of a parcel: by its number, or by what only sites send with."""
+    if origin_subjects.PARCEL_SUBJECT.match(head.subject) is None:
+        return False
+    is_numbered = re.search(r"\d{3}", head.subject) is not None
+    return is_numbered or "feedback-id" in head.fields or _is_script(head)
 
 
 def _is_filled_in(head: Head, text: str) -> bool:
@@ -176,7 +184,9 @@ def signs_in_text(head: Head, text: str) -> Iterator[Sign]:
         yield from _impersonal_signs(head, said)
     if _is_filled_in(head, text):
         yield Sign(Origin.AUTOMATIC, f"Subject: {head.subject[:100]}", 1)
-    sure = origin_subjects.AUTOMATIC_ANSWER.match(head.subject)
+    sure = origin_subjects.AUTOMATIC_ANSWER.match(
+        head.subject
+    ) or origin_subjects.AUTOMATIC_FROM.match(head.subject)
     if sure is not None and (sign := _sign_below(head, sure, said[:1_500])) is not None:
         yield sign
         return

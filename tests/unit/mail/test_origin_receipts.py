@@ -205,7 +205,7 @@ def test_a_program_that_answers_by_itself_may_say_re() -> None:
 @pytest.mark.parametrize(
     ("subject", "text", "fields"),
     [
-        ("Your parcel 1Z99 is on its way", "Track it.", (("X-SG-EID", "a"),)),
+        ("Your parcel 1Z999 is on its way", "Track it.", (("X-SG-EID", "a"),)),
         ("Ihre Sendung wurde zugestellt", "Danke.", (("X-Mailer", "PHPMailer 6"),)),
         ("[Shop: ] New Order # 100221", "Thank you.", (("X-Mailer", "Zend_Mail"),)),
         (
@@ -385,3 +385,25 @@ def test_an_order_through_a_relay_is_no_form() -> None:
 
 def test_a_station_of_disks_writes_by_itself() -> None:
     assert Origin.AUTOMATIC is judge("Backup finished", "Done.", ("X-Mailer", "Synology DSM"))
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "fields"),
+    [
+        ("Re: Rechnung", "Danke für Ihre E-Mail. Wir bemühen uns um Antwort auf alles.", (ANSWER,)),
+        (
+            "Re: devis",
+            "Merci pour votre message. Nous faisons notre possible pour répondre vendredi.",
+            (ANSWER,),
+        ),
+        ("Message automatique", "Je reçois un message automatique à chaque commande.", ()),
+        ("Automatic message", "The automatic message on your phone is too loud.", (ANSWER,)),
+        ("Re: ref 22", "(auto reply)\nwas all that I got from you.", (ANSWER,)),
+        ("Shipment delivered", "Your shipment was delivered broken.", (RELAYED,)),
+        ("Lieferung angekündigt", "Die Lieferung wurde angekündigt, kam aber nicht.", (RELAYED,)),
+    ],
+)
+def test_people_complain_of_machines(
+    subject: str, text: str, fields: tuple[tuple[str, str], ...]
+) -> None:
+    assert Origin.PERSON is judge(subject, text, *fields, from_=KIM)
