@@ -12,7 +12,7 @@ from postroom.store.objects import Objects
 
 
 def storage(folder: Path, port: int | None = None) -> str:
-    """Write the key; return what stands in the config."""
+    """Write the key; return what stands in the config. At `port` is one that may hang."""
     key = folder / "s3-key"
     key.write_text("a key of the tests\n")
     key.chmod(0o600)
@@ -22,7 +22,7 @@ raw = "s3://{BUCKET}/{secrets.token_hex(6)}/raw"
 endpoint = "http://127.0.0.1:{port or shared_store()}"
 access_key_id = "tests"
 secret_key_file = "s3-key"
-timeout = "1s"
+timeout = "{1 if port else 10}s"
 """
 
 
