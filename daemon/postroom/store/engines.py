@@ -33,7 +33,7 @@ POOL_SIZE = 8
 LARGEST_LOG = 20_000  # pages (80 MB): a log that outgrows this the writer copies himself
 # A write transaction holds up every other writer; but each one is a flush, and a server, whose
 # readers and doors it does not hold up, is slower at each statement.
-SECONDS_OF_FILE = 0.017
+SECONDS_OF_FILE = 0.02
 SECONDS_OF_SERVER = 0.05
 _WRITERS = 0x706F7374  # the advisory lock of all writers: "post"
 # A node that hangs inside a transaction holds up all others: the server ends its session.
