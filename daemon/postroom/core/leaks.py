@@ -21,12 +21,21 @@ alone at the end. What of a signature counts nevertheless is public once one ans
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 
+from postroom.core.wording import (
+    CLOSINGS,
+    EVERYDAY,
+    EVERYDAY_UNSPACED,
+    GREETINGS,
+    has_unspaced,
+    places_of,
+    unspaced_in,
+    words_of,
+)
 from postroom.mail.tokens import Signer, TooManyTries
 
 MAX_OUTGOING = 2_000_000  # characters
@@ -45,15 +54,6 @@ _PIECE = 20
 _SHORT_PIECE = 400  # characters of a line or sentence that may have so few words
 _SECRET_LETTERS = 6
 _SECRET_DIGITS = 4  # characters of a whole text with a digit in it: a PIN
-
-# Scripts without spaces between words: each character is a word of its own.
-_NO_SPACES = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    r"\U00020000-\U0003ffff"
-)
-_WORD = re.compile(rf"[{_NO_SPACES}]|[^\W_{_NO_SPACES}]+")
-_ASCII_WORD = re.compile(r"[a-z0-9]+")
-_UNSPACED = re.compile(rf"[{_NO_SPACES}]")
 
 _SENTENCE_END = re.compile(r"[.!?;…](?=\s)|[。！？；]|\n[ \t>|]*\n")
 _QUOTE_MARKS = " \t>|"
@@ -171,7 +171,7 @@ class _Hits:
 
 
 def _find_passages(outgoing: str, internal: tuple[str, ...], public: Iterable[str]) -> list[Leak]:
-    words = _words(outgoing)
+    words = words_of(outgoing)
     if len(words) > MAX_WORDS:
         raise _TooMany
     hits = _compare(words, internal)
@@ -190,12 +190,12 @@ def _compare(words: list[str], internal: tuple[str, ...]) -> _Hits:
     if sum(text.count("\n") for text in internal) > MAX_LINES:
         raise _TooMany
     hits = _Hits()
-    lengths = (WORDS, UNSPACED) if _has_unspaced(words) else (WORDS,)
+    lengths = (WORDS, UNSPACED) if has_unspaced(words) else (WORDS,)
     known: dict[int, set[int]] = {length: set(_rows(words, length)) for length in lengths}
     pieces: set[str] = set()
     for text in internal:
         body = _body_of(text)
-        theirs = _words(body)
+        theirs = words_of(body)
         for length in lengths:
             hits.rows.setdefault(length, set()).update(
                 known[length].intersection(_rows(theirs, length))
@@ -219,7 +219,7 @@ def _excuse(hits: _Hits, public: Iterable[str]) -> None:
     for text in public:
         if left <= 0 or not hits:
             return
-        words = _words(text[:left])
+        words = words_of(text[:left])
         left -= len(text)
         for length, rows in [*hits.rows.items(), *hits.whole.items()]:
             if rows:
@@ -234,7 +234,7 @@ def _runs(words: list[str], hits: _Hits) -> Iterator[Run]:
         positions = (
             position
             for position in _positions(rows, words, length)
-            if _has_unspaced(words[position : position + length]) == (length == UNSPACED)
+            if has_unspaced(words[position : position + length]) == (length == UNSPACED)
         )
         yield from _merge((position, position + length) for position in positions)
     for length, rows in hits.whole.items():
@@ -252,9 +252,9 @@ def _positions(rows: set[int], words: list[str], length: int) -> Iterator[int]:
 
 def _is_said(words: list[str]) -> bool:
     """Say whether a run is more than a turn of speech."""
-    if len(words) < _EVERYDAY_RUN and _EVERYDAY.issuperset(words):
+    if len(words) < _EVERYDAY_RUN and EVERYDAY.issuperset(words):
         return False
-    return "".join(words) not in _EVERYDAY_UNSPACED
+    return "".join(words) not in EVERYDAY_UNSPACED
 
 
 # ---- what counts of an internal text
@@ -285,8 +285,8 @@ def _body_of(text: str) -> str:
 def _is_closing(line: str) -> bool:
     if len(line) > _SIGNATURE_WIDTH or not _ANY_LETTER.match(line):
         return False
-    words = _words(line)
-    return not _CLOSINGS.isdisjoint(words) and _EVERYDAY.issuperset(words)
+    words = words_of(line)
+    return not CLOSINGS.isdisjoint(words) and EVERYDAY.issuperset(words)
 
 
 def _without_name(lines: list[str]) -> list[str]:
@@ -308,67 +308,33 @@ def _short_pieces(body: str, words: list[str]) -> Iterator[list[str]]:
         raise _TooMany
     for piece in pieces:
         if len(piece) <= _SHORT_PIECE:
-            said = _words(piece)
+            said = words_of(piece)
             if _is_short(said) and _tells(said, is_all=False):
                 yield said
 
 
 def _is_short(words: list[str]) -> bool:
-    most = WORDS if len(words) < WORDS or not _has_unspaced(words) else UNSPACED
+    most = WORDS if len(words) < WORDS or not has_unspaced(words) else UNSPACED
     return 0 < len(words) < most
 
 
 def _tells(words: list[str], *, is_all: bool) -> bool:
     """Say whether so few words can be a secret; `is_all`: they are the whole text."""
     said = "".join(words)
-    unspaced = len(_UNSPACED.findall(said))
-    if _EVERYDAY.issuperset(words) or said in _EVERYDAY_UNSPACED:
+    unspaced = unspaced_in(said)
+    if EVERYDAY.issuperset(words) or said in EVERYDAY_UNSPACED:
         return False
     if len(words) == 1:
         has_digit = any(map(str.isdigit, said))
         return len(said) >= (_SECRET_DIGITS if is_all and has_digit else _SECRET_LETTERS) and (
             is_all or has_digit
         )
-    if not is_all and words[0] in _GREETINGS:
+    if not is_all and words[0] in GREETINGS:
         return False
     return len(words) - unspaced / 2 >= 2 and (unspaced > 0 or len(said) >= _SECRET_LETTERS)
 
 
-# ---- words
-
-
-class _Folding(dict[int, str]):
-    """Each character as it is compared: compatible, without case, accents and invisible marks.
-
-    One character at a time, so that places in the folded text lead back to the text.
-    """
-
-    def __missing__(self, code: int) -> str:
-        folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", chr(code)).casefold())
-        self[code] = "".join(
-            each for each in folded if unicodedata.category(each) not in {"Mn", "Mc", "Me", "Cf"}
-        )
-        return self[code]
-
-
-_FOLDING = _Folding()
-
-
-def _fold(text: str) -> str:
-    return text.lower() if text.isascii() else text.translate(_FOLDING)
-
-
-def _words(text: str) -> list[str]:
-    folded = _fold(text)
-    return (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)
-
-
-def _list(words: str) -> frozenset[str]:
-    return frozenset(_fold(words).split())
-
-
-def _has_unspaced(words: list[str]) -> bool:
-    return _UNSPACED.search("".join(words)) is not None
+# ---- rows of words
 
 
 def _rows(words: list[str], length: int) -> Iterator[int]:
@@ -387,16 +353,9 @@ def _pieces(word: str) -> Iterator[str]:
 
 def _places(text: str, runs: list[Run]) -> Iterator[Run]:
     """Turn runs of words into places in the text."""
-    if not runs:
-        return
-    folded = _fold(text)
-    words = [match.span() for match in _WORD.finditer(folded)]
-    if len(folded) == len(text) and text.isascii():
-        origin: Sequence[int] = range(len(text) + 1)
-    else:
-        origin = [place for place, letter in enumerate(text) for _ in _FOLDING[ord(letter)]]
-    for start, end in runs:
-        yield origin[words[start][0]], origin[words[end - 1][1] - 1] + 1
+    if runs:
+        words = places_of(text)
+        yield from ((words[start][0], words[end - 1][1]) for start, end in runs)
 
 
 def _merge(runs: Iterable[Run]) -> Iterator[Run]:
@@ -410,52 +369,3 @@ def _merge(runs: Iterable[Run]) -> Iterator[Run]:
         end = max(end, each[1])
     if end >= 0:
         yield start, end
-
-
-# Words of which anybody's texts are full, in the languages of most of our mail. A list can never be
-# whole: a word too few costs a false alarm, so only words that tell nothing stand here.
-_EVERYDAY = _list("""
-    a about after again all already also am an and any anything are as asap ask asked at attached
-    back be because been before but by call can cannot case check checked checking closed closing
-    contact could customer day dear did do does doing don done fine first fixed fixing for forward
-    forwarded from further fyi get give go going good got great had has have he hello help her here
-    hi him his hold how however i if in information into is it its just know later let like ll look
-    looks m mail may me message more much my need needs new next no not note now of off ok okay on
-    once one only open or order other our out over per please possible problem question questions
-    re ready received regarding regards reply request resolved s sale same see send sent she should
-    so solved some soon sorry still sure t take team than thank thanks that the their them then
-    there they thing this those ticket time to today tomorrow too two up us ve very via wait waiting
-    was way we well were what when where which who why will wish with working would yes yesterday
-    yet you your yours kind best warm sincerely cheers hesitate
-    aber alle alles also am an anbei anfrage anhang antwort auch auf aus bei beim bekommen bis bitte
-    bin da dabei damit danke dann das dass dem den der des dich die dies diese dir doch du durch ein
-    eine einem einen einer er erhalten erledigt es euch fertig fragen fur geht gelost gern gerne
-    geschickt gesendet gibt grusse grussen gruss gut guten habe haben hallo hat heute hier hilfe
-    ich ihm ihn ihnen ihr ihre ihrer im in info ist ja jetzt kann kein keine kommt konnen kunde
-    leider liebe lieber mal mehr mein meine melden melde mfg mich mir mit moin morgen nach nachricht
-    nein nicht noch nochmal nun nur ob oder per problem ruckfrage sagen schicken sehr sein sich sie
-    siehe sind so sobald soll tag um und uns unser vielen viele vom von vor war warten was wegen
-    weitere weitergeleitet wenn wer werde werden wie wieder wir wird wurde zu zum zur herr frau
-    freundlich freundlichen freundliche geehrte geehrter damen herren beste besten lg vg
-    bonjour merci cordialement bien vous nous votre le la les un une de du et est pour pas avec
-    madame monsieur salut voir joint jointe fait clos
-    hola gracias saludos estimado estimada el los las por para con que adjunto hecho cerrado buenos
-    dias cordiales favor ciao grazie saluti cordiali gentile allegato fatto chiuso buongiorno
-    hoi dank bedankt groeten vriendelijke beste geachte bijlage gedaan gesloten graag het een van
-    hei hej takk tack tak hilsen halsningar vennlig mvh ola obrigado obrigada atenciosamente
-    """)
-_EVERYDAY_UNSPACED = _list(
-    """
-    谢谢 谢谢您 好的 您好 你好 已完成 完成 已处理 见附件 请见附件 非常感谢 了解しました 承知しました
-    完了 完了しました お疲れ様です お世話になっております ありがとうございます
-    よろしくお願いします よろしくお願いいたします ขอบคุณครับ ขอบคุณค่ะ สวัสดีครับ สวัสดีค่ะ
-    """
-)
-_GREETINGS = _list("""
-    hi hello dear hey hallo liebe lieber guten moin sehr bonjour salut cher chere madame monsieur
-    hola estimado estimada ciao buongiorno gentile caro cara hoi beste geachte hei hej ola
-    """)
-_CLOSINGS = _list("""
-    regards sincerely cheers grusse grussen gruss mfg lg vg cordialement saludos saluti groeten
-    hilsen halsningar mvh atenciosamente
-    """)
