@@ -14,6 +14,7 @@ from postroom.mail.message import Origin
 from postroom.mail.origin_head import Head, Sign
 
 _OFF = frozenset({"", "no", "false", "0", "none", "off"})
+PRECEDENCE = ("precedence", "x-precedence", "preference")
 _LIST_SENDER = re.compile(
     r"owner-.+|.+-(?:owner|request|bounces?|admin|errors)(?:[+=].*)?", re.IGNORECASE
 )
@@ -25,8 +26,12 @@ def decisive_signs(head: Head) -> Iterator[Sign]:
     answer = Origin.AUTO_REPLY if head.is_answer else Origin.AUTOMATIC
     if (origin := _submitted(head.says("auto-submitted"), answer)) is not None:
         yield Sign(origin, f"Auto-Submitted: {fields['auto-submitted'][:100]}")
-    for name in ("precedence", "x-precedence", "preference"):
-        if name in fields and (origin := _precedence(head, head.says(name), answer)) is not None:
+    for name in PRECEDENCE:
+        if (
+            name in fields
+            and not head.is_outlooks_answer
+            and (origin := _precedence(head, head.says(name), answer)) is not None
+        ):
             yield Sign(origin, f"{name.title()}: {fields[name][:100]}")
     if head.local and origin_senders.SILENT.fullmatch(head.local):
         yield Sign(answer, f"From: {head.writer[:100]}")
@@ -105,6 +110,11 @@ def _vendor(name: str, value: str) -> Origin | None:
     return None
 
 
+def is_bulk_without_list(head: Head) -> bool:
+    """Say whether one may sign off from something that names no list."""
+    return bool(head.fields.get("list-unsubscribe") or head.fields.get("list-id"))
+
+
 def _list_signs(head: Head) -> Iterator[Sign]:
     """RFC 2919 and 2369. Who sends in bulk has List-Unsubscribe, and often List-Id, too."""
     fields = head.fields
@@ -118,5 +128,5 @@ def _list_signs(head: Head) -> Iterator[Sign]:
     if named:
         for name in named:
             yield Sign(Origin.LIST, f"{name.title()}: {fields[name][:100]}")
-    elif fields.get("list-unsubscribe") or fields.get("list-id"):
+    elif is_bulk_without_list(head) and not head.is_outlooks_answer:
         yield Sign(Origin.AUTOMATIC, "List-Unsubscribe without a list")

@@ -148,7 +148,11 @@ ROBOT_PROGRAMS = re.compile(
     r"|\btrac\b"
     r"|mantis|redmine|gitlab|gitea|nagios|icinga|cacti|zabbix|munin|prtg|mailman|majordomo|listserv"
     r"|synology|qnap|(?:true|free)nas|fritz!box|vmware|veeam|idrac|\bcron\b|logwatch|mailchimp"
-    r"|bugtracker|ecartis|survey",
+    r"|bugtracker|ecartis|survey"
+    # Shops: orders, and what becomes of them.
+    r"|woo ?commerce|os ?commerce|zen ?cart|presta ?shop|open ?cart|magento|shopware|gambio"
+    r"|virtuemart|xt:?commerce|x-?cart|cs-?cart|cubecart|shopify|bigcommerce|ecwid|jtl-?shop|oxid"
+    r"|modified ?shop",
     re.IGNORECASE,
 )
 

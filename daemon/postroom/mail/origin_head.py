@@ -84,6 +84,16 @@ class Head:
             and origin_fields.SCRIPTS.search(program[:200]) is None
         )
 
+    @property
+    def is_outlooks_answer(self) -> bool:
+        """Outlook answers a mail by it, in somebody's hands: what answers there by itself says so
+        in its subject."""
+        return (
+            "thread-index" in self.fields
+            and origin_subjects.ANSWERED.match(self.subject) is not None
+            and self.is_answer
+        )
+
 
 def read_head(headers: Headers, from_: Address | None) -> Head:
     """Take out of a header what speaks for an origin."""

@@ -59,6 +59,8 @@ def test_marks_of_automatic_answers(field: str) -> None:
         "List-Unsubscribe: <https://x.example/u>",
         "X-Auto-Response-Suppress: All",
         "Return-Path: <>",
+        "X-Mailer: WooCommerce",
+        "X-Mailer: osCommerce Mailer",
         "Reply-To: no-reply@kunde.example",
         "Sender: noreply@kunde.example",
     ],
@@ -141,6 +143,17 @@ def test_marks_of_lists(field: str) -> None:
     assert Origin.LIST is judge(field)
 
 
+OUTLOOKS_ANSWER = ("Subject: RE: Invoice", "Thread-Index: A", "In-Reply-To: <a@b.example>")
+
+
+@pytest.mark.parametrize(
+    "field", ["Subject: Automatic reply: Invoice", "Auto-Submitted: auto-replied"]
+)
+def test_outlook_answers_by_itself_too(field: str) -> None:
+    others = [each for each in OUTLOOKS_ANSWER if each.partition(":")[0] != field.partition(":")[0]]
+    assert Origin.AUTO_REPLY is judge(*others, field, "Precedence: bulk")
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -159,6 +172,9 @@ def test_marks_of_lists(field: str) -> None:
         ["Subject: Re: Automatic reply: Hello", "In-Reply-To: <a@b.example>"],
         ["Subject: Fwd: Undelivered Mail Returned to Sender"],
         ["Subject: DMARC report of last week"],
+        # Companies' gateways put these into everything.
+        [*OUTLOOKS_ANSWER, "Precedence: bulk"],
+        [*OUTLOOKS_ANSWER, "List-Unsubscribe: <mailto:off@kunde.example>"],
         ["Subject: Delivery failed"],
     ],
 )
