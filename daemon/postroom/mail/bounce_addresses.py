@@ -289,8 +289,8 @@ ADDRESS_CAUSES: tuple[Cause, ...] = (
         r"recipient address has a (?:null mx|non-existent domain)|could not resolve",
         r"host ?name lookup.{0,10}fail|verify domain of recipient|no mail ?servers? (?:found"
         r"|appears?|exists?|for)\b",
-        r"name or service not known|unknown mail host|(?:domain|dns) (?:name )?lookup.{0,20}fail"
-        r"|lookup dns for|dns name does not exist",
+        r"name or service not known|unknown mail (?:host|domain)|lookup dns for"
+        r"|(?:domain|dns) (?:name )?lookup.{0,20}fail|dns name does not exist",
         *NO_HOST,
     ),
     cause("5.2.4", r"list expansion|(?:fail|error|unable|can ?not|problem).{0,20} expand"),

@@ -11,7 +11,9 @@ import re
 from collections.abc import Sequence
 
 from postroom.mail.closings import VALEDICTIONS
+from postroom.mail.namesakes import Author
 
+NOBODY = Author()
 LOOK = 600  # characters of a line that are compared
 BLOCK = 14  # lines of a block with ways to reach the sender
 _LEAST = 3  # lines of a block without a greeting
@@ -22,7 +24,7 @@ LINK = re.compile(
     re.IGNORECASE,
 )
 REACH = re.compile(
-    r"(?:^|[\s|•·,;/(])(?:(?:tele)?ph?on[eo]?|tel|tél\w*|port|portable|tlf|telef\w*|mob(?:ile?|il)?|cell?|fax|t|m|p|f|d|e|w|direct|office|main|handy"
+    r"(?:^|[\s|•·,;/(])(?:(?:tele)?ph?on[eo]?|ph|tel|tfno?|tfn|tél\w*|port|portable|tlf|telef\w*|mob(?:ile?|il)?|cell?|fax|t|m|p|f|d|e|w|direct|office|main|handy"
     r"|puh|gsm|тел\w*|моб\w*|факс|τηλ|電話|电话|手机|전화|e-?mail|mail|web|www|skype|whatsapp)"
     r"[.:：)|\s]{1,4}(?:\+|\(|0|\d|[\w.-]+@|www|http)"
     r"|\+\d{1,3}[\s./(-]{0,2}\d|^\W{0,3}\(?\d{2,5}\)?[\s./-]{1,3}\d[\d\s./-]{4,20}$"
@@ -71,6 +73,11 @@ _SENTENCE = re.compile(
     r"\W?\w+[:,]?(?: \w+[:,]?)*?(?: [a-zß-öø-ÿ]{2,},?){3}|[^\W\d_].{8,60}[^:]:\s*$"
 )
 _COLUMN = re.compile(r"\s[|•·]\s")
+# "Head of Sales", "Hollander Pump & Valve"; no sentence.
+_TITLE = re.compile(
+    r"\s*[^\W\d_a-zß-öø-ÿ][\w.'’&/-]*(?:,? (?:of|for|and|the|de|des|du|della|di|et|und|für|van|von"
+    r"|y|e|og|[^\W\d_a-zß-öø-ÿ&(][\w.'’/)-]*|&|[-–])){0,7},?\s*$"
+)
 _NUMBER = re.compile(r"\d\d[\d\s./()-]{3}")
 SPOKEN = re.compile(
     r"(?<!Inc)(?<!Ltd)(?<!Corp)(?<!Co)(?<!LLC)(?<!S\.A)(?<!S\.L)(?<!e\.V)(?<!p\.A)(?<!r\.l)(?<!r\.o)"
@@ -79,13 +86,15 @@ SPOKEN = re.compile(
 )
 
 
-def above_block(lines: Sequence[str], count: int) -> int:
+def above_block(lines: Sequence[str], count: int, author: Author = NOBODY) -> int:
     """Cut above a greeting that is followed by name, post and ways to reach the sender."""
     end = count
     while end and not lines[end - 1].strip():
         end -= 1
     if not end or len(lines[end - 1]) > 2 * NARROW:
         return count
+    if (own := _above_own_card(lines, end, author)) is not None:
+        return own
     tail = "\n".join(lines[max(end - 6, 0) : end])[-LOOK:]
     if not ("@" in tail or "www" in tail or "http" in tail or _NUMBER.search(tail)):
         return count
@@ -105,6 +114,42 @@ def above_block(lines: Sequence[str], count: int) -> int:
             return _above_valedictions(lines, number) if named is None else named
     card = _above_card(lines, end)
     return card if card < end else count
+
+
+def _above_own_card(lines: Sequence[str], end: int, author: Author) -> int | None:
+    """Cut above the author's own name, if all below it is his post and ways to reach him."""
+    for number in range(end - 1, max(end - 2 * BLOCK, -1), -1):
+        line = lines[number]
+        if len(line) > 2 * NARROW:
+            return None
+        if line.strip() and author.signs(line):
+            break
+    else:
+        return None
+    below = [each for each in lines[number + 1 : end] if each.strip()]
+    above = last_line(lines, number, marks="")
+    is_announced = above.endswith((":", "：")) or _POINTS.search(above[:LOOK]) is not None
+    if is_announced and not is_valediction(above):
+        return None
+    rest = line.strip()[len(_cell([line.strip()])) :]
+    is_own = _is_own_block([rest, *below] if rest.strip() else below)
+    return _above_valedictions(lines, number) if is_own else None
+
+
+def _is_own_block(below: Sequence[str]) -> bool:
+    """Say whether lines below the author's name are a card: with ways to reach him, or titles."""
+    if not 1 <= len(below) <= BLOCK:
+        return False
+    if any(_TOLD.match(each) or POSTSCRIPT.match(each) or _HEADING.match(each) for each in below):
+        return False
+    looked = [each[:LOOK] for each in below]
+    if any(len(LINK.sub("", each)) > NARROW and each.count("|") < 2 for each in looked):
+        return False
+    ways = sum(REACH.search(each) is not None or _PHONE.search(each) is not None for each in looked)
+    spoken = sum(SPOKEN.search(each) is not None and not REACH.search(each) for each in looked)
+    if ways:
+        return spoken <= len(below) // 4
+    return not spoken and len(below) <= _LEAST and all(_TITLE.match(each) for each in looked)
 
 
 def _named_again(lines: Sequence[str], start: int, end: int) -> int | None:

@@ -271,7 +271,7 @@ WEBMAIL = re.compile(
     r"\W*this (?:message|mail|e-?mail) (?:was )?sent (?:using|through|via|with|by)\b"
 )
 LIST_START = pattern_of(r"""
-\W*(?:this (?:message|e-?mail) was sent to .{1,80}[.] to unsubscribe|to (?:unsubscribe|subscribe|post)|you(?:'re| are)? receiv|you (?:have )?received this|unsubscribe(?:\W|$)|_{5,}|um sich .{0,40}abzumelden|pour (?:vous|se) dés
+\W*(?:yahoo!? groups (?:sponsor|links)|your use of yahoo!? groups|to visit your group|this (?:message|e-?mail) was sent to .{1,80}[.] to unsubscribe|to (?:unsubscribe|subscribe|post)|you(?:'re| are)? receiv|you (?:have )?received this|unsubscribe(?:\W|$)|_{5,}|um sich .{0,40}abzumelden|pour (?:vous|se) dés
 para (?:darse de baja|cancelar)|per (?:cancellarti|disiscriverti)|om je af te melden|чтобы отписаться|aby wypisać|pro odhlášení|reply to this email directly
 if you (?:no longer )?w(?:ant|ish|ould like) to (?:unsubscribe|stop)|вы получили это|sie erhalten diese|vous recevez ce)
 """)  # noqa: E501

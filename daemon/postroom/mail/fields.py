@@ -14,22 +14,22 @@ from typing import Final
 # Language: from | date | to | subject | cc. "/" stands between words of the same meaning.
 _TABLE = """
 en  from | date/sent/sent on/date sent/received | to | subject/subj | cc/bcc/reply-to/reply to/importance/attachments/organization/priority/sensitivity/user-agent/x-mailer/message-id/mime-version/content-type/content-transfer-encoding/mail-followup-to/return-path/sender/resent-from/in-reply-to/references/list-id/newsgroups/organisation/x-originating-ip/attachment/categories/flag/mailed-by/signed-by/security/when/where/message id
-de  von/absender | datum/gesendet/gesendet am/verschickt/versandt | an/empfänger | betreff/betrifft/thema | kopie/kopie (cc)/blindkopie/antwort an/antwort-an/wichtigkeit/priorität/anlagen
-fr  de/expéditeur/de la part de | date/envoyé/envoyé le/date d'envoi/date/envoyée | à/a/destinataire/pour/destinataires | objet/sujet | copie/copie à/copie carbone/répondre à/importance/pièces jointes/priorité
-es  de/remitente/desde | fecha/enviado/enviado el/enviado a/enviada/enviado en/fecha de envío/enviado por | para/destinatario/a | asunto/tema | con copia/copia/responder a/importancia/datos adjuntos/cco/prioridad/archivos adjuntos
-it  da/mittente/di | data/inviato/inviato il/data invio/inviata/ricevuto | a/per/destinatario | oggetto/soggetto | rispondi a/importanza/ccn/allegati/priorità
-pt  de/remetente | data/enviado/enviada/enviado em/enviada em/data de envio/enviado a/enviada a | para/a/destinatário | assunto | responder para/responder a/importância/anexos/prioridade/importancia
-nl  van/afzender | datum/verzonden/verzonden op/verstuurd/verstuurd op/gestuurd | aan/naar/ontvanger | onderwerp/betreft | kopie/antwoord aan/antwoord-aan/urgentie/bijlagen/prioriteit
-sv  från/avsändare/fran | datum/skickat/skickat den/sänt/skickades | till/mottagare | ämne/rubrik/amne | kopia/kopia till/svar till/svara till/prioritet/bilagor/bifogade filer/angelägenhetsgrad
-nb  fra/avsender | dato/sendt/sendt den | til/mottaker | emne/subjekt/tema | kopi/kopi til/svar til/viktighet/vedlegg/prioritet
-da  fra/afsender | dato/sendt/sendt den | til/modtager | emne/vedr. | kopi/kopi til/svar til/vigtighed/vedhæftede filer/prioritet
+de  von/absender | datum/gesendet/gesendet am/verschickt/versandt | an/empfänger | betreff/betrifft/thema | kopie/kopie (cc)/blindkopie/antwort an/antwort-an/wichtigkeit/priorität/anlagen/referenzen/newsgruppen/organisation
+fr  de/expéditeur/de la part de | date/envoyé/envoyé le/date d'envoi/date/envoyée | à/a/destinataire/pour/destinataires | objet/sujet | copie/copie à/copie carbone/répondre à/importance/pièces jointes/priorité/références/organisation
+es  de/remitente/desde | fecha/enviado/enviado el/enviado a/enviada/enviado en/fecha de envío/enviado por | para/destinatario/a | asunto/tema | con copia/copia/responder a/importancia/datos adjuntos/cco/prioridad/archivos adjuntos/referencias/organización
+it  da/mittente/di | data/inviato/inviato il/data invio/inviata/ricevuto | a/per/destinatario | oggetto/soggetto | rispondi a/importanza/ccn/allegati/priorità/riferimenti/organizzazione
+pt  de/remetente | data/enviado/enviada/enviado em/enviada em/data de envio/enviado a/enviada a | para/a/destinatário | assunto | responder para/responder a/importância/anexos/prioridade/importancia/referências
+nl  van/afzender | datum/verzonden/verzonden op/verstuurd/verstuurd op/gestuurd | aan/naar/ontvanger | onderwerp/betreft | kopie/antwoord aan/antwoord-aan/urgentie/bijlagen/prioriteit/referenties
+sv  från/avsändare/fran | datum/skickat/skickat den/sänt/skickades | till/mottagare | ämne/rubrik/amne | kopia/kopia till/svar till/svara till/prioritet/bilagor/bifogade filer/angelägenhetsgrad/referenser
+nb  fra/avsender | dato/sendt/sendt den | til/mottaker | emne/subjekt/tema | kopi/kopi til/svar til/viktighet/vedlegg/prioritet/referanser
+da  fra/afsender | dato/sendt/sendt den | til/modtager | emne/vedr. | kopi/kopi til/svar til/vigtighed/vedhæftede filer/prioritet/referencer
 is  frá/sendandi | dagsetning/sent/dags./sent þann | til/viðtakandi | efni | afrit
-fi  lähettäjä/keneltä | päivämäärä/lähetetty/päiväys/pvm/lähetyspäivä | vastaanottaja/kenelle/vastaanottajat | aihe/otsikko | kopio/vastaus/vastausosoite/tärkeys/liitteet/prioriteetti
+fi  lähettäjä/keneltä | päivämäärä/lähetetty/päiväys/pvm/lähetyspäivä | vastaanottaja/kenelle/vastaanottajat | aihe/otsikko | kopio/vastaus/vastausosoite/tärkeys/liitteet/prioriteetti/viitteet
 et  saatja/kellelt | kuupäev/saadetud/saatmisaeg/saatmiskuupäev | adressaat/saaja/kellele | teema/pealkiri | koopia/vastus
 lv  no/sūtītājs | datums/nosūtīts/sūtīts/nosūtīšanas datums | kam/saņēmējs/adresāts | tēma/temats | kopija
 lt  nuo/siuntėjas | data/išsiųsta/išsiuntimo data/siųsta | kam/gavėjas/iki | tema | kopija
-pl  od/nadawca | data/wysłano/wysłane/wysłany/data wysłania | do/adresat/odbiorca | temat | dw/udw/kopia/odpowiedz do/ważność/priorytet/załączniki
-cs  od/odesílatel/odesilatel | datum/odesláno/odesláno dne/zasláno/posláno | komu/pro/příjemce | předmět/věc | kopie/skrytá kopie/odpovědět/důležitost/přílohy
+pl  od/nadawca | data/wysłano/wysłane/wysłany/data wysłania | do/adresat/odbiorca | temat | dw/udw/kopia/odpowiedz do/ważność/priorytet/załączniki/referencje
+cs  od/odesílatel/odesilatel | datum/odesláno/odesláno dne/zasláno/posláno | komu/pro/příjemce | předmět/věc | kopie/skrytá kopie/odpovědět/důležitost/přílohy/reference
 sk  od/odosielateľ | dátum/odoslané/poslané/odoslaný/zaslané | komu/pre/príjemca | predmet | kópia/skrytá kópia/dôležitosť/prílohy
 sl  od/pošiljatelj/kdo | datum/poslano/poslan | za/komu/prejemnik | zadeva | kp/kopija/v vednost
 hr  od/šalje/pošiljatelj | datum/poslano/poslana/dana | prima/za/kome/primatelj | predmet/naslov | kopija

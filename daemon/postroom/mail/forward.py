@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from postroom.mail.cards import NOBODY
 from postroom.mail.introductions import is_quoted
 from postroom.mail.message import Forward
+from postroom.mail.namesakes import Author
 from postroom.mail.phrases import FORWARD_PREFIX, FORWARD_SUFFIX, REPLY_PREFIX, STARTS, WROTE
 from postroom.mail.quotes import (
     Boundary,
@@ -22,6 +24,7 @@ from postroom.mail.quotes import (
     is_rule,
 )
 
+_SIGNATURE = 12  # lines of one at the end
 _NEAR_TOP = 6  # lines of a quoted mail in which its header may begin
 _MARK = re.compile(r"\s{0,3}(?:>|&gt;) ?")
 _BRACKETS = re.compile(
@@ -69,11 +72,13 @@ def find_forward(
     *,
     is_answer: bool = False,
     recipients: Collection[str] = (),
+    author: Author = NOBODY,
 ) -> Forward | None:
     """Find the mail passed on in the text.
 
     `older` is where the first older mail begins there, `is_answer` whether In-Reply-To says that
-    this mail answers another; `recipients` are the addresses that it goes to, in lower case.
+    this mail answers another; `recipients` are the addresses that it goes to, in lower case;
+    `author` is who passes it on.
     """
     is_announced = is_forward_subject(subject)
     if older is None and not is_announced:
@@ -90,11 +95,21 @@ def find_forward(
         is_announced = not any(_FINNISH.match(line) for line in lines[found.start : found.end])
     is_answer = is_answer or REPLY_PREFIX.match(subject) is not None
     if is_announced or found.is_forward or (found.header is not None and not is_answer):
-        forward = _read(subject, lines, originals, found)
+        forward = _read(subject, lines, _without_signature(originals, author), found)
         is_sent_back = forward is not None and _address(forward.from_) in recipients
         # What goes to its author is an answer, whatever its subject is called.
         return forward if is_announced or found.is_forward or not is_sent_back else None
     return None
+
+
+def _without_signature(originals: Sequence[str], author: Author) -> Sequence[str]:
+    """Leave out the signature at the end that names who passes the mail on."""
+    end = len(originals)
+    for number in range(end - 1, max(end - _SIGNATURE, 0), -1):
+        if originals[number].rstrip() == "--":
+            below = next((line for line in originals[number + 1 :] if line.strip()), "")
+            return originals[:number] if author.signs(below) else originals
+    return originals
 
 
 def _address(sender: str) -> str:

@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postroom.mail.armour import begins_armour, below_armour
+from postroom.mail.cards import NOBODY
 from postroom.mail.html import html_to_text
 from postroom.mail.introductions import is_bare_introduction, is_introduction, is_quoted
 from postroom.mail.markup import Marks, find_marks, line_of
+from postroom.mail.namesakes import Author
 from postroom.mail.othermarks import with_plain_marks
 from postroom.mail.quotes import (
     Boundary,
@@ -54,6 +56,7 @@ _OPEN_LINK = re.compile(
     r"^[^>].{0,400}<(?:https?://|mailto:)[^<>\s]{20,}$|^<https?://[^<>\s]{20,}$"
 )
 _LONGEST_LINK = 500
+_INDENTED = re.compile(r"[ \t]{2,10}> ?[-+]?\d")
 _PROMPT = re.compile(r"\s{0,3}>>> \S")
 
 
@@ -82,19 +85,19 @@ class Extents:
     named: int = -1
 
 
-def split_fresh(text: str, markup: str | None = None) -> Fresh:
+def split_fresh(text: str, markup: str | None = None, author: Author = NOBODY) -> Fresh:
     """Tell what is new in a text; `markup` is the same mail in HTML, if it has such a part."""
     text = text.replace("\r", "") if "\r" in text else text
-    found = _split(text, markup)
+    found = _split(text, markup, author)
     if found.is_all_old and markup:  # below a quote that only the markup shows as one?
         shown = html_to_text(markup)
-        if shown != text and not (again := _split(shown, markup)).is_all_old:
+        if shown != text and not (again := _split(shown, markup, author)).is_all_old:
             return Fresh(again.text, is_all_old=False, older=found.older)
     return found
 
 
-def _split(text: str, markup: str | None) -> Fresh:
-    walk = _walk(text, markup)
+def _split(text: str, markup: str | None, author: Author) -> Fresh:
+    walk = _walk(text, markup, author)
     originals = text.split("\n")
     for number, words in walk.glued.items():
         originals[number] = words
@@ -107,12 +110,12 @@ def _split(text: str, markup: str | None) -> Fresh:
     return Fresh(fresh, is_all_old=False, older=walk.older)
 
 
-def _walk(text: str, markup: str | None) -> _Walk:
+def _walk(text: str, markup: str | None, author: Author = NOBODY) -> _Walk:
     marks = find_marks(markup) if markup else Marks()
-    walk = _Walk(text, marks)
+    walk = _Walk(text, marks, author)
     walk.run()
     if walk.has_quote and walk.older is None and marks.is_citing and walk.has_words_around():
-        walk = _Walk(text, marks, is_own=True)
+        walk = _Walk(text, marks, author, is_own=True)
         walk.run()
     return walk
 
@@ -129,7 +132,8 @@ def find_extents(text: str, markup: str | None = None) -> Extents:
 class _Walk:
     """State of the pass over the lines: what is kept, in parts between quotes."""
 
-    def __init__(self, text: str, marks: Marks, *, is_own: bool = False) -> None:
+    def __init__(self, text: str, marks: Marks, author: Author, *, is_own: bool = False) -> None:
+        self.author = author
         cleaned = clean(text)
         self.lines = lines = with_plain_marks(cleaned)
         self.parts: list[slice] = []
@@ -168,7 +172,7 @@ class _Walk:
 
     def _at_clue(self, number: int) -> int:
         """Look at a line that may not be the sender's own; return where the next part begins."""
-        if is_quoted(self.lines[number]) and not self.is_code:
+        if is_quoted(self.lines[number]) and not self.is_code and not self._is_value(number):
             if (broken := broken_introduction(self.lines, number)) is not None:
                 return self._pass(broken)
             if number and _OPEN_LINK.search(self.lines[number - 1][-_LONGEST_LINK:]):
@@ -188,6 +192,13 @@ class _Walk:
             self.looks += 1
             found = find_boundary(self.lines, number)
         return number + 1 if found is None else self._pass(found)
+
+    def _is_value(self, number: int) -> bool:
+        """Say whether the mark means "more than", in an indented line of the sender's own."""
+        if _INDENTED.match(self.lines[number]) is None:
+            return False
+        beside = self.lines[max(number - 1, 0) : number + 2]
+        return sum(map(is_quoted, beside)) == 1
 
     def _below_armour(self, number: int) -> int | None:
         if self.armours >= _MOST_ARMOURS or not begins_armour(self.lines[number]):
@@ -261,7 +272,7 @@ class _Walk:
             end = self.signature
         if start < end:
             if len(self.parts) < _MOST_PARTS:
-                end = start + own_lines(self.lines[start:end])
+                end = start + own_lines(self.lines[start:end], self.author)
             self.parts.append(slice(start, end))
         if max(start, end) < last:
             self.signatures.append(slice(end, last))

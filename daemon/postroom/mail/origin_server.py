@@ -24,7 +24,7 @@ _SERVER_ENOUGH = 3
 def judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judgement | None:
     """Find out whether a mail server wrote this by hand, as qmail and Exim do."""
     signs = list(_server_signs(head))
-    if not signs or _is_job(head):
+    if not signs or _is_job(head) or (_is_mailboxs(head) and not report.is_declared):
         return None
     if report.is_declared:
         signs.append(Sign(Origin.BOUNCE, "multipart/report", 1))
@@ -81,6 +81,14 @@ def _is_about_mail(head: Head, bounce: Bounce, opening: str) -> bool:
     if not is_named and (is_silent or origin_failures.FAILED.match(plain(head.subject)) is None):
         return False
     return not is_silent or origin_failures.OF_MAIL.search(opening) is not None
+
+
+def _is_mailboxs(head: Head) -> bool:
+    """Say whether a mailbox answers by itself, as it says: whom to turn to is no failed address."""
+    return (
+        origin_subjects.AUTOMATIC_ANSWER.match(head.subject) is not None
+        and "x-failed-recipients" not in head.fields
+    )
 
 
 def _is_job(head: Head) -> bool:

@@ -11,7 +11,9 @@ import re
 
 from postroom.mail.introductions import find_introduction, is_quoted
 
-_MARK = re.compile(r"^[ \t]{0,8}(?:([A-Z][\w.]{0,11})>+|([|»›┃¦│])(?![^\n]*\|\s*$))", re.MULTILINE)
+_MARK = re.compile(
+    r"^[ \t]{0,8}(?:([A-ZÀ-ÞΑ-ΩЀ-Я][\w.]{0,11})>+|([|»›┃¦│])(?![^\n]*\|\s*$))", re.MULTILINE
+)
 _MOST_MARKS = 20  # different ones that are looked at
 
 

@@ -34,6 +34,7 @@ from postroom.mail.forward import find_forward, is_forward_subject, readable_sen
 from postroom.mail.fresh import Fresh, split_fresh
 from postroom.mail.guessing import guess_charset
 from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits, Origin, ParsedMail
+from postroom.mail.namesakes import author_of
 from postroom.mail.origin import judge_origin
 from postroom.mail.outlook import is_msg, mail_of_msg
 from postroom.mail.pictures import find_pictures
@@ -73,7 +74,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
     report = find_report(structure)
     attachments = list_attachments(structure, bodies)
     from_ = next(iter(head.addresses("from")), None)
-    fresh = split_fresh(bodies.text, bodies.html)
+    fresh = split_fresh(bodies.text, bodies.html, author_of(from_, head.first("from")))
     origin, evidence, bounce = judge_origin(
         head.decoded, from_, bodies.text, report, limits, own="" if fresh.is_all_old else fresh.text
     )
@@ -267,7 +268,10 @@ def _find_forward(
     if fresh.older is not None and fresh.older.header is not None:
         all_of_them = (*head.addresses("to"), *head.addresses("cc"))
         recipients = {one.address.lower() for one in all_of_them}
-    inline = find_forward(subject, text, fresh.older, is_answer=is_answer, recipients=recipients)
+    author = author_of(next(iter(head.addresses("from")), None), head.first("from"))
+    inline = find_forward(
+        subject, text, fresh.older, is_answer=is_answer, recipients=recipients, author=author
+    )
     if inline is not None:
         return inline
     # A mail attached below a line or two is what it is about, whatever the subject says.

@@ -15,6 +15,7 @@ from postroom.mail.cards import (
     LINK,
     LOOK,
     NARROW,
+    NOBODY,
     POSTSCRIPT,
     REACH,
     SPOKEN,
@@ -45,6 +46,7 @@ from postroom.mail.footers import (
     is_programs,
     is_sponsor,
 )
+from postroom.mail.namesakes import Author
 
 _TAIL = 80  # lines at the end of a text that are looked at, paragraph by paragraph
 _MOST_DELIMITERS = 3  # at the end of a text, that are looked at
@@ -61,7 +63,7 @@ _STRICT = ("-- ", "--\t", "- -- ")  # the last one is how PGP writes it in a sig
 _LONGEST_RULE = 60  # characters of one that no person types
 _LONG_RULE = re.compile(r"\s*[-_=*~─━]{9}")  # stands below a title, too, or in a table
 _DELIMITERS = "-_—–=*~.+#─━┏┌╔╭ "
-_RULE = re.compile(r"[\s\-‐‑‒–—―─━═┏┓┗┛┌┐└┘╔╗╚╝╭╮╰╯_=*~#+.]{2,}$")
+_RULE = re.compile(r"[\s\-‐‑‒–—―─━═┏┓┗┛┌┐└┘╔╗╚╝╭╮╰╯_=*~#+.]{2,}(?:(?<=[~-])>)?\s*$")
 _WORD = re.compile(r"\w")
 _WORDS = re.compile(r"\w+")
 # "-Ann", "— Ann Berg"
@@ -73,14 +75,14 @@ _DASHED_NAME = re.compile(
 _SENTENCE_WORDS = re.compile(r"\W{0,3}\w++(?:[^\w|@/]++\w++){2,100}[.!?]\s*$")
 
 
-def own_lines(lines: Sequence[str]) -> int:
+def own_lines(lines: Sequence[str], author: Author = NOBODY) -> int:
     """Count the lines from the top that a person wrote; below them the signature begins."""
     # What follows a greeting is taken as a whole, before a footer in it is taken alone.
     looked = _above_delimiter(lines)
     is_typed = looked < len(lines) and lines[looked] not in _STRICT
     if is_typed and _is_salutation(lines[:looked]) and _speaks(lines[looked + 1 :]):
         looked = len(lines)
-    count = _above_endings(lines, looked)
+    count = _above_endings(lines, looked, author)
     # "Hello," alone is no mail: what stands below it is what its sender had to say.
     return looked if count < looked and _is_salutation(lines[:count]) else count
 
@@ -98,20 +100,20 @@ def _speaks(lines: Sequence[str]) -> bool:
     return any(SPOKEN.search(line[:LOOK]) is not None for line in lines[:_SHORT])
 
 
-def _above_endings(lines: Sequence[str], looked: int) -> int:
+def _above_endings(lines: Sequence[str], looked: int, author: Author) -> int:
     """Cut above a signature that a greeting begins, and above what programs and firms add."""
-    count = _without_block(lines, looked)
+    count = _without_block(lines, looked, author)
     while True:
         shorter = _without_last_paragraph(lines, count)
         if shorter == count:
             break
         count = shorter
     count = _above_rules(lines, count)
-    return count if count == looked else _without_block(lines, count)
+    return count if count == looked else _without_block(lines, count, author)
 
 
-def _without_block(lines: Sequence[str], count: int) -> int:
-    shorter = above_block(lines, count)
+def _without_block(lines: Sequence[str], count: int, author: Author) -> int:
+    shorter = above_block(lines, count, author)
     is_some = shorter < count and any(_WORD.search(line) for line in lines[:shorter])
     return shorter if is_some else count
 

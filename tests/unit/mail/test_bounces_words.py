@@ -273,6 +273,7 @@ WORDS = [
     ("5.1.2", "O domínio não existe"),
     ("5.1.2", "Domein bestaat niet"),
     ("5.1.2", "unknown mail host"),
+    ("5.1.2", 'unknown mail domain "kunde.example"'),
     ("5.1.2", "domain lookup failure"),
     ("5.1.2", "Unable to lookup DNS for y.example"),
     ("5.1.2", "DNS name does not exist"),

@@ -233,3 +233,25 @@ HOSTILE = [
 def test_hostile_text_comes_to_an_end(unit: str) -> None:
     text = unit * (200_000 // len(unit))
     assert len(split_fresh(text, f"<div class=gmail_quote>{text}").text) <= len(text)
+
+
+def test_more_than_a_value_is_no_quote() -> None:
+    text = "Have a look at it:\n\n  > 1e-2    forget it\n  < 1e-6    fine\n\nTry the first."
+    assert text == split_fresh(text).text
+    assert split_fresh("  > 3 files\n  > 4 more\n\nYes.").text == "Yes."
+
+
+def test_cyrillic_initials_quote_too() -> None:
+    text = "Вы писали 9 марта 2005 г., 18:50:14:\n\nИФ> Не работает.\n\nПроверьте ещё раз."
+    assert "Проверьте ещё раз." == split_fresh(text).text
+
+
+def test_what_yahoo_groups_adds_is_nobodys() -> None:
+    footer = (
+        f"{'-' * 24} Yahoo! Groups Sponsor {'-' * 20}~--> \nGet fast access to your groups.\n"
+        f"http://us.click.yahoo.example/x\n{'-' * 68}~-> \n\n \nYahoo! Groups Links\n\n"
+        "<*> To visit your group on the web, go to:\n    http://groups.yahoo.example/group/x/\n\n"
+        "<*> To unsubscribe from this group, send an email to:\n    x-unsubscribe@x.example\n\n"
+        "<*> Your use of Yahoo! Groups is subject to:\n    http://docs.yahoo.example/terms/\n \n"
+    )
+    assert "Replace them first." == split_fresh(f"Replace them first.\n\n{footer}").text

@@ -1,0 +1,54 @@
+"""The names by which the author of a mail may sign it.
+
+Promise: a line is his name only if each word of it is one of From's, and there are two at least, or
+if the address is made of them: "Gerald Pruitt" is gpruitt@.
+Used by: mail.parse (makes one), mail.cards, mail.forward.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from postroom.mail.message import Address
+
+LONGEST = 60  # characters of a line that is a name
+_WORD = re.compile(r"[^\W\d_][^\W\d_'’]*")
+_LONGEST_FROM = 200
+# "Ann Berg, MSc", "Ann Berg | Berg Ltd", "Ann Berg        ann at x.example"
+_CELL = re.compile(r"\s*[,|•·(/<\[]\s*|\s{3,}|\t+|\s[–—-]\s")
+_MOST_WORDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """What From says of him: the words of his name, and the local part of his address."""
+
+    words: frozenset[str] = frozenset()
+    local: str = ""
+
+    def signs(self, line: str) -> bool:
+        """Say whether the line begins with his name, and whatever else stands in it apart."""
+        cell = _CELL.split(line[: 4 * LONGEST].strip(" \t*_"), maxsplit=1)[0]
+        if not cell or len(cell) > LONGEST or not cell[0].isalpha():
+            return False
+        said = [word for word in _WORD.findall(cell.casefold()) if len(word) > 1]
+        if not 2 <= len(said) <= _MOST_WORDS or any(map(str.isdigit, cell)):
+            return False
+        return self.words.issuperset(said) or self._is_made_of(said[0], said[-1])
+
+    def _is_made_of(self, first: str, last: str) -> bool:
+        made = {first + last, last + first, first[0] + last, last + first[0], first + last[0]}
+        return self.local in made
+
+
+def author_of(from_: Address | None, written: str = "") -> Author:
+    """Return by what the author of a mail may be known in its text.
+
+    `written` is From as it stands, which archives spoil: "ann at kunde.example (Ann Berg)".
+    """
+    if from_ is None:
+        return Author(frozenset(_WORD.findall(written[:_LONGEST_FROM].casefold())))
+    local = from_.address.partition("@")[0][:_LONGEST_FROM].casefold()
+    words = {*_WORD.findall(from_.name[:_LONGEST_FROM].casefold()), *_WORD.findall(local)}
+    return Author(frozenset(words), "".join(_WORD.findall(local)))

@@ -1,0 +1,93 @@
+"""The name of a mail's author in its text: where his signature begins."""
+
+from __future__ import annotations
+
+import pytest
+
+from postroom.mail.forward import find_forward
+from postroom.mail.fresh import split_fresh
+from postroom.mail.message import Address, Origin
+from postroom.mail.namesakes import author_of
+from postroom.mail.origin import judge_origin
+from postroom.mail.reports import Report
+
+WORDS = "Please ship to dock 4. Anita will send the order."
+GERALD = Address("Gerald Pruitt", "gpruitt@kunde.example")
+
+
+def fresh_of(below: str, from_: Address | None = GERALD, written: str = "") -> str:
+    return split_fresh(f"{WORDS}\n\n{below}", author=author_of(from_, written)).text
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "Gerald Pruitt\nPurchasing\nHollander Pump & Valve\nphone 555-010-9932",
+        "Gerald Pruitt\ncell. 555 010 3344",
+        "Gerald Pruitt, CPM\nHead of Purchasing",
+        "Gerald Pruitt                gpruitt at kunde.example\nPurchasing      +1 555 010 2233",
+        "Gerald Pruitt\n\nPurchasing\n\nPh: (555) 010-4471 x 212",
+        "GERALD PRUITT | Hollander\nPh: (555) 010-4471",
+    ],
+)
+def test_below_the_authors_name_a_card_is_his_signature(below: str) -> None:
+    assert WORDS == fresh_of(below)
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "Gerald Pruitt",
+        "Gerald",
+        "Ann Berg\nPurchasing",  # somebody else
+        "The new address is:\nGerald Pruitt\nDock Road 4\n555 010 3344",
+        "Gerald Pruitt\nwill be there, too, at ten o'clock.",
+        "Gerald Pruitt\nPurchasing\nHollander\nP.S. The code of the door is 4711.",
+        "Gerald Pruitt\nI am in the office until five: 555 010 3344.\nCall me.",
+    ],
+)
+def test_what_the_author_says_beside_his_name_stays(below: str) -> None:
+    assert f"{WORDS}\n\n{below}" == fresh_of(below)
+
+
+@pytest.mark.parametrize(
+    ("from_", "written"),
+    [
+        (Address("Pruitt, Gerald (Purchasing)", "x@kunde.example"), ""),
+        (Address("", "gerald.pruitt@kunde.example"), ""),
+        (Address("", "pruittg@kunde.example"), ""),
+        (Address("Sales", "gpruitt@kunde.example"), ""),
+        (None, "gpruitt at kunde.example (Gerald Pruitt)"),
+    ],
+)
+def test_names_as_from_has_them(from_: Address | None, written: str) -> None:
+    assert WORDS == fresh_of("Gerald Pruitt\nPurchasing\n555 010 3344", from_, written)
+
+
+def test_one_word_is_no_name() -> None:
+    assert not author_of(Address("Gerald", "gerald@kunde.example")).signs("Gerald")
+
+
+def test_who_passes_a_mail_on_signs_below_it() -> None:
+    older = "From: Ann Berg <ann@x.example>\nDate: 5 May 2026 10:00\nSubject: Offer\n\nHello."
+    text = f"See below.\n\n-------- Forwarded Message --------\n{older}\n\n-- \n"
+    found = split_fresh(text).older
+    signed = find_forward(
+        "Fwd: Offer", f"{text}Gerald Pruitt <g@x.example>", found, author=author_of(GERALD)
+    )
+    assert signed is not None
+    assert "Hello." == signed.text
+    anns = find_forward("Fwd: Offer", f"{text}Ann Berg", found, author=author_of(GERALD))
+    assert anns is not None
+    assert "Hello.\n\n-- \nAnn Berg" == anns.text
+
+
+def test_whom_a_mailbox_names_in_its_answer_is_no_failed_recipient() -> None:
+    text = "I am on leave. Contact p.nair@x.example. Please do not resend to me: mailbox is full."
+    headers = [
+        ("Subject", "Automatic reply: Licence"),
+        ("Return-Path", "<>"),
+        ("Auto-Submitted", "auto-generated"),
+        ("In-Reply-To", "<a@b.example>"),
+    ]
+    assert Origin.AUTO_REPLY is judge_origin(headers, GERALD, text, Report())[0]
