@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ from postroom.core.place import Server
 from postroom.errors import Conflict, Unavailable
 from postroom.house import House
 from postroom.spool.model import SpoolState
-from postroom.store import engines, schema
+from postroom.store import db, engines, listening, schema
 from postroom.store.db import Database
 from postroom.store.engines import translated
 from postroom.store.migrate import open_database
@@ -199,6 +202,91 @@ def test_a_delivery_whose_commit_was_not_answered_is_sent_once(
         assert 1 == len(send(house))
         assert [] == send(house)
         assert ["sent"] == [one.state for one in rows(house, schema.delivery)]
+
+
+# ---- a server that says nothing any more
+
+
+@contextmanager
+def mute(cluster: Cluster) -> Iterator[None]:
+    """Stop the whole server in its tracks: its sockets stay open, and nobody answers."""
+    children = Path(f"/proc/{cluster.process}/task/{cluster.process}/children")
+    processes = [cluster.process, *map(int, children.read_text().split())]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening.Listener, "silence", 0.3)
+    monkeypatch.setattr(listening, "KNOCK", 0.3)
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("by", ["socket", "port"])
+def test_a_server_that_is_mute_is_given_up_and_used_again_when_it_wakes(
+    cluster: Cluster, by: str
+) -> None:
+    with made(cluster) as name, ExitStack() as stack:
+        server = cluster.server(name, cluster.port if by == "port" else None)
+        server = replace(server, url=f"{server.url}&connect_timeout=2")  # the driver's least
+        database = stack.enter_context(closing(open_database(server)))
+        database.write(contact("before"))
+        silence = ExitStack()
+        stack.callback(silence.close)
+
+        one, lost, two = together(
+            database,
+            contact("one"),
+            after(lambda: silence.enter_context(mute(cluster)), "lost"),
+            contact("two"),
+        )
+        for future in (one, lost):
+            with pytest.raises(Unavailable, match="does not answer"):
+                future.result(20)
+        with pytest.raises(Unavailable, match="timeout"):
+            two.result(20)  # no session at all
+        with pytest.raises(Unavailable, match=r"does not answer|timeout"):
+            names(database)
+        silence.close()
+        database.write(contact("after"))
+        assert ["before", "after"] == names(database)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_statement_that_takes_long_is_waited_for(cluster: Cluster, database: Database) -> None:
+    database.write(lambda c: c.execute(text("SELECT pg_sleep(1.5)")))
+    with database.read() as connection:
+        assert 1 == connection.execute(text("SELECT 1 FROM pg_sleep(1)")).scalar_one()
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_commit_whose_answer_a_mute_server_owes_is_carried_out_once(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(connection: Connection) -> None:
+        silence.enter_context(mute(cluster))
+        committed(connection)
+
+    committed = db._end
+    with made(cluster) as name:
+        table = f'\n[database]\nurl = "{cluster.server(name).url}&connect_timeout=2"\n'
+        with sound_house(tmp_path, config_extra=table) as house:
+            accept(house, mail("How do I pay?"))
+            with ExitStack() as silence:
+                monkeypatch.setattr(db, "_end", end)
+                with pytest.raises(Unavailable):
+                    work(house)
+                monkeypatch.setattr(db, "_end", committed)
+            work(house)
+            assert ["opened"] == outcomes(house)
+            assert [] == house.spool.list()
+            assert 1 == len(send(house)[:2])
 
 
 # ---- what the server says no to

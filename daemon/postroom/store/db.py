@@ -158,7 +158,9 @@ class Database:
                 self._carry_out(done, _do)
         except BaseException as error:  # noqa: BLE001 - nobody else could tell those who wait
             failure = translated(error)
-            for waiting in done or [first]:
+            if not done:  # not even begun: a server that is away is not asked for each of them
+                done = [first, *self._all_waiting()]
+            for waiting in done:
                 waiting.future.set_exception(waiting.error or failure)
             return
         for waiting in done:
@@ -197,9 +199,16 @@ class Database:
             with suppress(*DATABASE_ERRORS), self.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
+    def _all_waiting(self) -> Iterator[_Waiting]:
+        while (waiting := self._at_once()) is not None:
+            yield waiting
+
     def _next(self, done: list[_Waiting], until: float) -> _Waiting | None:
         if len(done) >= TRANSACTION_WORKS or time.monotonic() >= until:
             return None
+        return self._at_once()
+
+    def _at_once(self) -> _Waiting | None:
         try:
             following = self._waiting.get_nowait()
         except queue.Empty:

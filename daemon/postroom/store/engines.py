@@ -24,7 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from postroom.core.place import Place, Server
 from postroom.errors import Conflict, Unavailable
-from postroom.store import jsontext, unsent
+from postroom.store import jsontext, listening, unsent
 
 # A Prepared statement runs in the driver, whose errors nobody wraps.
 DATABASE_ERRORS = (sa.DBAPIError, sa.TimeoutError, sqlite3.Error, psycopg.Error)
@@ -135,6 +135,10 @@ def _postgresql(server: Server, busy_timeout: float) -> Engine:
         json_deserializer=jsontext.read,
     )
 
+    @event.listens_for(engine, "do_connect")
+    def _connecting(_: object, __: object, words: list[Any], told: dict[str, Any]) -> Any:
+        return listening.connect(*words, **told)
+
     @event.listens_for(engine, "connect")
     def _connected(dbapi: Any, record: ConnectionPoolEntry) -> None:
         dbapi.autocommit = True  # we say BEGIN ourselves
@@ -159,7 +163,8 @@ def _session(url: URL, password: str | None, busy_timeout: float) -> dict[str, A
         "application_name": "postroom",
         "prepare_threshold": None,  # what is asked often is prepared by store.dialogue
         "connect_timeout": "10",
-        # A server that vanished without a word is known to be away within half a minute.
+        # A machine that vanished without a word is known to be away within half a minute
+        # (a server that is there and says nothing: store.listening).
         "keepalives_idle": "10",
         "keepalives_interval": "5",
         "keepalives_count": "4",
