@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
+import time
 import traceback
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -34,6 +36,11 @@ LEVELS: Mapping[str, int] = {
 }
 LONGEST_VALUE = 2_000
 CALLS_SHOWN = 6
+# Said by stages at every attempt while something is away: the same once in ten minutes is enough.
+REPEATED = (".waiting", ".not_renewed")
+SAID_AGAIN = 600.0  # seconds
+PAUSE = 60.0  # seconds without it: whatever it was is over, and this is the next
+REASONS = 200  # that are remembered
 FIRST_KEYS = ("at", "level", "event")
 # Of syslog(3), by our levels.
 PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
@@ -59,6 +66,7 @@ def configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             *_counting(tally, LEVELS[level]),
+            _seldom(),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper("iso", utc=True, key="at"),
             _exception_on_one_line,
@@ -91,6 +99,28 @@ def _counting(tally: Tally | None, least: int) -> list[Processor]:
         return event
 
     return [count]
+
+
+def _seldom(steady: Callable[[], float] = time.monotonic) -> Processor:
+    """Leave out what a stage that waits says again and again: several times a second, all of them.
+
+    It is counted all the same; another reason, or the same after a pause, is said at once.
+    """
+    heard: dict[str, tuple[float, float]] = {}  # when it came last, and when it was let through
+
+    def leave_out(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        if str(event.get("event")).endswith(REPEATED):
+            now, what = steady(), repr(sorted(event.items()))
+            last, said = heard.get(what, (-math.inf, -math.inf))
+            is_news = now - last >= PAUSE or now - said >= SAID_AGAIN
+            if len(heard) >= REASONS:
+                heard.clear()
+            heard[what] = (now, now if is_news else said)
+            if not is_news:
+                raise structlog.DropEvent
+        return event
+
+    return leave_out
 
 
 def _renderer(format: str, *, has_priority: bool) -> list[Processor]:  # noqa: A002

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import structlog
 
+from postroom import logs
 from postroom.core.model import Outcome
 from postroom.logs import configure
 
@@ -95,6 +96,36 @@ def test_the_level_is_kept() -> None:
     assert logged("logfmt", level="warning") == ""
     with pytest.raises(ValueError, match="no log format"):
         configure("yaml")
+
+
+def test_what_waits_says_why_once_and_another_reason_at_once() -> None:
+    stream = io.StringIO()
+    configure("logfmt", "info", stream)
+    for why in ("disk full", "disk full", "refused", "disk full", "refused"):
+        structlog.get_logger().warning("pipeline.waiting", why=why)
+        structlog.get_logger().info("mail.worked", why=why)
+    structlog.get_logger().warning("sender.waiting", why="refused")
+    assert 3 == stream.getvalue().count(".waiting")
+    assert 5 == stream.getvalue().count("mail.worked")
+
+
+def test_what_waits_for_long_or_once_more_says_so_again() -> None:
+    now = 0.0
+    leave_out = logs._seldom(lambda: now)
+
+    def is_said() -> bool:
+        event = {"event": "pipeline.waiting", "why": "disk full"}
+        try:
+            return leave_out(None, "", event) is event
+        except structlog.DropEvent:
+            return False
+
+    said_at = []
+    for second in [*range(0, 1_500, 2), 1_510, 1_600, 1_602]:
+        now = float(second)
+        if is_said():
+            said_at.append(second)
+    assert [0, 600, 1_200, 1_600] == said_at
 
 
 def test_auto_is_logfmt_where_there_is_no_terminal() -> None:
