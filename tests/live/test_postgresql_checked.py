@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from tests.flow.cli_runs import Shop, make_shop
 from tests.postgres import Cluster, new_cluster
 
@@ -136,3 +137,11 @@ def test_a_password_comes_from_its_file(cluster: Cluster, tmp_path: Path, role: 
     finally:
         rules.write_text(trusting)
         tell(cluster, "SELECT pg_reload_conf()")
+
+
+def test_a_pooler_that_does_not_keep_to_sessions_is_found_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_PROCESS", text("SELECT 7"))
+    [problem] = problems(shop)
+    assert "pool_mode = session" in problem

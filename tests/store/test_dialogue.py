@@ -11,7 +11,9 @@ import pytest
 from psycopg.types.json import Json
 from tests.postgres import shared_cluster
 
+from postroom.errors import Unavailable
 from postroom.store.dialogue import Dialogue, Statement
+from postroom.store.engines import translated
 
 AT = datetime(2026, 11, 20, 13, 15, 0, 250, tzinfo=UTC)
 LARGE = 4_000_000  # octets: more than any socket holds
@@ -110,3 +112,19 @@ def test_a_session_that_ends_among_the_statements_is_an_error(
     own_end: Statement = ("SELECT pg_terminate_backend($1)", [driver.info.backend_pid])
     with pytest.raises(psycopg.OperationalError):
         dialogue.say([insert(1), own_end, insert(2)])
+
+
+def test_sessions_that_a_pooler_mixes_never_mean_each_others_statements(
+    driver: psycopg.Connection[Any],
+) -> None:
+    one, other = Dialogue(driver), Dialogue(driver)  # who both think that it is theirs alone
+    one.say([("SELECT 'one' || $1", ["x"])])
+    other.say([("SELECT 'other' || $1", ["x"])])
+    assert [("onex",)] == one.say([("SELECT 'one' || $1", ["x"])])[0].rows()
+    assert [("otherx",)] == other.say([("SELECT 'other' || $1", ["x"])])[0].rows()
+
+    with pytest.raises(psycopg.errors.DuplicatePreparedStatement) as failed:
+        Dialogue(driver).say([("SELECT 'one' || $1", ["x"])])
+    found = translated(failed.value)
+    assert isinstance(found, Unavailable)
+    assert "must keep to sessions" in str(found)

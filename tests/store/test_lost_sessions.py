@@ -393,6 +393,21 @@ def test_a_value_that_cannot_be_kept_harms_no_other_work(database: Database) -> 
     assert ("one", "two") == (one.result(20), two.result(20))
 
 
+def test_a_session_has_our_limits_whatever_the_servers_are(
+    cluster: Cluster, database: Database
+) -> None:
+    with cluster.connect() as admin:
+        admin.execute("ALTER DATABASE postroom SET TimeZone = 'Asia/Tokyo'")
+        admin.execute("ALTER DATABASE postroom SET lock_timeout = 0")
+    end_sessions(cluster)
+    with database.read() as connection:
+        found = [
+            connection.execute(text(f"SHOW {name}")).scalar_one()
+            for name in ("TimeZone", "lock_timeout", "idle_in_transaction_session_timeout")
+        ]
+    assert ["UTC", "10s", "30s"] == found
+
+
 # ---- one writer at a time
 
 

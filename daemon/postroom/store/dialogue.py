@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 from psycopg import Connection, errors, pq
@@ -34,6 +35,10 @@ def _text(value: str) -> bytes:
     if b"\0" in octets:  # libpq would take it for the end, and the rest would be lost in silence
         raise errors.DataError("a text with a NUL cannot be kept")
     return octets
+
+
+def _mark(sql: str) -> bytes:
+    return blake2b(sql.encode(), digest_size=12).hexdigest().encode()
 
 
 # How most values are written; everything else as the driver does it.
@@ -91,7 +96,8 @@ class Dialogue:
         for sql, values in statements:
             if values is not None and sql not in self._prepared and sql not in found:
                 self._given += 1
-                found[sql] = b"postroom_%d" % self._given
+                # Behind a pooler that mixes sessions another's name may not mean another statement.
+                found[sql] = b"postroom_%d_%s" % (self._given, _mark(sql))
         return found
 
     def _said(

@@ -47,6 +47,9 @@ _CONFLICTS = (
 )
 # A value that the database cannot hold: the mail's own failure, which no waiting mends.
 _OWN_FAILURES = (sqlite3.DataError, psycopg.DataError)
+# What a session has prepared is not there, or somebody else's is.
+_MIXED_SESSIONS = (pg.DuplicatePreparedStatement, pg.InvalidSqlStatementName)
+POOLED = "a pooler between must keep to sessions (PgBouncer: pool_mode = session)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,11 @@ def translated(error: BaseException) -> BaseException:
     plain = (str(driver).splitlines() or [type(error).__name__])[0]
     if isinstance(driver, _CONFLICTS):
         return Conflict(plain)
-    return error if isinstance(driver, _OWN_FAILURES) else Unavailable(f"database: {plain}")
+    if isinstance(driver, _OWN_FAILURES):
+        return error
+    if isinstance(driver, _MIXED_SESSIONS):
+        plain += f"; {POOLED}"
+    return Unavailable(f"database: {plain}")
 
 
 def _sqlite(file: Path, busy_timeout: float) -> Engine:
@@ -125,9 +132,10 @@ def _sqlite(file: Path, busy_timeout: float) -> Engine:
 
 def _postgresql(server: Server, busy_timeout: float) -> Engine:
     url = make_url(server.url)
+    settings = _settings(busy_timeout)
     engine = create_engine(
         url.set(query={}),
-        connect_args=_session(url, server.password, busy_timeout),
+        connect_args=_session(url, server.password),
         pool_size=POOL_SIZE,
         pool_use_lifo=True,  # the warmest first
         use_native_hstore=False,  # would be looked up in each new session
@@ -142,6 +150,7 @@ def _postgresql(server: Server, busy_timeout: float) -> Engine:
     @event.listens_for(engine, "connect")
     def _connected(dbapi: Any, record: ConnectionPoolEntry) -> None:
         dbapi.autocommit = True  # we say BEGIN ourselves
+        dbapi.execute(settings)
         record.info[unsent.KEY] = unsent.Unsent(dbapi)
 
     @event.listens_for(engine, "before_cursor_execute")
@@ -152,13 +161,21 @@ def _postgresql(server: Server, busy_timeout: float) -> Engine:
     return engine
 
 
-def _session(url: URL, password: str | None, busy_timeout: float) -> dict[str, Any]:
-    """Return what libpq is told; the url's own words go before ours."""
-    options = {
+def _settings(busy_timeout: float) -> str:
+    """Return the statement by which a session becomes ours.
+
+    Not libpq's "options": PgBouncer refuses them, or drops them without a word.
+    """
+    settings = {
         "TimeZone": "UTC",
         "lock_timeout": int(busy_timeout * 1000),
         "idle_in_transaction_session_timeout": _LONGEST_SILENCE,
     }
+    return "; ".join(f"SET {name} = '{value}'" for name, value in settings.items())
+
+
+def _session(url: URL, password: str | None) -> dict[str, Any]:
+    """Return what libpq is told; the url's own words go before ours."""
     told: dict[str, Any] = {
         "application_name": "postroom",
         "prepare_threshold": None,  # what is asked often is prepared by store.dialogue
@@ -171,6 +188,5 @@ def _session(url: URL, password: str | None, busy_timeout: float) -> dict[str, A
         "tcp_user_timeout": "30000",
         **url.query,
         "client_encoding": "utf8",
-        "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
     }
     return told if password is None else {**told, "password": password}

@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Connection, Row, text
 
 from postroom.core.place import Server
 from postroom.errors import StaleSchema, Unavailable
 from postroom.store.db import Database
+from postroom.store.engines import DATABASE_ERRORS, POOLED, translated
 from postroom.store.migrate import current
 
 OLDEST = 13
+LOOKS = 5
+
+_PROCESS = text("SELECT pg_backend_pid()")
 
 _ASKED = text(
     """
@@ -48,12 +52,30 @@ def faults(server: Server) -> tuple[list[str], list[str]]:
             with database.read() as connection:
                 asked = connection.execute(_ASKED).one()
                 barred = connection.execute(_BARRED).scalars().all()
+            is_mixed = _mixes_sessions(database)
         except (StaleSchema, Unavailable) as error:
             return [str(error).removeprefix("database: ")], []
     wrong = list(_wrong(asked, is_empty=found == "none"))
+    if is_mixed:
+        wrong.append(f"two sessions meet in one of the server: {POOLED}")
     if barred:
         wrong.append(f"{asked.role} may not read and write the table {barred[0]} (nor others)")
     return wrong, list(_unwise(asked))
+
+
+def _mixes_sessions(database: Database) -> bool:
+    """Return whether somebody between gives one session of the server to two of ours."""
+    try:
+        with database.engine.connect() as one, database.engine.connect() as other:
+            pairs = [(_process(one), _process(other)) for _ in range(LOOKS)]
+    except DATABASE_ERRORS as error:
+        raise translated(error) from error
+    ones, others = zip(*pairs, strict=True)
+    return not set(ones).isdisjoint(others)
+
+
+def _process(connection: Connection) -> int:
+    return int(connection.execute(_PROCESS).scalar_one())  # and no transaction is left open
 
 
 def _wrong(asked: Row[Any], *, is_empty: bool) -> Iterator[str]:
