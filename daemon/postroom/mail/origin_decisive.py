@@ -27,11 +27,9 @@ def decisive_signs(head: Head) -> Iterator[Sign]:
     if (origin := _submitted(head.says("auto-submitted"), answer)) is not None:
         yield Sign(origin, f"Auto-Submitted: {fields['auto-submitted'][:100]}")
     for name in PRECEDENCE:
-        if (
-            name in fields
-            and not head.is_outlooks_answer
-            and (origin := _precedence(head, head.says(name), answer)) is not None
-        ):
+        if head.is_declared_own or head.is_outlooks_answer:
+            break
+        if name in fields and (origin := _precedence(head, head.says(name), answer)) is not None:
             yield Sign(origin, f"{name.title()}: {fields[name][:100]}")
     if head.local and origin_senders.SILENT.fullmatch(head.local):
         yield Sign(answer, f"From: {head.writer[:100]}")

@@ -85,6 +85,11 @@ class Head:
         )
 
     @property
+    def is_declared_own(self) -> bool:
+        """It says that no machine sent it (RFC 3834 §5), and is from a person's program."""
+        return self.is_by_hand and self.says("auto-submitted") == "no"
+
+    @property
     def is_outlooks_answer(self) -> bool:
         """Outlook answers a mail by it, in somebody's hands: what answers there by itself says so
         in its subject."""

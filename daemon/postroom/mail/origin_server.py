@@ -12,6 +12,7 @@ from postroom.mail.bounce_text import addresses_in
 from postroom.mail.bounce_translations import plain
 from postroom.mail.bounces import read_bounce
 from postroom.mail.message import Bounce, Limits, Origin
+from postroom.mail.origin_absence import is_absent
 from postroom.mail.origin_head import OPENING, Head, Sign, weight_of
 from postroom.mail.reports import Report, report_in_text
 
@@ -24,7 +25,7 @@ _SERVER_ENOUGH = 3
 def judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judgement | None:
     """Find out whether a mail server wrote this by hand, as qmail and Exim do."""
     signs = list(_server_signs(head))
-    if not signs or _is_job(head) or (_is_mailboxs(head) and not report.is_declared):
+    if not signs or _is_job(head) or (not report.is_declared and _is_mailboxs(head, text)):
         return None
     if report.is_declared:
         signs.append(Sign(Origin.BOUNCE, "multipart/report", 1))
@@ -83,12 +84,16 @@ def _is_about_mail(head: Head, bounce: Bounce, opening: str) -> bool:
     return not is_silent or origin_failures.OF_MAIL.search(opening) is not None
 
 
-def _is_mailboxs(head: Head) -> bool:
+def _is_mailboxs(head: Head, text: str) -> bool:
     """Say whether a mailbox answers by itself, as it says: whom to turn to is no failed address."""
-    return (
-        origin_subjects.AUTOMATIC_ANSWER.match(head.subject) is not None
-        and "x-failed-recipients" not in head.fields
-    )
+    if "x-failed-recipients" in head.fields:
+        return False
+    if origin_subjects.AUTOMATIC_ANSWER.match(head.subject) is not None:
+        return True
+    if origin_failures.FAILED.match(plain(head.subject)) is not None:
+        return False
+    opening = " ".join(text[:OPENING].lower().replace("’", "'").split())
+    return is_absent(opening) and origin_failures.STOCK.search(plain(opening)) is None
 
 
 def _is_job(head: Head) -> bool:

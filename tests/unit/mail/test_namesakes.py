@@ -6,10 +6,8 @@ import pytest
 
 from postroom.mail.forward import find_forward
 from postroom.mail.fresh import split_fresh
-from postroom.mail.message import Address, Origin
+from postroom.mail.message import Address
 from postroom.mail.namesakes import author_of
-from postroom.mail.origin import judge_origin
-from postroom.mail.reports import Report
 
 WORDS = "Please ship to dock 4. Anita will send the order."
 GERALD = Address("Gerald Pruitt", "gpruitt@kunde.example")
@@ -80,14 +78,3 @@ def test_who_passes_a_mail_on_signs_below_it() -> None:
     anns = find_forward("Fwd: Offer", f"{text}Ann Berg", found, author=author_of(GERALD))
     assert anns is not None
     assert "Hello.\n\n-- \nAnn Berg" == anns.text
-
-
-def test_whom_a_mailbox_names_in_its_answer_is_no_failed_recipient() -> None:
-    text = "I am on leave. Contact p.nair@x.example. Please do not resend to me: mailbox is full."
-    headers = [
-        ("Subject", "Automatic reply: Licence"),
-        ("Return-Path", "<>"),
-        ("Auto-Submitted", "auto-generated"),
-        ("In-Reply-To", "<a@b.example>"),
-    ]
-    assert Origin.AUTO_REPLY is judge_origin(headers, GERALD, text, Report())[0]

@@ -174,6 +174,7 @@ def test_outlook_answers_by_itself_too(field: str) -> None:
         ["Subject: DMARC report of last week"],
         # Companies' gateways put these into everything.
         [*OUTLOOKS_ANSWER, "Precedence: bulk"],
+        ["Auto-Submitted: no", "Precedence: bulk", "User-Agent: Mutt/1.5"],
         [*OUTLOOKS_ANSWER, "List-Unsubscribe: <mailto:off@kunde.example>"],
         ["Subject: Delivery failed"],
     ],
@@ -354,6 +355,24 @@ def test_each_verdict_has_its_evidence() -> None:
         evidence,
         bounce,
     )
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        (
+            "Automatic reply: Licence",
+            "I am on leave. Contact p.nair@x.example. Do not resend to me: the mailbox is full.",
+        ),
+        (
+            "Férias - Rosana",
+            "Olá,\n\nEstarei de férias até 06/03. Fale com a Juliana (juliana@kunde.example).",
+        ),
+    ],
+)
+def test_whom_a_mailbox_names_in_its_answer_is_no_failed_recipient(subject: str, text: str) -> None:
+    fields = ("Return-Path: <>", "Auto-Submitted: auto-replied", "Precedence: junk")
+    assert Origin.AUTO_REPLY is judge(*fields, f"Subject: {subject}", text=text)
 
 
 @given(st.lists(st.tuples(st.text(), st.text())), st.text(), st.binary())
