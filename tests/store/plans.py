@@ -31,7 +31,10 @@ LARGE = {
 }
 FOLDER = Path(next(iter(store.__path__)))
 # Their statements are none of a decision or a list: opening, migrating, moving to another database.
-APART = {"__init__", "copying", "db", "engines", "migrate", "prepared", "schema", "server"}
+APART = {
+    *("__init__", "copying", "db", "engines", "listening", "migrate", "prepared", "schema"),
+    "server",
+}
 _RUNS = {"execute", "exec_driver_sql", "first", "all", "run", "run_each"}
 _VERB = re.compile(r"\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b")
 _NAMED = re.compile(r"%\((\w+)\)s")
