@@ -2,7 +2,7 @@
 
 Notes draws a table of two columns: name and date on the left, "To", "cc" and "Subject" with their
 values on the right. As plain text its cells stand below each other, or between wide gaps, or
-between bars.
+between bars, or in a narrow column (`mail.narrow`).
 
 Promise: each call looks at `_ABOVE + _BELOW` lines at most.
 Used by: mail.quotes.
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from postroom.mail.fields import FIELDS
 from postroom.mail.headers import Header
+from postroom.mail.narrow import may_be_narrow, read_narrow
 
 _ABOVE = 8  # lines above the date, of name and address
 _BELOW = 24  # lines of labels and values
@@ -34,11 +35,13 @@ _STAMP = re.compile(
 
 def may_be_notes(line: str) -> bool:
     """Say quickly whether a line may be the one with the date."""
-    return len(line) <= _WIDEST and _STAMP.search(line) is not None
+    return may_be_narrow(line) or (len(line) <= _WIDEST and _STAMP.search(line) is not None)
 
 
 def read_notes(lines: Sequence[str], position: int) -> tuple[int, Header] | None:
     """Read the header whose date stands in this line: where it begins, and what it says."""
+    if (narrow := read_narrow(lines, position)) is not None:
+        return narrow
     stamp = _STAMP.search(lines[position][:_WIDEST])
     if stamp is None:
         return None

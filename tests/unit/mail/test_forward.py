@@ -202,3 +202,38 @@ def test_subjects_of_forwards(subject: str) -> None:
 @pytest.mark.parametrize("subject", ["Re: Fwd: x", "x", "Forward motion: x", "I think: no", ""])
 def test_other_subjects(subject: str) -> None:
     assert not is_forward_subject(subject)
+
+
+NARROW = """
+                    "Ann Smith"
+                    <ann@x.examp         To:       <bob@x.example>
+                    le>                  cc:
+                    05/05/2001           Subject:  Offer
+                    10:15 AM
+                    Please respond
+                    to ann
+"""
+NARROWER = """
+                    "Ann Smith"
+                    <ann@x.examp         To:     <bob@x.example>
+                    le>                  cc:
+                                         Subject:     Offer
+                    05/05/2001
+                    10:15 AM
+
+"""
+
+
+@pytest.mark.parametrize("header", [NARROW, NARROWER])
+@pytest.mark.parametrize(
+    "above", ["----- Forwarded by Bob/Acme on 05/06/2001 11:02 AM -----\n", ""]
+)
+def test_the_narrow_header_of_old_notes(header: str, above: str) -> None:
+    text = f"{COMMENT}\n\n{above}{header}\n\n{BODY}"
+    assert Forward(ANN, "Offer", "05/05/2001 10:15 AM", BODY) == forward_in("Fwd: Offer", text)
+    assert COMMENT == split_fresh(text).text
+
+
+def test_a_table_with_times_is_no_header() -> None:
+    text = "The trains:\n\n    05/05/2001    Oslo\n    10:15         Bergen\n\nWhich one?"
+    assert text == split_fresh(text).text
