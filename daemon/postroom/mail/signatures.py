@@ -63,7 +63,7 @@ _STRICT = ("-- ", "--\t", "- -- ")  # the last one is how PGP writes it in a sig
 _LONGEST_RULE = 60  # characters of one that no person types
 _LONG_RULE = re.compile(r"\s*[-_=*~─━]{9}")  # stands below a title, too, or in a table
 _DELIMITERS = "-_—–=*~.+#─━┏┌╔╭ "
-_RULE = re.compile(r"[\s\-‐‑‒–—―─━═┏┓┗┛┌┐└┘╔╗╚╝╭╮╰╯_=*~#+.]{2,}(?:(?<=[~-])>)?\s*$")
+_RULE = re.compile(r"[\s\-‐‑‒–—―─━═┏┓┗┛┌┐└┘╔╗╚╝╭╮╰╯_=*~#+.]{2,}+(?:(?<=[~-])>\s*+)?$")
 _WORD = re.compile(r"\w")
 _WORDS = re.compile(r"\w+")
 # "-Ann", "— Ann Berg"
