@@ -117,23 +117,32 @@ def above_block(lines: Sequence[str], count: int, author: Author = NOBODY) -> in
 
 
 def _above_own_card(lines: Sequence[str], end: int, author: Author) -> int | None:
-    """Cut above the author's own name, if all below it is his post and ways to reach him."""
+    """Cut above the author's own name, if all below it is his post and ways to reach him.
+
+    The uppermost such line: his name is in his firm's, too.
+    """
+    found = None
     for number in range(end - 1, max(end - 2 * BLOCK, -1), -1):
         line = lines[number]
         if len(line) > 2 * NARROW:
-            return None
-        if line.strip() and author.signs(line):
             break
-    else:
-        return None
-    below = [each for each in lines[number + 1 : end] if each.strip()]
+        if line.strip() and author.signs(line):
+            if not _begins_card(lines, number, end):
+                break
+            found = number
+    return None if found is None else _above_valedictions(lines, found)
+
+
+def _begins_card(lines: Sequence[str], number: int, end: int) -> bool:
+    """Say whether a card begins with the author's name in this line, that nothing announces."""
     above = last_line(lines, number, marks="")
     is_announced = above.endswith((":", "：")) or _POINTS.search(above[:LOOK]) is not None
     if is_announced and not is_valediction(above):
-        return None
-    rest = line.strip()[len(_cell([line.strip()])) :]
-    is_own = _is_own_block([rest, *below] if rest.strip() else below)
-    return _above_valedictions(lines, number) if is_own else None
+        return False
+    line = lines[number].strip()
+    rest = line[len(_cell([line])) :]
+    below = [each for each in lines[number + 1 : end] if each.strip()]
+    return _is_own_block([rest, *below] if rest.strip() else below)
 
 
 def _is_own_block(below: Sequence[str]) -> bool:

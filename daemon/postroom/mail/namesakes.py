@@ -1,7 +1,8 @@
 """The names by which the author of a mail may sign it.
 
 Promise: a line is his name only if each word of it is one of From's, and there are two at least, or
-if the address is made of them: "Gerald Pruitt" is gpruitt@.
+if the address is made of them ("Gerald Pruitt" is gpruitt@), or if the surname is his: Robert's
+friends call him Bob.
 Used by: mail.parse (makes one), mail.cards, mail.forward.
 """
 
@@ -18,14 +19,17 @@ _LONGEST_FROM = 200
 # "Ann Berg, MSc", "Ann Berg | Berg Ltd", "Ann Berg        ann at x.example"
 _CELL = re.compile(r"\s*[,|•·(/<\[]\s*|\s{3,}|\t+|\s[–—-]\s")
 _MOST_WORDS = 5
+_MOST_BEFORE = 3  # words of "Bob J. Kessler"
+_LEAST_SURNAME = 4  # letters
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """What From says of him: the words of his name, and the local part of his address."""
+    """What From says of him: words of name and address, the local part, the surname."""
 
     words: frozenset[str] = frozenset()
     local: str = ""
+    surname: str = ""
 
     def signs(self, line: str) -> bool:
         """Say whether the line begins with his name, and whatever else stands in it apart."""
@@ -35,7 +39,9 @@ class Author:
         said = [word for word in _WORD.findall(cell.casefold()) if len(word) > 1]
         if not 2 <= len(said) <= _MOST_WORDS or any(map(str.isdigit, cell)):
             return False
-        return self.words.issuperset(said) or self._is_made_of(said[0], said[-1])
+        if self.words.issuperset(said) or self._is_made_of(said[0], said[-1]):
+            return True
+        return said[-1] == self.surname and len(said) <= _MOST_BEFORE
 
     def _is_made_of(self, first: str, last: str) -> bool:
         made = {first + last, last + first, first[0] + last, last + first[0], first + last[0]}
@@ -51,4 +57,13 @@ def author_of(from_: Address | None, written: str = "") -> Author:
         return Author(frozenset(_WORD.findall(written[:_LONGEST_FROM].casefold())))
     local = from_.address.partition("@")[0][:_LONGEST_FROM].casefold()
     words = {*_WORD.findall(from_.name[:_LONGEST_FROM].casefold()), *_WORD.findall(local)}
-    return Author(frozenset(words), "".join(_WORD.findall(local)))
+    return Author(frozenset(words), "".join(_WORD.findall(local)), _surname(from_.name))
+
+
+def _surname(name: str) -> str:
+    """Return the last word of "Ann Berg", the first of "Berg, Ann"; "" where there is none."""
+    head, comma, rest = name[:_LONGEST_FROM].casefold().partition(",")
+    words = _WORD.findall(head if comma else head.partition("(")[0])
+    if not words or len(words) + len(_WORD.findall(rest)) < 2:
+        return ""
+    return words[-1] if len(words[-1]) >= _LEAST_SURNAME else ""

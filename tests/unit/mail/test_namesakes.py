@@ -62,6 +62,14 @@ def test_names_as_from_has_them(from_: Address | None, written: str) -> None:
     assert WORDS == fresh_of("Gerald Pruitt\nPurchasing\n555 010 3344", from_, written)
 
 
+def test_a_surname_and_another_given_name() -> None:
+    bob = author_of(Address("Robert Kessler", "rk@kunde.example"))
+    assert bob.signs("Bob Kessler")
+    assert author_of(Address("Kessler, Robert", "rk@kunde.example")).signs("Bob J. Kessler")
+    assert not bob.signs("Kessler")
+    assert not author_of(Address("Kessler", "rk@kunde.example")).signs("Bob Kessler")
+
+
 def test_one_word_is_no_name() -> None:
     assert not author_of(Address("Gerald", "gerald@kunde.example")).signs("Gerald")
 
