@@ -72,6 +72,10 @@ _TOLD = re.compile(r"[a-zß-öø-ÿ][^\W\d_]*+(?>(?:,? [^\W\d_]++){3,})[,:.]?\s*
 _SENTENCE = re.compile(
     r"\W?\w+[:,]?(?: \w+[:,]?)*?(?: [a-zß-öø-ÿ]{2,},?){3}|[^\W\d_].{8,60}[^:]:\s*$"
 )
+# Where the country and the town go without saying: "555-0119", "x4471".
+_LOCAL_NUMBER = re.compile(
+    r"^\s*(?:\d{3}[-. ]\d{4}|(?:x|ext\.?|app\.?|apparat|poste)\s?\d{2,5})\s*$", re.IGNORECASE
+)
 _COLUMN = re.compile(r"\s[|•·]\s")
 # "Head of Sales", "Hollander Pump & Valve"; no sentence.
 _TITLE = re.compile(
@@ -154,7 +158,9 @@ def _is_own_block(below: Sequence[str]) -> bool:
     looked = [each[:LOOK] for each in below]
     if any(len(LINK.sub("", each)) > NARROW and each.count("|") < 2 for each in looked):
         return False
-    ways = sum(REACH.search(each) is not None or _PHONE.search(each) is not None for each in looked)
+    ways = any(
+        pattern.search(each) for each in looked for pattern in (REACH, _PHONE, _LOCAL_NUMBER)
+    )
     spoken = sum(SPOKEN.search(each) is not None and not REACH.search(each) for each in looked)
     if ways:
         return spoken <= len(below) // 4

@@ -38,9 +38,9 @@ def any_of(phrases: Iterable[str]) -> re.Pattern[str]:
 # geschrieben"), so that a verb of ordinary prose needs a date or an address beside it.
 _WROTE = """
 en  wrote/writes/excerpts from/has written/quoting/quote from/cited by
-de  schrieb/zitat von/zitiere/geschrieben/schreibt/schrieb am
-fr  a écrit/message du/citation de/écrivait/a ecrit/écrit
-es  escribió/citando a/citando/escribio/ha escrito/escribía
+de  schrieb/zitat von/zitiere/geschrieben/schreibt/schrieb am/schriebst/schriebst du/schrieben sie
+fr  a écrit/message du/citation de/écrivait/a ecrit/écrit/écriviez/écrivais/avez écrit/as écrit
+es  escribió/citando a/citando/escribio/ha escrito/escribía/escribiste
 it  ha scritto/cita/citando/citazione/scrive/ha scritto il/scritto
 pt  escreveu/escreve/escrito/citando
 nl  schreef/citeren van/citeren/citeert/het volgende geschreven/heeft geschreven/geschreven/schrijft
@@ -51,8 +51,8 @@ fi  kirjoitti/lainaus/siteeraus/kirjoittaa/kirjoitti seuraavaa
 et  kirjutas/tsiteerin
 lv  rakstīja/uzrakstīja
 lt  rašė/parašė
-pl  napisał/cytowanie/cytuję/cytat/napisała/napisał(a)/pisze/napisano/napisali/pisał/pisała
-cs  napsal/cituji/citace/napsala/napsal(a)/píše
+pl  napisał/cytowanie/cytuję/cytat/napisała/napisał(a)/pisze/napisano/napisali/pisał/pisała/pisałeś/pisałaś/napisałeś/napisałaś
+cs  napsal/cituji/citace/napsala/napsal(a)/píše/psal/psala
 sk  napísal/citujem/citát/napísala/napísal(a)/píše
 sl  je napisal/navajam/je napisala/je napisal(a)/napisal/napisala
 hr  je napisao/citiram/je napisala/napisao je/napisala je/napisao/napisala/piše

@@ -255,3 +255,16 @@ def test_what_yahoo_groups_adds_is_nobodys() -> None:
         "<*> Your use of Yahoo! Groups is subject to:\n    http://docs.yahoo.example/terms/\n \n"
     )
     assert "Replace them first." == split_fresh(f"Replace them first.\n\n{footer}").text
+
+
+@pytest.mark.parametrize(
+    "introduction",
+    [
+        "Am Donnerstag, 22. Mai 2003 um 20:11 schriebst Du:",
+        "Le jeudi 22 mai 2003 à 20:11, vous écriviez :",
+        "El 22 de mayo de 2003, 20:11, escribiste:",
+        "W dniu 22 maja 2003 20:11 pisałeś:",
+    ],
+)
+def test_whom_one_answers_may_be_addressed(introduction: str) -> None:
+    assert "No." == split_fresh(f"{introduction}\n\nUB> Did it work?\n\nNo.").text

@@ -22,6 +22,8 @@ def fresh_of(below: str, from_: Address | None = GERALD, written: str = "") -> s
     [
         "Gerald Pruitt\nPurchasing\nHollander Pump & Valve\nphone 555-010-9932",
         "Gerald Pruitt\ncell. 555 010 3344",
+        "Gerald Pruitt\nx4471",
+        "Gerald Pruitt\nPurchasing\nGrant County Assessor's Office\n555-0119",
         "Gerald Pruitt, CPM\nHead of Purchasing",
         "Gerald Pruitt                gpruitt at kunde.example\nPurchasing      +1 555 010 2233",
         "Gerald Pruitt\n\nPurchasing\n\nPh: (555) 010-4471 x 212",
