@@ -74,7 +74,9 @@ _SENTENCE = re.compile(
 )
 # Where the country and the town go without saying: "555-0119", "x4471".
 _LOCAL_NUMBER = re.compile(
-    r"^\s*(?:\d{3}[-. ]\d{4}|(?:x|ext\.?|app\.?|apparat|poste)\s?\d{2,5})\s*$", re.IGNORECASE
+    r"^\s*(?:(?:[\w/ ]{1,12}[:.]\s?)?\d{3}[-. ]\d{4}"
+    r"|(?:x|ext\.?|app\.?|apparat|poste)\s?\d{2,5})\s*$",
+    re.IGNORECASE,
 )
 _COLUMN = re.compile(r"\s[|•·]\s")
 # "Head of Sales", "Hollander Pump & Valve"; no sentence.

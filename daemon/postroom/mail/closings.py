@@ -271,7 +271,7 @@ WEBMAIL = re.compile(
     r"\W*this (?:message|mail|e-?mail) (?:was )?sent (?:using|through|via|with|by)\b"
 )
 LIST_START = pattern_of(r"""
-\W*(?:yahoo!? groups (?:sponsor|links)|your use of yahoo!? groups|to visit your group|this (?:message|e-?mail) was sent to .{1,80}[.] to unsubscribe|to (?:unsubscribe|subscribe|post)|you(?:'re| are)? receiv|you (?:have )?received this|unsubscribe(?:\W|$)|_{5,}|um sich .{0,40}abzumelden|pour (?:vous|se) dés
+\W*(?:(?:link utili di |liens )?yahoo!? (?:groups (?:sponsor|links)|gruppi|groupes|grupos)|your use of yahoo!? groups|to visit your group|this (?:message|e-?mail) was sent to .{1,80}[.] to unsubscribe|to (?:unsubscribe|subscribe|post)|you(?:'re| are)? receiv|you (?:have )?received this|unsubscribe(?:\W|$)|_{5,}|um sich .{0,40}abzumelden|pour (?:vous|se) dés
 para (?:darse de baja|cancelar)|per (?:cancellarti|disiscriverti)|om je af te melden|чтобы отписаться|aby wypisać|pro odhlášení|reply to this email directly
 if you (?:no longer )?w(?:ant|ish|ould like) to (?:unsubscribe|stop)|вы получили это|sie erhalten diese|vous recevez ce)
 """)  # noqa: E501
@@ -286,7 +286,7 @@ list-?archive|to post to this group|stop receiving emails
 manage (?:your )?(?:subscription|preferences)|mailman|abmelden|abbestellen|mailingliste
 désabonner|désinscrire|liste de diffusion|darse de baja|cancelar (?:la|a|tu) suscripci
 lista de correo|disiscri|cancella(?:re)? l'iscrizione|afmelden|avregistrer|отписаться|рассылк
-wypisać się|lista dyskusyjna|odhlásit|yahoo!? groups
+wypisać się|lista dyskusyjna|odhlásit|yahoo!? (?:groups|gruppi|groupes|grupos|gruppen)
 view this (?:message|discussion|topic) (?:on|in|at)|reply to this email directly or
 view it on github|退订|取消订阅|配信停止|수신거부
 """)

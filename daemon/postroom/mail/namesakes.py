@@ -9,6 +9,7 @@ Used by: mail.parse (makes one), mail.cards, mail.forward.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from postroom.mail.message import Address
@@ -18,6 +19,8 @@ _WORD = re.compile(r"[^\W\d_][^\W\d_'’]*")
 _LONGEST_FROM = 200
 # "Ann Berg, MSc", "Ann Berg | Berg Ltd", "Ann Berg        ann at x.example"
 _CELL = re.compile(r"\s*[,|•·(/<\[]\s*|\s{3,}|\t+|\s[–—-]\s")
+# Letters that names lose on the way into a header, and Unicode does not take apart.
+_PLAIN = str.maketrans({"ı": "i", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe"})
 _MOST_WORDS = 5
 _MOST_BEFORE = 3  # words of "Bob J. Kessler"
 _LEAST_SURNAME = 4  # letters
@@ -36,7 +39,7 @@ class Author:
         cell = _CELL.split(line[: 4 * LONGEST].strip(" \t*_"), maxsplit=1)[0]
         if not cell or len(cell) > LONGEST or not cell[0].isalpha():
             return False
-        said = [word for word in _WORD.findall(cell.casefold()) if len(word) > 1]
+        said = [word for word in _WORD.findall(_folded(cell)) if len(word) > 1]
         if not 2 <= len(said) <= _MOST_WORDS or any(map(str.isdigit, cell)):
             return False
         if self.words.issuperset(said) or self._is_made_of(said[0], said[-1]):
@@ -54,16 +57,21 @@ def author_of(from_: Address | None, written: str = "") -> Author:
     `written` is From as it stands, which archives spoil: "ann at kunde.example (Ann Berg)".
     """
     if from_ is None:
-        return Author(frozenset(_WORD.findall(written[:_LONGEST_FROM].casefold())))
-    local = from_.address.partition("@")[0][:_LONGEST_FROM].casefold()
-    words = {*_WORD.findall(from_.name[:_LONGEST_FROM].casefold()), *_WORD.findall(local)}
+        return Author(frozenset(_WORD.findall(_folded(written[:_LONGEST_FROM]))))
+    local = _folded(from_.address.partition("@")[0][:_LONGEST_FROM])
+    words = {*_WORD.findall(_folded(from_.name[:_LONGEST_FROM])), *_WORD.findall(local)}
     return Author(frozenset(words), "".join(_WORD.findall(local)), _surname(from_.name))
 
 
 def _surname(name: str) -> str:
     """Return the last word of "Ann Berg", the first of "Berg, Ann"; "" where there is none."""
-    head, comma, rest = name[:_LONGEST_FROM].casefold().partition(",")
+    head, comma, rest = _folded(name[:_LONGEST_FROM]).partition(",")
     words = _WORD.findall(head if comma else head.partition("(")[0])
     if not words or len(words) + len(_WORD.findall(rest)) < 2:
         return ""
     return words[-1] if len(words[-1]) >= _LEAST_SURNAME else ""
+
+
+def _folded(text: str) -> str:
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(each for each in apart if not unicodedata.combining(each)).translate(_PLAIN)

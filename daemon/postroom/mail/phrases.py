@@ -64,7 +64,7 @@ bg  написа/цитиране на/цитат/пише/написал
 ru  писал/цитирую/цитирование/писала/писал(а)/написал/написала/написал(а)/пишет/пишут/писали/вы писали
 uk  писав/писала/написав/написала/написав(-ла)/пише/написано
 be  напісаў/піша/пісаў/напісала
-el  έγραψε/έγραφε/γράφει
+el  έγραψε/έγραφε/γράφει/γράψατε/έγραψες
 tr  yazdı/alıntı/şunu yazdı/şunları yazdı/yazmış/yazıyor
 az  yazdı/yazıb
 ar  كتب/كتبت/كتابة/كتب ما يلي
@@ -314,6 +314,7 @@ ORDER = re.compile(
 END_OF_FORWARD = pattern_of(r"""
 end (?:of )?(?:the )?(?:forwarded (?:message|mail|email|letter)|original message text)
 end forward
+конец (?:исходного текста|пересылаемого (?:сообщения|письма))
 ende der weitergeleiteten (?:nachricht|mail|e-mail)
 ende weitergeleitete nachricht
 fin du message (?:transféré|réexpédié|transmis)

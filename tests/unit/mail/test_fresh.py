@@ -264,6 +264,7 @@ def test_what_yahoo_groups_adds_is_nobodys() -> None:
         "Le jeudi 22 mai 2003 à 20:11, vous écriviez :",
         "El 22 de mayo de 2003, 20:11, escribiste:",
         "W dniu 22 maja 2003 20:11 pisałeś:",
+        "Στις Παρασκευή 05 Νοεμβρίου 2010 09:55:02 γράψατε:",
     ],
 )
 def test_whom_one_answers_may_be_addressed(introduction: str) -> None:

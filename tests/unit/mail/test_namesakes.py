@@ -23,6 +23,8 @@ def fresh_of(below: str, from_: Address | None = GERALD, written: str = "") -> s
         "Gerald Pruitt\nPurchasing\nHollander Pump & Valve\nphone 555-010-9932",
         "Gerald Pruitt\ncell. 555 010 3344",
         "Gerald Pruitt\nx4471",
+        "Gerald Pruitt\nLinkWorks NOC\n24x7: 555-0100",
+        "Gérald Pruıtt\nLinkWorks NOC",
         "Gerald Pruitt\nPurchasing\nGrant County Assessor's Office\n555-0119",
         "Gerald Pruitt, CPM\nHead of Purchasing",
         "Gerald Pruitt                gpruitt at kunde.example\nPurchasing      +1 555 010 2233",
