@@ -143,6 +143,8 @@ def _begins_card(lines: Sequence[str], number: int, end: int) -> bool:
     """Say whether a card begins with the author's name in this line, that nothing announces."""
     above = last_line(lines, number, marks="")
     is_announced = above.endswith((":", "：")) or _POINTS.search(above[:LOOK]) is not None
+    if not above.endswith(STOPS):  # "Please send it to"
+        is_announced = is_announced or _ASKS.search(above[:LOOK]) is not None
     if is_announced and not is_valediction(above):
         return False
     line = lines[number].strip()

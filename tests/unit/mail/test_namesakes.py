@@ -43,6 +43,7 @@ def test_below_the_authors_name_a_card_is_his_signature(below: str) -> None:
         "Gerald",
         "Ann Berg\nPurchasing",  # somebody else
         "The new address is:\nGerald Pruitt\nDock Road 4\n555 010 3344",
+        "Please send the other one to\n\nGerald Pruitt\nDock Road 4\nphone 555-010-9932",
         "Gerald Pruitt\nwill be there, too, at ten o'clock.",
         "Gerald Pruitt\nPurchasing\nHollander\nP.S. The code of the door is 4711.",
         "Gerald Pruitt\nI am in the office until five: 555 010 3344.\nCall me.",
