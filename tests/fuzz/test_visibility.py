@@ -158,7 +158,7 @@ def found_in(histories: int, actions: Sequence[Action] = ACTIONS) -> str:
 
 def test_without_scan_and_splitter_a_leak_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answering, "find_leaks", lambda *_: ())
-    monkeypatch.setattr(parse, "split_fresh", lambda text, _: Fresh(text, is_all_old=False))
+    monkeypatch.setattr(parse, "split_fresh", lambda text, *_: Fresh(text, is_all_old=False))
     assert found_in(100)
 
 

@@ -145,15 +145,17 @@ def _begins_card(lines: Sequence[str], number: int, end: int) -> bool:
     is_announced = above.endswith((":", "：")) or _POINTS.search(above[:LOOK]) is not None
     if not above.endswith(STOPS):  # "Please send it to"
         is_announced = is_announced or _ASKS.search(above[:LOOK]) is not None
-    if is_announced and not is_valediction(above):
+    is_greeted = is_valediction(above)
+    if is_announced and not is_greeted:
         return False
     line = lines[number].strip()
     rest = line[len(_cell([line])) :]
     below = [each for each in lines[number + 1 : end] if each.strip()]
-    return _is_own_block([rest, *below] if rest.strip() else below)
+    # "Kind regards / Ann Berg / Support" is how an answer ends: no card without ways to reach her.
+    return _is_own_block([rest, *below] if rest.strip() else below, may_be_titles=not is_greeted)
 
 
-def _is_own_block(below: Sequence[str]) -> bool:
+def _is_own_block(below: Sequence[str], *, may_be_titles: bool) -> bool:
     """Say whether lines below the author's name are a card: with ways to reach him, or titles."""
     if not 1 <= len(below) <= BLOCK:
         return False
@@ -168,7 +170,12 @@ def _is_own_block(below: Sequence[str]) -> bool:
     spoken = sum(SPOKEN.search(each) is not None and not REACH.search(each) for each in looked)
     if ways:
         return spoken <= len(below) // 4
-    return not spoken and len(below) <= _LEAST and all(_TITLE.match(each) for each in looked)
+    return (
+        may_be_titles
+        and not spoken
+        and len(below) <= _LEAST
+        and all(_TITLE.match(each) for each in looked)
+    )
 
 
 def _named_again(lines: Sequence[str], start: int, end: int) -> int | None:

@@ -41,6 +41,7 @@ def test_below_the_authors_name_a_card_is_his_signature(below: str) -> None:
     [
         "Gerald Pruitt",
         "Gerald",
+        "Kind regards\nGerald Pruitt\nPurchasing",
         "Ann Berg\nPurchasing",  # somebody else
         "The new address is:\nGerald Pruitt\nDock Road 4\n555 010 3344",
         "Please send the other one to\n\nGerald Pruitt\nDock Road 4\nphone 555-010-9932",
