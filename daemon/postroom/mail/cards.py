@@ -11,9 +11,8 @@ import re
 from collections.abc import Sequence
 
 from postroom.mail.closings import VALEDICTIONS
-from postroom.mail.namesakes import Author
+from postroom.mail.namesakes import NOBODY, Author
 
-NOBODY = Author()
 LOOK = 600  # characters of a line that are compared
 BLOCK = 14  # lines of a block with ways to reach the sender
 _LEAST = 3  # lines of a block without a greeting

@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from postroom.mail.cards import NOBODY
 from postroom.mail.introductions import is_quoted
 from postroom.mail.message import Forward
-from postroom.mail.namesakes import Author
+from postroom.mail.namesakes import NOBODY, Author
 from postroom.mail.phrases import FORWARD_PREFIX, FORWARD_SUFFIX, REPLY_PREFIX, STARTS, WROTE
 from postroom.mail.quotes import (
     Boundary,

@@ -15,11 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postroom.mail.armour import begins_armour, below_armour
-from postroom.mail.cards import NOBODY
 from postroom.mail.html import html_to_text
 from postroom.mail.introductions import is_bare_introduction, is_introduction, is_quoted
 from postroom.mail.markup import Marks, find_marks, line_of
-from postroom.mail.namesakes import Author
+from postroom.mail.namesakes import NOBODY, Author
 from postroom.mail.othermarks import with_plain_marks
 from postroom.mail.quotes import (
     Boundary,
@@ -121,7 +120,7 @@ def _walk(text: str, markup: str | None, author: Author = NOBODY) -> _Walk:
 
 
 def find_extents(text: str, markup: str | None = None) -> Extents:
-    """Tell the lines of a text apart, as `split_fresh` does."""
+    """Tell the lines of a text apart, as `split_fresh` does that knows no author."""
     walk = _walk(text, markup)
     lines = text.split("\n")
     if not any(_WORD.search(line) for part in walk.parts for line in lines[part]):

@@ -3,7 +3,7 @@
 Promise: a line is his name only if each word of it is one of From's, and there are two at least, or
 if the address is made of them ("Gerald Pruitt" is gpruitt@), or if the surname is his: Robert's
 friends call him Bob.
-Used by: mail.parse (makes one), mail.cards, mail.forward.
+Used by: mail.parse (makes one), mail.fresh, mail.signatures, mail.cards, mail.forward.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from postroom.mail.message import Address
 
-LONGEST = 60  # characters of a line that is a name
+_LONGEST = 60  # characters of a line that is a name
 _WORD = re.compile(r"[^\W\d_][^\W\d_'’]*")
 _LONGEST_FROM = 200
 # "Ann Berg, MSc", "Ann Berg | Berg Ltd", "Ann Berg        ann at x.example"
@@ -36,8 +36,8 @@ class Author:
 
     def signs(self, line: str) -> bool:
         """Say whether the line begins with his name, and whatever else stands in it apart."""
-        cell = _CELL.split(line[: 4 * LONGEST].strip(" \t*_"), maxsplit=1)[0]
-        if not cell or len(cell) > LONGEST or not cell[0].isalpha():
+        cell = _CELL.split(line[: 4 * _LONGEST].strip(" \t*_"), maxsplit=1)[0]
+        if not cell or len(cell) > _LONGEST or not cell[0].isalpha():
             return False
         said = [word for word in _WORD.findall(_folded(cell)) if len(word) > 1]
         if not 2 <= len(said) <= _MOST_WORDS or any(map(str.isdigit, cell)):
@@ -49,6 +49,9 @@ class Author:
     def _is_made_of(self, first: str, last: str) -> bool:
         made = {first + last, last + first, first[0] + last, last + first[0], first + last[0]}
         return self.local in made
+
+
+NOBODY = Author()
 
 
 def author_of(from_: Address | None, written: str = "") -> Author:

@@ -34,7 +34,7 @@ from postroom.mail.forward import find_forward, is_forward_subject, readable_sen
 from postroom.mail.fresh import Fresh, split_fresh
 from postroom.mail.guessing import guess_charset
 from postroom.mail.message import Address, Attachment, Envelope, Forward, Limits, Origin, ParsedMail
-from postroom.mail.namesakes import author_of
+from postroom.mail.namesakes import Author, author_of
 from postroom.mail.origin import judge_origin
 from postroom.mail.outlook import is_msg, mail_of_msg
 from postroom.mail.pictures import find_pictures
@@ -74,7 +74,8 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
     report = find_report(structure)
     attachments = list_attachments(structure, bodies)
     from_ = next(iter(head.addresses("from")), None)
-    fresh = split_fresh(bodies.text, bodies.html, author_of(from_, head.first("from")))
+    author = author_of(from_, head.first("from"))
+    fresh = split_fresh(bodies.text, bodies.html, author)
     origin, evidence, bounce = judge_origin(
         head.decoded, from_, bodies.text, report, limits, own="" if fresh.is_all_old else fresh.text
     )
@@ -99,7 +100,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
         origin=origin,
         evidence=evidence,
         bounce=bounce,
-        forward=_find_forward(structure, head, bodies.text, fresh, origin, limits),
+        forward=_find_forward(structure, head, author, bodies.text, fresh, origin, limits),
         # Last but one: the fields above have added theirs.
         defects=tuple(
             dict.fromkeys(
@@ -260,7 +261,13 @@ def _charset_hint(structure: Structure) -> str:
 
 
 def _find_forward(
-    structure: Structure, head: _Head, text: str, fresh: Fresh, origin: Origin, limits: Limits
+    structure: Structure,
+    head: _Head,
+    author: Author,
+    text: str,
+    fresh: Fresh,
+    origin: Origin,
+    limits: Limits,
 ) -> Forward | None:
     subject = head.subject()
     is_answer = bool(head.first("in-reply-to"))
@@ -268,7 +275,6 @@ def _find_forward(
     if fresh.older is not None and fresh.older.header is not None:
         all_of_them = (*head.addresses("to"), *head.addresses("cc"))
         recipients = {one.address.lower() for one in all_of_them}
-    author = author_of(next(iter(head.addresses("from")), None), head.first("from"))
     inline = find_forward(
         subject, text, fresh.older, is_answer=is_answer, recipients=recipients, author=author
     )

@@ -15,7 +15,6 @@ from postroom.mail.cards import (
     LINK,
     LOOK,
     NARROW,
-    NOBODY,
     POSTSCRIPT,
     REACH,
     SPOKEN,
@@ -46,7 +45,7 @@ from postroom.mail.footers import (
     is_programs,
     is_sponsor,
 )
-from postroom.mail.namesakes import Author
+from postroom.mail.namesakes import NOBODY, Author
 
 _TAIL = 80  # lines at the end of a text that are looked at, paragraph by paragraph
 _MOST_DELIMITERS = 3  # at the end of a text, that are looked at
