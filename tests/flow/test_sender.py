@@ -480,6 +480,20 @@ def test_a_crash_anywhere_loses_nothing_and_says_what_is_not_known(
     assert post.entry().state == "sent"
 
 
+def test_a_database_that_goes_away_behind_a_claim_delays_nothing(post: Post) -> None:
+    def vanish() -> None:
+        raise Unavailable("database: gone")
+
+    post.add()
+    failpoints.arm("sender.claimed", vanish)
+    with pytest.raises(Unavailable):
+        post.sender.run_once()
+    failpoints.disarm()
+    assert "sending" == post.entry().state
+    assert 1 == post.sender.run_once()  # at once, not when the lease is over
+    assert "sent" == post.entry().state
+
+
 def test_a_restart_does_not_wait_for_the_lease(post: Post) -> None:
     post.add()
     post.database.write(lambda conn: queue.claim(conn, NOW, 10, NOW + LEASE, "mx1-1"))

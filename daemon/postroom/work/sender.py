@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -100,6 +100,7 @@ class Sender:
         self._pulse = threading.local()
         self._awake = threading.Event()
         self._late: deque[_Word] = deque()  # could not be recorded yet
+        self._unread: deque[ClaimedDelivery] = deque()  # claimed, and then the database was away
         self._stands_still = False  # as it was told
         self._telling = threading.Lock()
 
@@ -173,6 +174,7 @@ class Sender:
 
     def _round(self, stop: threading.Event) -> int:
         self._record_late()
+        self._give_back_unread()
         now = self._clock()
         with self._database.read() as conn:  # a look costs no flush
             due_at = queue.next_due(conn)
@@ -183,11 +185,20 @@ class Sender:
         tell_lapsed(lapsed)
         if not claimed:
             return 0
-        failpoints.hit("sender.claimed")
         if len(claimed) == self._batch:
             self.wake()  # there may be more, for another thread
-        self._work_off(claimed, stop)
+        self._work_off(claimed, self._recipes(claimed), stop)
         return len(claimed)
+
+    def _recipes(self, claimed: Sequence[ClaimedDelivery]) -> dict[int, Recipe]:
+        """Read what was claimed; if the database goes away now, nobody waits for the lease."""
+        try:
+            failpoints.hit("sender.claimed")
+            with self._database.read() as conn:
+                return queue.recipes(conn, {one.outbox_id for one in claimed})
+        except Unavailable:
+            self._unread.extend(claimed)
+            raise
 
     def _is_paused(self, conn: Connection) -> bool:
         """Ask whether the outbox stands still, and tell when that changes."""
@@ -210,9 +221,12 @@ class Sender:
             return [], lapsed
         return queue.claim(conn, now, self._batch, leased_at + LEASE, self._node), lapsed
 
-    def _work_off(self, claimed: Sequence[ClaimedDelivery], stop: threading.Event) -> None:
-        with self._database.read() as conn:
-            recipes = queue.recipes(conn, {one.outbox_id for one in claimed})
+    def _work_off(
+        self,
+        claimed: Sequence[ClaimedDelivery],
+        recipes: Mapping[int, Recipe],
+        stop: threading.Event,
+    ) -> None:
         waiting = deque(claimed)
         written: deque[Answer] = deque()  # for the first of those who wait
         words: list[_Word] = []
@@ -337,12 +351,29 @@ class Sender:
             raise failure
         failpoints.hit("sender.recorded")
 
+    def _give_back_unread(self) -> None:
+        claimed = []
+        while self._unread:
+            claimed.append(self._unread.popleft())
+        if not claimed:
+            return
+        try:
+            self._database.write(partial(_release, claimed=claimed, now=self._clock()))
+        except Unavailable:
+            self._unread.extend(claimed)
+            raise
+
     def _record_late(self) -> None:
         words = []
         while self._late:
             words.append(self._late.popleft())
         if words:
             self._finish([(words, self._submit(words))])
+
+
+def _release(conn: Connection, claimed: Sequence[ClaimedDelivery], now: datetime) -> None:
+    for one in claimed:
+        queue.release(conn, one, now)
 
 
 def _record(conn: Connection, words: Sequence[_Word], now: datetime) -> None:
