@@ -76,5 +76,8 @@ def _surname(name: str) -> str:
 
 
 def _folded(text: str) -> str:
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    text = text.casefold()
+    if text.isascii():
+        return text
+    apart = unicodedata.normalize("NFKD", text)
     return "".join(each for each in apart if not unicodedata.combining(each)).translate(_PLAIN)

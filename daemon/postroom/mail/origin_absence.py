@@ -15,52 +15,85 @@ _NOTE = 1_500  # characters: notes are short
 _NAME = 30
 _NAME_WORDS = 3
 
-_ABSENT = re.compile(
-    r"\b(?:i am|i'm|i will be|i'll be) (?:currently |presently |now |away and |on annual )*"
-    r"(?:out of (?:the |my )?office|away|on (?:vacation|holidays?|annual leave|leave|maternity"
-    r"|parental|business trip|(?:\w+ )?sabbatical|(?:research|study) leave)|out of town"
-    r"|unavailable|not in the office|absent|travell?ing)"
-    r"|\b(?:our|the) offices? (?:is|are|will be) closed"
-    r"|\b(?:unser\w*|das|die) (?:büro|geschäft|praxis|kanzlei|firma|werkstatt|betrieb) (?:ist"
-    r"|bleibt)\b"
-    r"(?:[^.!?]|(?<=\d)\.){0,60}?\bgeschlossen|\bwir (?:haben|machen)\b(?:[^.!?]|(?<=\d)\.){0,40}?"
-    r"betriebs(?:ferien|urlaub)|\b(?:nos|notre) bureaux? (?:est|sont|sera|seront) fermés?"
-    r"|\b(?:nuestra oficina|nuestras oficinas|la oficina) (?:está|estará|están|estarán) cerrad"
-    r"|\bons kantoor is\b(?:[^.!?]|(?<=\d)\.){0,40}?gesloten|\bvårt kontor är\b[^.!?]{0,30}?stängt"
-    r"|\bich (?:bin|befinde mich)\b(?:[^.!?]|(?<=\d)\.){0,80}?(?:nicht (?:im|in meinem) (?:büro"
-    r"|haus|hause"
-    r"|arbeitsplatz)|im urlaub|in urlaub|abwesend|außer haus|nicht erreichbar|in elternzeit"
-    r"|dienstreise)|\bwerde ich\b(?:[^.!?]|(?<=\d)\.){0,60}?(?:abwesend|im urlaub"
-    r"|nicht erreichbar) sein"
-    r"|\bje (?:suis|serai)\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:absente?|en congés?|en vacances"
-    r"|en déplacement)"
-    r"|\b(?:estoy|estaré|me encuentro|me encontraré)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:fuera|ausente"
-    r"|de vacaciones)"
-    r"|\b(?:sono|sarò)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:assente|fuori|in ferie)"
-    r"|\bgli uffici (?:resteranno|sono)"
-    r"|\b(?:estou|estarei|encontro-me)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:fora|ausente|de férias)"
-    r"|\b(?:ik ben|ben ik)\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:afwezig|niet (?:aanwezig|op kantoor)"
-    r"|(?:op|met) vakantie"
-    r"|vrij)|\bjag (?:är|har)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:inte på kontoret|semester|ledig"
-    r"|bortrest"
-    r"|frånvarande|föräldraledig)|\bjeg (?:er|har|holder)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:ferie"
-    r"|ikke på kontoret"
-    r"|ikke til stede|bortreist|fraværende|ute av kontoret|væk fra kontoret)"
-    r"|\bolen\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:lomalla|poissa|tavoittamattomissa)"
-    r"|\b(?:jestem|przebywam|będę)\b(?:[^.!?]|(?<=\d)\.){0,30}?(?:nieobecn|poza biurem|na urlopie)"
-    r"|\b(?:jsem|budu|čerpám|som)\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:dovolen|mimo kancel"
-    r"|nepřítom|neprítom)"
-    r"|(?:\bя\b(?:[^.!?]|(?<=\d)\.){0,40}?(?:в отпуске|в командировке|отсутств|вне офиса)"
-    r"|\bнахожусь в"
-    r" (?:отпуске|командировке)|\bменя не будет)|\bszabadságon (?:vagyok|leszek)"
-    r"|[^.!?]{0,30}szabadságon (?:vagyok|leszek)|nem tartózkodom|\b(?:sunt|voi fi) în concediu"
-    r"|\bizindeyim|ofis(?:te|im)? (?:dışında|değilim)"
-    r"|yıllık izin|\bσε άδεια|εκτός γραφείου|休暇(?:を(?:いただ|頂|取得)|中)|不在(?:にして|となり"
-    r"|です)"
-    r"|出張(?:中|のため)|我(?:正在|目前|现在|將|将)?.{0,10}(?:休假|出差|外出|不在办公室)"
-    r"|휴가(?:입니다|중|로)|부재 ?중"
-    r"|출장 ?중",
+# What somebody says who is away: in one piece, or apart, within so many characters of a sentence.
+_SAID = (
+    (
+        r"(?:i am|i'm|i will be|i'll be) (?:currently |presently |now |away and |on annual )*(?:"
+        r"out of (?:the |my )?office|away|on (?:vacation|holidays?|annual leave|leave|maternity|"
+        r"parental|business trip|(?:\w+ )?sabbatical|(?:research|study) leave)|out of town|"
+        r"unavailable|not in the office|absent|travell?ing)"
+    ),
+    r"(?:our|the) offices? (?:is|are|will be) closed",
+    r"(?:nos|notre) bureaux? (?:est|sont|sera|seront) fermés?",
+    r"(?:nuestra oficina|nuestras oficinas|la oficina) (?:está|estará|están|estarán) cerrad",
+    r"gli uffici (?:resteranno|sono)",
+    r"нахожусь в (?:отпуске|командировке)",
+    r"меня не будет",
+    r"szabadságon (?:vagyok|leszek)",
+    r"(?:sunt|voi fi) în concediu",
+    r"izindeyim",
+    r"σε άδεια",
 )
+_SAID_APART = (
+    (
+        (
+            r"(?:unser\w*|das|die) (?:büro|geschäft|praxis|kanzlei|firma|werkstatt|betrieb) (?:ist|"
+            r"bleibt)"
+        ),
+        60,
+        r"\bgeschlossen",
+    ),
+    (r"wir (?:haben|machen)", 40, r"betriebs(?:ferien|urlaub)"),
+    (r"ons kantoor is", 40, r"gesloten"),
+    (r"vårt kontor är", 30, r"stängt"),
+    (
+        r"ich (?:bin|befinde mich)",
+        80,
+        (
+            r"nicht (?:im|in meinem) (?:büro|haus|hause|arbeitsplatz)|im urlaub|in urlaub|abwesend|"
+            r"außer haus|nicht erreichbar|in elternzeit|dienstreise"
+        ),
+    ),
+    (r"werde ich", 60, r"(?:abwesend|im urlaub|nicht erreichbar) sein"),
+    (r"je (?:suis|serai)", 40, r"absente?|en congés?|en vacances|en déplacement"),
+    (r"(?:estoy|estaré|me encuentro|me encontraré)", 30, r"fuera|ausente|de vacaciones"),
+    (r"(?:sono|sarò)", 30, r"assente|fuori|in ferie"),
+    (r"(?:estou|estarei|encontro-me)", 30, r"fora|ausente|de férias"),
+    (r"(?:ik ben|ben ik)", 40, r"afwezig|niet (?:aanwezig|op kantoor)|(?:op|met) vakantie|vrij"),
+    (r"jag (?:är|har)", 30, r"inte på kontoret|semester|ledig|bortrest|frånvarande|föräldraledig"),
+    (
+        r"jeg (?:er|har|holder)",
+        30,
+        (
+            r"ferie|ikke på kontoret|ikke til stede|bortreist|fraværende|ute av kontoret|væk fra "
+            r"kontoret"
+        ),
+    ),
+    (r"olen", 30, r"lomalla|poissa|tavoittamattomissa"),
+    (r"(?:jestem|przebywam|będę)", 30, r"nieobecn|poza biurem|na urlopie"),
+    (r"(?:jsem|budu|čerpám|som)", 40, r"dovolen|mimo kancel|nepřítom|neprítom"),
+    (r"я", 40, r"в отпуске|в командировке|отсутств|вне офиса"),
+)
+# In scripts without blanks, and what may stand within a word.
+_ANYWHERE = (
+    r"nem tartózkodom",
+    r"ofis(?:te|im)? (?:dışında|değilim)",
+    r"yıllık izin",
+    r"εκτός γραφείου",
+    r"休暇(?:を(?:いただ|頂|取得)|中)",
+    r"不在(?:にして|となり|です)",
+    r"出張(?:中|のため)",
+    r"我(?:正在|目前|现在|將|将)?.{0,10}(?:休假|出差|外出|不在办公室)",
+    r"휴가(?:입니다|중|로)",
+    r"부재 ?중",
+    r"출장 ?중",
+)
+_APART = "|".join(
+    rf"(?:{begin})\b(?:[^.!?]|(?<=\d)\.){{0,{within}}}?(?:{then})"
+    for begin, within, then in _SAID_APART
+)
+# "\b" once, before all: at each of them it is twice as slow.
+_ABSENT = re.compile(rf"\b(?:{'|'.join(_SAID)}|{_APART})|{'|'.join(_ANYWHERE)}")
 _URGENT = re.compile(
     r"\b(?:urgent|urgently|urgency|emergenc(?:y|ies)|immediate|immediately|assistance|help)\b"
     r"[^!?]{0,80}?\b(?:contact|call|e-?mail|write|reach|dial|speak|turn to|refer)"

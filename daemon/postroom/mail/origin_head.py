@@ -37,6 +37,7 @@ class Head:
     subject: str
     writer: str  # address of the author, as it stands
     name: str
+    is_by_hand: bool  # it was written with a program that people write with
 
     @property
     def local(self) -> str:
@@ -75,16 +76,6 @@ class Head:
         )
 
     @property
-    def is_by_hand(self) -> bool:
-        """It was written with a program that people write with."""
-        program = self.fields.get("x-mailer", "") or self.fields.get("user-agent", "")
-        return (
-            bool(program)
-            and origin_fields.MAIL_PROGRAMS.search(program[:200]) is not None
-            and origin_fields.SCRIPTS.search(program[:200]) is None
-        )
-
-    @property
     def is_declared_own(self) -> bool:
         """It says that no machine sent it (RFC 3834 §5), and is from a person's program."""
         return self.is_by_hand and self.says("auto-submitted") == "no"
@@ -111,7 +102,17 @@ def read_head(headers: Headers, from_: Address | None) -> Head:
             fields[name] = f"{fields[name]},{value}"
     writer = from_.address if from_ is not None else _bare_writer(fields.get("from", ""))
     subject = fields.get("subject", "")[:_SUBJECT].strip()
-    return Head(fields, subject, writer, from_.name if from_ is not None else "")
+    name = from_.name if from_ is not None else ""
+    return Head(fields, subject, writer, name, _is_by_hand(fields))
+
+
+def _is_by_hand(fields: Mapping[str, str]) -> bool:
+    program = (fields.get("x-mailer", "") or fields.get("user-agent", ""))[:200]
+    return (
+        bool(program)
+        and origin_fields.MAIL_PROGRAMS.search(program) is not None
+        and origin_fields.SCRIPTS.search(program) is None
+    )
 
 
 def _bare_writer(value: str) -> str:

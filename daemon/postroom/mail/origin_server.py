@@ -25,13 +25,15 @@ _SERVER_ENOUGH = 3
 def judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judgement | None:
     """Find out whether a mail server wrote this by hand, as qmail and Exim do."""
     signs = list(_server_signs(head))
-    if not signs or _is_job(head) or (not report.is_declared and _is_mailboxs(head, text)):
+    if not signs:
         return None
     if report.is_declared:
         signs.append(Sign(Origin.BOUNCE, "multipart/report", 1))
     if origin_failures.FAILED.match(plain(head.subject)):
         signs.append(Sign(Origin.BOUNCE, f"Subject: {head.subject[:100]}", 1))
-    if weight_of(signs) < 1:
+    if weight_of(signs) < 1 or _is_job(head):
+        return None
+    if not report.is_declared and _is_mailboxs(head, text):
         return None
     signs.extend(_said(text))
     bounce = bounce_of(head, text, report, limits)

@@ -116,7 +116,7 @@ def _program_signs(head: Head) -> Iterator[Sign]:
         yield Sign(Origin.AUTO_REPLY, f"X-Mailer: {program[:100]}", 3)
     elif program and origin_fields.ROBOT_PROGRAMS.search(program):
         yield Sign(Origin.AUTOMATIC, f"X-Mailer: {program[:100]}", 2)
-    elif program and origin_fields.SCRIPTS.search(program):
+    elif program and not head.is_by_hand and origin_fields.SCRIPTS.search(program):
         yield Sign(Origin.AUTOMATIC, f"X-Mailer: {program[:100]}", 1)
 
 
