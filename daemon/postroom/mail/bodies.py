@@ -24,6 +24,8 @@ from postroom.mail.transfer import decode_transfer
 _CALENDAR = "text/calendar"
 _MARKUP = frozenset({"text/html", "application/xhtml+xml"})
 _ENRICHED = frozenset({"text/enriched", "text/richtext"})
+_SLIDES = frozenset({"application/smil", "application/smil+xml"})
+_MOST_SLIDES = 100  # leaves that are looked at
 _TEXT_TYPES = _MARKUP | _ENRICHED | {"text/plain", "text/markdown", "text/x-markdown", "text"}
 _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9_:.-]{1,60})", re.IGNORECASE
@@ -135,6 +137,8 @@ class _Reader:
         self.found = found
         self.budget = limits.text_chars
         self.packed: Tnef | None = None
+        # MMS: the first part tells a telephone when to show which picture and which words.
+        self.is_slides = any(leaf.type in _SLIDES for leaf in structure.leaves[:_MOST_SLIDES])
         self.starts: dict[str, Node] = {}  # of each multipart/related, by its number
 
     def read(self, node: Node) -> _Body | None:
@@ -174,6 +178,8 @@ class _Reader:
         if node.type not in _TEXT_TYPES or disposition_of(node)[0] == "attachment":
             return False
         if parent is None or parent.type == "multipart/alternative":
+            return True
+        if self.is_slides and node.type == "text/plain":
             return True
         if parent.type == "multipart/related" and node is not self._start_of(parent):
             # RFC 2387: what the first part refers to. Without a name for it, it is read on.

@@ -71,10 +71,16 @@ _TOLD = re.compile(r"[a-zß-öø-ÿ][^\W\d_]*+(?>(?:,? [^\W\d_]++){3,})[,:.]?\s*
 _SENTENCE = re.compile(
     r"\W?\w+[:,]?(?: \w+[:,]?)*?(?: [a-zß-öø-ÿ]{2,},?){3}|[^\W\d_].{8,60}[^:]:\s*$"
 )
-# Where the country and the town go without saying: "555-0119", "x4471".
+# Within a firm: "x4471", "Ext. 5508".
+_EXTENSION = (
+    r"(?:x|ext(?:ensi[oó]n|n)?\.?|app\.?|apparat|poste|ramal|anexo|interno|durchwahl|dw|anknytning"
+    r"|ankn\.?|wewn?\.?|linka|kl\.|klapka|доб\.?|вн\.?|внутр\.?|dahili|toestel|tst\.?|alanumero"
+    r"|lokal|mellék|内線|分机|내선)\s?[:：]?\s?\d{2,5}"
+)
+# Where the country and the town go without saying: "555-0119".
 _LOCAL_NUMBER = re.compile(
-    r"^\s*(?:(?:[\w/ ]{1,12}[:.]\s?)?\d{3}[-. ]\d{4}"
-    r"|(?:x|ext\.?|app\.?|apparat|poste)\s?\d{2,5})\s*$",
+    rf"^\s*(?:[\w/ ]{{1,12}}[:.]\s?)?\d{{3}}[-. ]\d{{4}}(?:,? {_EXTENSION})?\s*$"
+    rf"|(?:^|\s[|•·]\s|, )\s*{_EXTENSION}\s*(?:$|[|•·])",
     re.IGNORECASE,
 )
 _COLUMN = re.compile(r"\s[|•·]\s")
@@ -84,9 +90,14 @@ _TITLE = re.compile(
     r"|y|e|og|[^\W\d_a-zß-öø-ÿ&(][\w.'’/)-]*|&|[-–])){0,7},?\s*$"
 )
 _NUMBER = re.compile(r"\d\d[\d\s./()-]{3}")
+# Firms and titles end with a full stop, too.
+_ABBREVIATED = frozenset(
+    {"Inc", "Ltd", "Corp", "Co", "LLC", "S.A", "S.L", "e.V", "p.A", "r.l", "r.o", "Bros", "Şti"}
+    | {"Tic", "San", "A.Ş", "s.c", "z o.o", "kft", "Zrt", "Bt", "Co. KG", "Jr", "Sr", "Ph.D"}
+)
 SPOKEN = re.compile(
-    r"(?<!Inc)(?<!Ltd)(?<!Corp)(?<!Co)(?<!LLC)(?<!S\.A)(?<!S\.L)(?<!e\.V)(?<!p\.A)(?<!r\.l)(?<!r\.o)"
-    r"(?<!Bros)(?<!Jr)(?<!Sr)(?<!Ph\.D)[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)",
+    "".join(rf"(?<!{re.escape(each)})" for each in sorted(_ABBREVIATED))
+    + r"[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)",
     re.IGNORECASE,
 )
 
@@ -101,7 +112,8 @@ def above_block(lines: Sequence[str], count: int, author: Author = NOBODY) -> in
     if (own := _above_own_card(lines, end, author)) is not None:
         return own
     tail = "\n".join(lines[max(end - 6, 0) : end])[-LOOK:]
-    if not ("@" in tail or "www" in tail or "http" in tail or _NUMBER.search(tail)):
+    is_reached = "@" in tail or "www" in tail or "http" in tail or _NUMBER.search(tail)
+    if not (is_reached or _LOCAL_NUMBER.search(lines[end - 1])):
         return count
     first = max(end - 2 * BLOCK, 0)
     for number in range(end - 1, first - 1, -1):
@@ -242,7 +254,7 @@ def is_valediction(line: str) -> bool:
     """Say whether a line is a greeting at the end of a letter, with or without a name in it."""
     if len(line) > 70:
         return False
-    low = line.lower().strip(" \t,.!;:*_-–،؛、。！，")
+    low = line.lower().replace("\u0307", "").strip(" \t,.!;:*_-–،؛、。！，")  # of "İ"
     if low in VALEDICTIONS:
         return True
     if "/" in low or "|" in low:  # in two languages

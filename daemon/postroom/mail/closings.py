@@ -293,37 +293,37 @@ view it on github|退订|取消订阅|配信停止|수신거부
 
 # How people close; the name below is theirs, too, and stays with their words.
 _VALEDICTIONS = """
-en  regards/warm wishes/with kindest regards/with warm regards/thanks so much/many thanks and regards/thanks and best regards/thanks and kind regards/best regards/kind regards/warm regards/warmest regards/many thanks/thanks/thank you/cheers/best/sincerely/yours sincerely/yours truly/yours faithfully/best wishes/all the best/cordially/respectfully/with best regards/with kind regards/thanks and regards/thanks & regards/thx/kindest regards/rgds/br/kr/thanks in advance/thank you in advance/with regards/very truly yours/thanks again/take care/sincerely yours/with thanks/kindly/warmly/love
-de  mit freundlichen grüßen/freundlichst/mit lieben grüßen/mit freundlicher empfehlung/mit freundlichen grüssen/freundliche grüße/viele grüße/beste grüße/liebe grüße/herzliche grüße/mfg/gruß/lg/vg/schöne grüße/freundliche grüsse/viele grüsse/beste grüsse/liebe grüsse/hochachtungsvoll/mit freundlichem gruß/mit besten grüßen/vielen dank/danke/mit freundlichen gruessen/viele gruesse/grüße/gruss/besten gruß/lieben gruß/mit herzlichen grüßen/vielen dank im voraus/schönen gruß
-fr  cordialement/bien amicalement/salutations distinguées/sincères salutations/bonne réception/bonne fin de journée/bien cordialement/bien à vous/salutations/merci/meilleures salutations/cdlt/sincères salutations/amicalement/respectueusement/cdt/très cordialement/sincèrement/merci d'avance/bonne journée/bien à toi/avec mes meilleures salutations/à bientôt
-es  saludos/un saludo/saludos cordiales/atentamente/cordialmente/gracias/muchas gracias/un cordial saludo/reciba un cordial saludo/saludos atentos/un abrazo/atte/gracias y saludos/muchos saludos/quedo atento/quedo atenta
-it  cordiali saluti/distinti saluti/saluti/grazie/un saluto/cordialmente/buona giornata/grazie mille/un cordiale saluto/grazie e saluti/a presto/ciao
-pt  atenciosamente/cumprimentos/com os melhores cumprimentos/obrigado/obrigada/abraços/melhores cumprimentos/cordialmente/att/atte/saudações/grato/grata/abraço/muito obrigado/muito obrigada
-nl  met vriendelijke groet/met vriendelijke groeten/vriendelijke groet/groeten/mvg/groet/hartelijke groet/bedankt/alvast bedankt/met hartelijke groet/vriendelijke groeten/hoogachtend
-sv  m v h/med vänliga hälsningar/vänliga hälsningar/mvh/hälsningar/vänligen/med vänlig hälsning/vänlig hälsning/tack/bästa hälsningar/tack på förhand
-nb  med vennlig hilsen/vennlig hilsen/mvh/hilsen/beste hilsen/takk/med vennleg helsing/venleg helsing/på forhånd takk
-da  med venlig hilsen/venlig hilsen/mvh/hilsen/de bedste hilsner/bedste hilsner/tak/på forhånd tak/vh/kh/kærlig hilsen
+en  regards/warm wishes/with kindest regards/with warm regards/thanks so much/many thanks and regards/thanks and best regards/thanks and kind regards/best regards/kind regards/warm regards/warmest regards/many thanks/thanks/thank you/cheers/best/sincerely/yours sincerely/yours truly/yours faithfully/best wishes/all the best/cordially/respectfully/with best regards/with kind regards/thanks and regards/thanks & regards/thx/kindest regards/rgds/br/kr/thanks in advance/thank you in advance/with regards/very truly yours/thanks again/take care/sincerely yours/with thanks/kindly/warmly/love/thanks much/thanks a lot/thanks a million/thank you so much/thank you very much/tia/ta/talk soon/hope this helps/hth/have a great day/have a nice day/have a good day/have a great weekend/have a good weekend/yours/respectfully yours/cordially yours/best always/my best/all best/all my best/thanking you/thanking you in advance/with best wishes/with many thanks/with appreciation/with gratitude/thanks for your help/thank you for your help/thanks for the help/regards and thanks/best regards and thanks/kind regards and many thanks/many thanks and kind regards/much appreciated/looking forward to hearing from you/god bless/good luck/later/bye/peace/fondly/yours aye/best of luck/with sincere regards/thanks in anticipation/many thanks in advance/with warmest regards/sent with kind regards/speak soon
+de  mit freundlichen grüßen/freundlichst/mit lieben grüßen/mit freundlicher empfehlung/mit freundlichen grüssen/freundliche grüße/viele grüße/beste grüße/liebe grüße/herzliche grüße/mfg/gruß/lg/vg/schöne grüße/freundliche grüsse/viele grüsse/beste grüsse/liebe grüsse/hochachtungsvoll/mit freundlichem gruß/mit besten grüßen/vielen dank/danke/mit freundlichen gruessen/viele gruesse/grüße/gruss/besten gruß/lieben gruß/mit herzlichen grüßen/vielen dank im voraus/schönen gruß/gr/grüsse/mit freundlichem gruss/freundliche gruesse/viele liebe grüße/herzliche grüsse/herzlichst/mit vielen grüßen/mit den besten grüßen/beste gruesse/besten dank/besten dank im voraus/danke und gruß/danke und viele grüße/danke im voraus/danke und lg/dankeschön/alles gute/bis dann/bis bald/tschüss/servus/schönen tag noch/einen schönen tag noch/schönes wochenende/mit sportlichen grüßen/mit kollegialen grüßen/mit bestem gruß/mit lieben gruß/mit liebem gruß/m.f.g/mit freundl. grüßen/herzlichen gruß/ganz liebe grüße/mit freundlichsten grüßen/in diesem sinne/vielen dank und freundliche grüße/vielen dank und viele grüße/vielen dank und beste grüße
+fr  cordialement/bien amicalement/salutations distinguées/sincères salutations/bonne réception/bonne fin de journée/bien cordialement/bien à vous/salutations/merci/meilleures salutations/cdlt/sincères salutations/amicalement/respectueusement/cdt/très cordialement/sincèrement/merci d'avance/bonne journée/bien à toi/avec mes meilleures salutations/à bientôt/cdlmt/bises/bisous/merci beaucoup/merci d'avance et bonne journée/bonne soirée/bon week-end/bon courage/cordiales salutations/salutations cordiales/merci et bonne journée/bien sincèrement/merci par avance/merci d’avance/mes salutations/sportivement/très sincèrement/belle journée/merci encore
+es  saludos/un saludo/saludos cordiales/atentamente/cordialmente/gracias/muchas gracias/un cordial saludo/reciba un cordial saludo/saludos atentos/un abrazo/atte/gracias y saludos/muchos saludos/quedo atento/quedo atenta/saludos y gracias/gracias de antemano/abrazos/quedo a la espera/besos/muchas gracias y un saludo/gracias y un saludo/mil gracias/salu2/slds/sdos/cordial saludo/un fuerte abrazo/le saluda atentamente/saludos cordiales y gracias/muchas gracias de antemano/un saludo y gracias/saludos y muchas gracias/gracias por todo/feliz día/buen día
+it  cordiali saluti/distinti saluti/saluti/grazie/un saluto/cordialmente/buona giornata/grazie mille/un cordiale saluto/grazie e saluti/a presto/ciao/grazie, saluti/saluti e grazie/i migliori saluti/cordialità/buon lavoro/buona serata/grazie anticipatamente/grazie in anticipo/un caro saluto/ringrazio/la ringrazio/porgo cordiali saluti/porgo distinti saluti/tanti saluti/cari saluti/grazie dell'aiuto/grazie per l'aiuto/grazie ancora/grazie e buona giornata/ringraziando/un saluto cordiale
+pt  atenciosamente/cumprimentos/com os melhores cumprimentos/obrigado/obrigada/abraços/melhores cumprimentos/cordialmente/att/atte/saudações/grato/grata/abraço/muito obrigado/muito obrigada/abs/abcs/desde já agradeço/obrigado desde já/obrigado pela atenção/obrigada pela atenção/grato pela atenção/um abraço/bjs/beijos/saudações cordiais/obrigado e cumprimentos/sem mais/grato desde já/os melhores cumprimentos/com os meus cumprimentos/respeitosamente/agradeço desde já
+nl  met vriendelijke groet/met vriendelijke groeten/vriendelijke groet/groeten/mvg/groet/hartelijke groet/bedankt/alvast bedankt/met hartelijke groet/vriendelijke groeten/hoogachtend/groetjes/gr/m.v.g/met groet/hartelijke groeten/dank/dank u/dank je wel/dank u wel/bij voorbaat dank/alvast hartelijk dank/veel groeten/met dank/gegroet/fijne dag/met vriendelijke groetjes/vr. groet/vr gr/bvd/alvast dank
+sv  m v h/med vänliga hälsningar/vänliga hälsningar/mvh/hälsningar/vänligen/med vänlig hälsning/vänlig hälsning/tack/bästa hälsningar/tack på förhand/tack så mycket/tackar/hälsar/hälsn/hej då/ha det bra/ha det gott/allt gott/varma hälsningar/kram/med hälsning/tack och hej/många hälsningar/ha en bra dag
+nb  med vennlig hilsen/vennlig hilsen/mvh/hilsen/beste hilsen/takk/med vennleg helsing/venleg helsing/på forhånd takk/vh/med hilsen/vennligst/mange takk/ha en fin dag/ha det bra/klem/hilsen fra/hjertelig hilsen/mange hilsener
+da  med venlig hilsen/venlig hilsen/mvh/hilsen/de bedste hilsner/bedste hilsner/tak/på forhånd tak/vh/kh/kærlig hilsen/med hilsen/mange tak/mange hilsner/hav en god dag/ha' det godt/m.v.h/knus/venligst/hilsner
 is  kveðja/með kveðju/bestu kveðjur/kær kveðja/takk
-fi  ystävällisin terveisin/terveisin/yst. terv./parhain terveisin/t./kiitos/kiitos etukäteen/yt
+fi  ystävällisin terveisin/terveisin/yst. terv./parhain terveisin/t./kiitos/kiitos etukäteen/yt/terv/t/kiitoksin/kiitos paljon/ystävällisesti/hyvää päivänjatkoa/mukavaa päivää/terkuin/kunnioittaen/hyvää viikonloppua/yst.terv/yt.
 et  lugupidamisega/parimate soovidega/tervitades/heade soovidega/tänan/aitäh
 lv  ar cieņu/ar laba vēlējumiem/paldies/ar sveicieniem
 lt  pagarbiai/su pagarba/geriausi linkėjimai/ačiū/dėkoju
-pl  pozdrawiam/pozdrawiam serdecznie/łączę pozdrowienia/z pozdrowieniami/z poważaniem/pozdrowienia/dziękuję/z wyrazami szacunku/serdecznie pozdrawiam/dzięki/z góry dziękuję/pozdr
-cs  s pozdravem/zdravím/přeji pěkný den/s pozdravem a přáním hezkého dne/děkuji/s přátelským pozdravem/díky/s úctou/hezký den/děkuji a přeji hezký den/předem děkuji
-sk  s pozdravom/ďakujem/s úctou/pekný deň/vopred ďakujem
+pl  pozdrawiam/pozdrawiam serdecznie/łączę pozdrowienia/z pozdrowieniami/z poważaniem/pozdrowienia/dziękuję/z wyrazami szacunku/serdecznie pozdrawiam/dzięki/z góry dziękuję/pozdr/pozdrawiamy/miłego dnia/życzę miłego dnia/dziękuję i pozdrawiam/dzięki i pozdrawiam/ukłony/pozdrówka/pzdr/z uszanowaniem/z pozdrowieniem
+cs  s pozdravem/zdravím/přeji pěkný den/s pozdravem a přáním hezkého dne/děkuji/s přátelským pozdravem/díky/s úctou/hezký den/děkuji a přeji hezký den/předem děkuji/s pozdravem a přáním pěkného dne/přeji hezký den/děkuji předem/děkuji moc/mějte se/s přáním hezkého dne/děkujeme/děkuji a s pozdravem/hezký zbytek dne/díky moc/pěkný den/mějte se hezky
+sk  s pozdravom/ďakujem/s úctou/pekný deň/vopred ďakujem/prajem pekný deň/dakujem/zdravím/s pozdravom a prianím pekného dňa/za pochopenie ďakujem
 sl  lep pozdrav/lp/s spoštovanjem/hvala/lepo pozdravljeni/hvala in lep pozdrav
 hr  lijep pozdrav/srdačan pozdrav/s poštovanjem/pozdrav/hvala/lp
 sr  поздрав/срдачан поздрав/с поштовањем/хвала/srdačan pozdrav/sa poštovanjem
-hu  üdvözlettel/tisztelettel/köszönöm/üdv/köszönettel/szívélyes üdvözlettel
-ro  cu stimă/cu respect/mulțumesc/toate cele bune/o zi bună/cu stima/multumesc
+hu  üdvözlettel/tisztelettel/köszönöm/üdv/köszönettel/szívélyes üdvözlettel/köszi/előre is köszönöm/baráti üdvözlettel/minden jót/szép napot/további szép napot/tisztelettel és köszönettel/köszönettel és üdvözlettel/előre is köszönöm a segítséget/puszi
+ro  cu stimă/cu respect/mulțumesc/toate cele bune/o zi bună/cu stima/multumesc/cu drag/cu prietenie/mersi/multumesc anticipat/mulțumesc anticipat/va multumesc/vă mulțumesc/o zi frumoasă/o zi buna/numai bine/salutari/cu deosebita consideratie/cu deosebită considerație/mulțumesc frumos
 bg  поздрави/с уважение/благодаря/с поздрав/поздрави и хубав ден
-ru  с уважением/с наилучшими/хорошего дня/с наилучшими пожеланиями/спасибо/благодарю/всего доброго/с уваж./заранее спасибо/всего хорошего
-uk  з повагою/дякую/з найкращими побажаннями/щиро/наперед дякую
-el  με εκτίμηση/φιλικά/ευχαριστώ/χαιρετισμούς/με φιλικούς χαιρετισμούς/ευχαριστώ πολύ
-tr  saygılarımla/teşekkürler/iyi çalışmalar/saygılarımızla/selamlar/sevgiler/iyi günler/teşekkür ederim
-ar  مع التحية/تحياتي/شكرا/وشكرا/مع خالص التحية/مع فائق الاحترام/شكراً
+ru  с уважением/с наилучшими/хорошего дня/с наилучшими пожеланиями/спасибо/благодарю/всего доброго/с уваж./заранее спасибо/всего хорошего/с ув/всех благ/удачи/удачного дня/до свидания/большое спасибо/спасибо заранее/с благодарностью/заранее благодарен/заранее благодарна/заранее благодарю/с уважением и наилучшими пожеланиями/доброго дня/спасибо большое
+uk  з повагою/дякую/з найкращими побажаннями/щиро/наперед дякую/гарного дня/дякую заздалегідь/щиро дякую/всього найкращого/всього доброго/красно дякую
+el  με εκτίμηση/φιλικά/ευχαριστώ/χαιρετισμούς/με φιλικούς χαιρετισμούς/ευχαριστώ πολύ/με τιμή/σας ευχαριστώ/ευχαριστώ εκ των προτέρων/ευχαριστούμε/φιλικούς χαιρετισμούς/με φιλικούς/καλή συνέχεια/καλημέρα σας/σας ευχαριστώ πολύ
+tr  saygılarımla/teşekkürler/iyi çalışmalar/saygılarımızla/selamlar/sevgiler/iyi günler/teşekkür ederim/teşekkür ederiz/iyi günler dilerim/iyi çalışmalar dilerim/saygılar/kolay gelsin/şimdiden teşekkürler/en iyi dileklerimle/şimdiden teşekkür ederim/saygı ve selamlarımla/hoşçakalın
+ar  مع التحية/تحياتي/شكرا/وشكرا/مع خالص التحية/مع فائق الاحترام/شكراً/مع خالص الشكر/مع الشكر/شكرا جزيلا/شكراً جزيلاً/مع أطيب التحيات/مع أطيب تحياتي/والسلام/وشكراً/دمتم/تقبلوا تحياتي
 fa  با احترام/با تشکر/ممنون/با سپاس
-he  בברכה/תודה/בכבוד רב/תודה מראש/תודה רבה
+he  בברכה/תודה/בכבוד רב/תודה מראש/תודה רבה/בתודה/יום טוב/תודה ויום טוב/בברכה ובתודה/שבוע טוב/בתודה ובברכה
 hi  धन्यवाद/सादर
 th  ขอบคุณ/ด้วยความเคารพ/ขอแสดงความนับถือ
 vi  trân trọng/cảm ơn/thân mến/xin cảm ơn/thân
@@ -331,8 +331,8 @@ id  salam/hormat kami/terima kasih/hormat saya
 ca  salutacions/cordialment/gràcies/atentament/una salutació
 gl  saúdos/un saúdo/grazas
 eu  agur bero bat/eskerrik asko/ondo izan
-ja  よろしくお願いします/よろしくお願いいたします/宜しくお願い致します/敬具/以上/よろしくお願い致します/以上、よろしくお願いいたします
-zh  祝好/谢谢/謝謝/此致/敬礼/顺祝商祺/敬上/敬禮/順頌商祺/商祺/祝您工作愉快
-ko  감사합니다/드림/안녕히 계세요/올림/고맙습니다
+ja  よろしくお願いします/よろしくお願いいたします/宜しくお願い致します/敬具/以上/よろしくお願い致します/以上、よろしくお願いいたします/よろしくお願い申し上げます/宜しくお願いします/宜しくお願いいたします/以上です/取り急ぎご連絡まで/何卒よろしくお願いいたします/何卒よろしくお願い申し上げます/ではまた/それでは/草々
+zh  祝好/谢谢/謝謝/此致/敬礼/顺祝商祺/敬上/敬禮/順頌商祺/商祺/祝您工作愉快/多谢/感谢/顺颂商祺/祝工作愉快/祝顺利/祝您生活愉快/致敬/致/祝/此致敬礼/顺颂时祺/順祝商祺/多謝/感謝/祝工作顺利
+ko  감사합니다/드림/안녕히 계세요/올림/고맙습니다/수고하세요/감사드립니다/좋은 하루 되세요/배상/감사/수고하십시오
 """  # noqa: E501
 VALEDICTIONS = frozenset(phrases_of(_VALEDICTIONS))

@@ -56,6 +56,8 @@ _OPEN_LINK = re.compile(
 )
 _LONGEST_LINK = 500
 _INDENTED = re.compile(r"[ \t]{2,10}> ?[-+]?\d")
+# Turnpike: "In message <1@x.example>, Ann Smith <ann@x.example> writes", in two lines.
+_IN_MESSAGE = re.compile(r"In (?:message|article) <")
 _PROMPT = re.compile(r"\s{0,3}>>> \S")
 
 
@@ -245,8 +247,15 @@ class _Walk:
 
     def _above_bare_introduction(self, number: int) -> int:
         above = number - 1 if number and self.lines[number - 1].strip() else number - 2
-        is_introduced = above >= self.start and is_bare_introduction(self.lines[above])
-        return above if is_introduced else number
+        if above < self.start:
+            return number
+        if is_bare_introduction(self.lines[above]):
+            return above
+        first = self.lines[above - 1].strip() if above > self.start else ""
+        is_broken = _IN_MESSAGE.match(first) and is_bare_introduction(
+            f"{first} {self.lines[above]}"
+        )
+        return above - 1 if is_broken else number
 
     def _below_quote(self, position: int) -> int:
         """Pass over quoted lines, and over ends of them that slipped into a line of their own."""

@@ -142,7 +142,7 @@ def is_bare_introduction(line: str) -> bool:
     low = bare.lower()
     if not 10 < len(bare) <= 200:
         return False
-    if _has_date(low) and _TIME.search(low) is not None and _is_stamp(bare):
+    if _DATE.search(low) is not None and _TIME.search(low) is not None and _is_stamp(bare):
         return True
     if not _begins(low):
         is_whole = _BRACKETED.search(bare) and _has_date(low) and WROTE.search(low)

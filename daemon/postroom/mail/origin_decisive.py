@@ -27,7 +27,7 @@ def decisive_signs(head: Head) -> Iterator[Sign]:
     if (origin := _submitted(head.says("auto-submitted"), answer)) is not None:
         yield Sign(origin, f"Auto-Submitted: {fields['auto-submitted'][:100]}")
     for name in PRECEDENCE:
-        if head.is_declared_own or head.is_outlooks_answer:
+        if head.is_declared_own or head.is_outlooks_answer or head.is_sent_by_its_author:
             break
         if name in fields and (origin := _precedence(head, head.says(name), answer)) is not None:
             yield Sign(origin, f"{name.title()}: {fields[name][:100]}")
@@ -113,6 +113,16 @@ def is_bulk_without_list(head: Head) -> bool:
     return bool(head.fields.get("list-unsubscribe") or head.fields.get("list-id"))
 
 
+def is_bulk_in_part(head: Head) -> bool:
+    """Say whether an answer only passed what puts this into everything: gateways of companies, and
+    services that give people addresses of their own for each shop."""
+    if head.fields.get("list-id"):
+        return head.is_outlooks_answer
+    is_alias = any(name in head.fields for name in origin_fields.ALIAS_FIELDS)
+    is_named = origin_subjects.ANSWERED.match(head.subject) is not None
+    return is_named and (is_alias or head.is_answer)
+
+
 def _list_signs(head: Head) -> Iterator[Sign]:
     """RFC 2919 and 2369. Who sends in bulk has List-Unsubscribe, and often List-Id, too."""
     fields = head.fields
@@ -126,5 +136,5 @@ def _list_signs(head: Head) -> Iterator[Sign]:
     if named:
         for name in named:
             yield Sign(Origin.LIST, f"{name.title()}: {fields[name][:100]}")
-    elif is_bulk_without_list(head) and not head.is_outlooks_answer:
+    elif is_bulk_without_list(head) and not is_bulk_in_part(head):
         yield Sign(Origin.AUTOMATIC, "List-Unsubscribe without a list")

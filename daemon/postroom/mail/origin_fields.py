@@ -122,6 +122,14 @@ WEAK_FIELDS = frozenset(
     }
 )
 
+# Services that give people an address of their own for each shop, and write as their partners.
+ALIAS_FIELDS = (
+    "x-simplelogin-type",
+    "x-anonaddy-original-sender",
+    "x-anonaddy-original-envelope-from",
+    "duck-original-from",
+)
+
 # Providers of people's mailboxes that put Feedback-ID into everything.
 PERSONAL_FEEDBACK = ("fastmail", "zohomail", "zoho", "proton", "tutanota")
 

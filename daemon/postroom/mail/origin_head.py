@@ -15,6 +15,8 @@ Headers = Sequence[tuple[str, str]]
 _COMMENT = re.compile(r"\([^()]*+\)")
 # What whoever registers a domain in these countries has in common: "co.uk", "com.br".
 _SHARED = re.compile(r"(?:com?|org?|net?|gov|gob|go|edu|ac|gv|mil)\.[a-z]{2}")
+# Message-IDs of Pine and Alpine.
+_MADE_BY_HAND = re.compile(r"\s*<(?:Pine|alpine)\.[A-Z]{2,4}\.")
 _SUBJECT = 300
 OPENING = 2_500  # characters of a text that machines say what they are in
 
@@ -81,14 +83,22 @@ class Head:
         return self.is_by_hand and self.says("auto-submitted") == "no"
 
     @property
+    def is_sent_by_its_author(self) -> bool:
+        """It is from a person's program, and no list or robot stands between him and us."""
+        sender = self.fields.get("return-path", "").strip(" \t<>").lower()
+        is_passed = any(name in self.fields for name in ("sender", "errors-to", "x-loop"))
+        return self.is_by_hand and not is_passed and sender in ("", self.writer.lower())
+
+    @property
+    def is_answer_by_name(self) -> bool:
+        """It answers a mail, and its subject says so."""
+        return self.is_answer and origin_subjects.ANSWERED.match(self.subject) is not None
+
+    @property
     def is_outlooks_answer(self) -> bool:
         """Outlook answers a mail by it, in somebody's hands: what answers there by itself says so
         in its subject."""
-        return (
-            "thread-index" in self.fields
-            and origin_subjects.ANSWERED.match(self.subject) is not None
-            and self.is_answer
-        )
+        return "thread-index" in self.fields and self.is_answer_by_name
 
 
 def read_head(headers: Headers, from_: Address | None) -> Head:
@@ -108,9 +118,10 @@ def read_head(headers: Headers, from_: Address | None) -> Head:
 
 def _is_by_hand(fields: Mapping[str, str]) -> bool:
     program = (fields.get("x-mailer", "") or fields.get("user-agent", ""))[:200]
+    if not program:  # these name themselves elsewhere
+        return _MADE_BY_HAND.match(fields.get("message-id", "")) is not None
     return (
-        bool(program)
-        and origin_fields.MAIL_PROGRAMS.search(program) is not None
+        origin_fields.MAIL_PROGRAMS.search(program) is not None
         and origin_fields.SCRIPTS.search(program) is None
     )
 

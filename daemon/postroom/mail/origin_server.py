@@ -5,6 +5,7 @@ Promise: a bounce only where a server shows in the header; people write of faile
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from postroom.mail import origin_failures, origin_fields, origin_senders, origin_subjects
@@ -18,6 +19,10 @@ from postroom.mail.reports import Report, report_in_text
 
 Judgement = tuple[Origin, tuple[str, ...], Bounce | None]
 
+_HEADER_OF_ORIGINAL = re.compile(
+    r"^[\s>|]{0,4}(?:received: (?:from|by) |return-path: ?<|message-id: ?<|mime-version: ?1)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _WENT_WELL = frozenset({"delivered", "relayed", "expanded"})
 _SERVER_ENOUGH = 3
 
@@ -40,7 +45,7 @@ def judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judge
     if any(one.diagnostic or not one.status.endswith(".0.0") for one in bounce.recipients):
         signs.append(Sign(Origin.BOUNCE, "a recipient and a reason", 1))
     telling = [sign for sign in signs if sign.weight > 0]
-    opening = text[:OPENING].lower()
+    opening = _above_original(text[:OPENING]).lower()
     is_reported = report.is_declared or bool(report_in_text(text[:20_000]))
     if (
         not _is_enough(telling, weight_of(signs))
@@ -50,6 +55,12 @@ def judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judge
         return None
     evidence = [sign.evidence for sign in telling]
     return judge_delivery(bounce, *evidence[:10])
+
+
+def _above_original(text: str) -> str:
+    """Return what a server says itself, above the header of the mail that failed."""
+    found = _HEADER_OF_ORIGINAL.search(text)
+    return text if found is None else text[: found.start()]
 
 
 def _is_sure(telling: Sequence[Sign]) -> bool:

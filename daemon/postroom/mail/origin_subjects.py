@@ -203,6 +203,10 @@ SHOP_SUBJECT = re.compile(
     r"|eingegangen|versandt|verschickt|confirmée|expédiée|recibido|confirmado|enviado|confermato"
     r"|spedito|ontvangen|bevestig|verzonden|mottagen|bekräft|modtaget|potwierdz|przyjęt|przyjat"
     r"|оформлен|принят|подтвержд)"
+    # "Your Berg & Sons order #100048213"
+    r"|(?:your|ihre|votre|su|tu|tuo|il tuo|uw|je|sua|seu|din|twoje|vaše|ваш) (?:\S+ ){0,5}?"
+    r"(?:order|bestellung|commande|pedido|ordine|bestelling|encomenda|beställning|ordre|zamówienie"
+    r"|objednávka|заказ) (?:(?:no|nr|n°|nº|№)\.? ?)?#?\w{0,6}\d{3,12}\W{0,2}$"
     r"|order #?\w{0,6}\d{3,12} (?:is |has been |was )?(?:confirmed|shipped|received|completed)\b"
     r"|(?:order|shipping|payment|booking) confirmation\W{0,3}#?\w{0,6}\d{3,12}"
     r"|(?:bestell|auftrags|eingangs|versand|zahlungs|buchungs)bestätigung\b.{0,20}\d{3,12})",

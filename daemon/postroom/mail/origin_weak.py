@@ -19,7 +19,7 @@ from postroom.mail import (
 from postroom.mail.bounce_text import addresses_in
 from postroom.mail.message import Origin
 from postroom.mail.origin_absence import is_absent, is_wanting
-from postroom.mail.origin_decisive import PRECEDENCE, is_bulk_without_list
+from postroom.mail.origin_decisive import PRECEDENCE, is_bulk_in_part, is_bulk_without_list
 from postroom.mail.origin_head import OPENING, Head, Sign
 
 _NUMBER = re.compile(r"#\s?\d{3}")
@@ -57,12 +57,12 @@ def weak_signs(head: Head) -> Iterator[Sign]:
     if "".join(fields.get("return-path", "").split()) == "<>":
         # No person's program sends so, and what then answers "Re:" is none's either.
         yield Sign(answer, "Return-Path: <>", 3 if head.is_answer else 2)
-    if head.is_outlooks_answer:
-        # Seen: companies' gateways that put these into everything.
-        if any(head.says(name) in ("bulk", "junk") for name in PRECEDENCE):
-            yield Sign(answer, "Precedence: bulk", 1)
-        if is_bulk_without_list(head):
-            yield Sign(Origin.AUTOMATIC, "List-Unsubscribe without a list", 1)
+    # Seen: companies' gateways that put these into everything.
+    is_passed = head.is_outlooks_answer or head.is_sent_by_its_author
+    if is_passed and any(head.says(name) in ("bulk", "junk") for name in PRECEDENCE):
+        yield Sign(answer, "Precedence: bulk", 1)
+    if is_bulk_without_list(head) and is_bulk_in_part(head):
+        yield Sign(Origin.AUTOMATIC, "List-Unsubscribe without a list", 1)
     yield from _subject_signs(head)
     if origin_senders.MACHINE_NAMES.search(head.name[:200]):
         yield Sign(Origin.AUTOMATIC, f"From: {head.name[:100]}", 1)

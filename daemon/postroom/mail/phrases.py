@@ -41,36 +41,36 @@ en  wrote/writes/excerpts from/has written/quoting/quote from/cited by
 de  schrieb/zitat von/zitiere/geschrieben/schreibt/schrieb am/schriebst/schriebst du/schrieben sie
 fr  a écrit/message du/citation de/écrivait/a ecrit/écrit/écriviez/écrivais/avez écrit/as écrit
 es  escribió/citando a/citando/escribio/ha escrito/escribía/escribiste
-it  ha scritto/cita/citando/citazione/scrive/ha scritto il/scritto
-pt  escreveu/escreve/escrito/citando
+it  ha scritto/hai scritto/avete scritto/cita/citando/citazione/scrive/ha scritto il/scritto
+pt  escreveu/escreveste/escreve/escrito/citando
 nl  schreef/citeren van/citeren/citeert/het volgende geschreven/heeft geschreven/geschreven/schrijft
 sv  skrev/citerar/skrev följande/skriver
 nb  skrev/skreiv/skrev følgende/siterer/citerer/citat af/sitat fra
 is  skrifaði/ritaði/skrifar
-fi  kirjoitti/lainaus/siteeraus/kirjoittaa/kirjoitti seuraavaa
+fi  kirjoitti/kirjoitit/kirjoititte/lainaus/siteeraus/kirjoittaa/kirjoitti seuraavaa
 et  kirjutas/tsiteerin
 lv  rakstīja/uzrakstīja
-lt  rašė/parašė
+lt  rašė/rašėte/parašė
 pl  napisał/cytowanie/cytuję/cytat/napisała/napisał(a)/pisze/napisano/napisali/pisał/pisała/pisałeś/pisałaś/napisałeś/napisałaś
-cs  napsal/cituji/citace/napsala/napsal(a)/píše/psal/psala
-sk  napísal/citujem/citát/napísala/napísal(a)/píše
-sl  je napisal/navajam/je napisala/je napisal(a)/napisal/napisala
-hr  je napisao/citiram/je napisala/napisao je/napisala je/napisao/napisala/piše
+cs  napsal/cituji/citace/napsala/napsal(a)/píše/psal/psala/napsali/psali
+sk  napísal/citujem/citát/napísala/napísal(a)/píše/napísali/písal/písala
+sl  je napisal/navajam/je napisala/je napisal(a)/napisal/napisala/napisali
+hr  je napisao/citiram/je napisala/napisao je/napisala je/napisao/napisala/piše/napisali
 sr  је написао/је написала/написао је/написао/написала/је написао(ла)
 mk  напиша/напишал/напишала/пишува
-hu  írta/idézet/idézem/írta a következőt/ezt írta/írt/a következőt írta
-ro  a scris/citat/scria/scrie
-bg  написа/цитиране на/цитат/пише/написал
-ru  писал/цитирую/цитирование/писала/писал(а)/написал/написала/написал(а)/пишет/пишут/писали/вы писали
-uk  писав/писала/написав/написала/написав(-ла)/пише/написано
+hu  írta/írtad/írták/idézet/idézem/írta a következőt/ezt írta/írt/a következőt írta
+ro  a scris/ați scris/ai scris/citat/scria/scrie
+bg  написа/написахте/цитиране на/цитат/пише/написал
+ru  писал/цитирую/цитирование/писала/писал(а)/написал/написала/написал(а)/пишет/пишут/писали/вы писали/написали
+uk  писав/писала/написав/написала/написав(-ла)/пише/написано/писали/написали
 be  напісаў/піша/пісаў/напісала
 el  έγραψε/έγραφε/γράφει/γράψατε/έγραψες
-tr  yazdı/alıntı/şunu yazdı/şunları yazdı/yazmış/yazıyor
+tr  yazdı/yazdınız/yazdın/alıntı/şunu yazdı/şunları yazdı/yazmış/yazıyor
 az  yazdı/yazıb
 ar  كتب/كتبت/كتابة/كتب ما يلي
 fa  نوشت/نوشته است/نوشته/نوشته‌است
 ur  نے لکھا/لکھا
-he  כתב/כתבה/נכתב/כתבו
+he  כתב/כתבה/כתבת/כתבתם/נכתב/כתבו
 hi  ने लिखा/लिखा/ने लिखा है
 bn  লিখেছেন/লিখেছে
 ta  எழுதியது/எழுதினார்
@@ -105,7 +105,7 @@ SAID = re.compile(
 
 # How introductions begin, when not with a date or a name.
 _STARTS = """
-en  on/at/in a message dated/in message/quoting
+en  on/at/in a message dated/in message/in article/quoting
 de  am/um/zitat von
 fr  le/en date du/à/message du
 es  el/en fecha/a las
@@ -331,6 +331,8 @@ välitetyn viestin loppu
 конец (?:пересылаемого|пересланного|переадресованного|перенаправленного) (?:сообщения|письма)
 кінець пересланого повідомлення
 转发邮件结束
+(?:end|ende|fin|fine|fim|final\w*|einde|slut|slutt|koniec|konec|loppu|vége|sfârșit\w*|sonu|kraj|край|конец|завершение|окончание|кінець|завершення|τέλος)\b.{0,30}(?:forward|weitergel|transf|rediri|réexp|reenv|reencam|encam|inolt|doorg|vidare|vider|přep|prepos|przek|välit|továb|redirec|iletil|prosl|препр|пересыл|пересл|переадр|перенапр|προωθ)
+(?:edelleen )?(?:välitetyn|forwardolt|továbbított|iletilen) .{0,20}(?:loppu|vége|sonu)\b
 """)
 
 # Subjects of mails that were passed on, and of answers: weak evidence, each alone proves nothing.

@@ -43,6 +43,8 @@ _LEFT_BLANKS = re.compile(r"(?<![= ]) ?=(?:20)?(?:=20)*$", re.MULTILINE)
 _LEFT_COMMA = re.compile(r"=2C", re.IGNORECASE)
 _DASHES = "-‐‑‒–—―─━=_*+~#<> \t"
 _RULE = re.compile(r"\s*(?:[-‐‑‒–—―─━_=*~]\s?){5,}\s*$")
+_LAST_RULE = re.compile(r"-{40,80}")
+_SIGNATURE = 12  # lines of one at the end
 # The Bat!: "===8<==============Original message text===============".
 _SCISSORS = re.compile(r"[=-]{2,20}8<[=-]")
 _MOST_RAW = 60  # lines of a header that are looked at
@@ -217,13 +219,24 @@ def broken_introduction(lines: Sequence[str], position: int) -> Boundary | None:
 
 
 def end_of_forward(lines: Sequence[str], position: int) -> int:
-    """Return the line that says that a forwarded mail is over, or the end of the text."""
+    """Return the line that says that a forwarded mail is over, or the end of the text.
+
+    KMail ends it with a long rule, below which only a signature may stand.
+    """
     for number in range(position, len(lines)):
         line = lines[number][:LOOK]
         if "--" in line or "==" in line:
             words = _SCISSORS.sub("", line).strip(_DASHES).lower()
             if END_OF_FORWARD.match(words) is not None:
                 return number
+    end = len(lines)
+    for number in range(end - 1, max(end - _SIGNATURE, position), -1):
+        if lines[number] == "-- ":
+            end = number
+        elif _LAST_RULE.fullmatch(lines[number].rstrip()) is not None:
+            return (
+                number if not any(line.strip() for line in lines[number + 1 : end]) else len(lines)
+            )
     return len(lines)
 
 

@@ -269,3 +269,20 @@ def test_what_yahoo_groups_adds_is_nobodys() -> None:
 )
 def test_whom_one_answers_may_be_addressed(introduction: str) -> None:
     assert "No." == split_fresh(f"{introduction}\n\nUB> Did it work?\n\nNo.").text
+
+
+def test_an_introduction_without_a_colon_may_be_broken() -> None:
+    above = "In message <1@shop.example>, Model Rail\nSupplies <shop@shop.example> writes\n"
+    assert "It came." == split_fresh(f"{above}> Did it come?\n\nIt came.").text
+
+
+def test_a_version_is_no_moment_at_which_somebody_wrote() -> None:
+    said = "Version 5.12.3, Windows XP SP2."
+    assert said == split_fresh(f"> Which one?\n{said}\n\n> And the printer?").text
+
+
+def test_a_long_rule_ends_what_kmail_passes_on() -> None:
+    older = "From: Ann Berg <ann@x.example>\nDate: 5 May 2026 10:00\nSubject: Offer\n\nHello."
+    above = "Please look.\n\n----------  Forwarded Message  ----------\n"
+    text = f"{above}{older}\n\n{'-' * 55}\n-- \nBob"
+    assert "Please look." == split_fresh(text).text

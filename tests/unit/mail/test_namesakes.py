@@ -30,6 +30,11 @@ def fresh_of(below: str, from_: Address | None = GERALD, written: str = "") -> s
         "Gerald Pruitt                gpruitt at kunde.example\nPurchasing      +1 555 010 2233",
         "Gerald Pruitt\n\nPurchasing\n\nPh: (555) 010-4471 x 212",
         "GERALD PRUITT | Hollander\nPh: (555) 010-4471",
+        "Gerald Pruitt | 2nd Line\n\nHollander ICT | Ext. 5508",
+        "Att.\n\nGerald Pruitt\nSecretaria Acadêmica\nRamal 4417",
+        "Thanks,\n\nGerald Pruitt\nHollander Tool & Supply\n555-0128 ext. 12",
+        "İyi çalışmalar,\n\nGerald Pruitt\nHollander San. ve Tic. Ltd. Şti.\nTel: 0 224 555 01 20",
+        "Groetjes,\nGerald\n\nHollander\nNijverheidsweg 8\n8501 XH Joure\n0513-555010",
     ],
 )
 def test_below_the_authors_name_a_card_is_his_signature(below: str) -> None:
@@ -43,6 +48,7 @@ def test_below_the_authors_name_a_card_is_his_signature(below: str) -> None:
         "Gerald",
         "Kind regards\nGerald Pruitt\nPurchasing",
         "Ann Berg\nPurchasing",  # somebody else
+        "Please call\nGerald Pruitt\nExt. 5508",
         "The new address is:\nGerald Pruitt\nDock Road 4\n555 010 3344",
         "Please send the other one to\n\nGerald Pruitt\nDock Road 4\nphone 555-010-9932",
         "Gerald Pruitt\nwill be there, too, at ten o'clock.",

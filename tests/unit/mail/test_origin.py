@@ -175,6 +175,12 @@ def test_outlook_answers_by_itself_too(field: str) -> None:
         # Companies' gateways put these into everything.
         [*OUTLOOKS_ANSWER, "Precedence: bulk"],
         ["Auto-Submitted: no", "Precedence: bulk", "User-Agent: Mutt/1.5"],
+        ["Precedence: bulk", "Message-ID: <Pine.GSO.4.44.0310161129310.22281-1@x.example>"],
+        [
+            "X-SimpleLogin-Type: Forward",
+            "Subject: Re: Piano",
+            "List-Unsubscribe: <mailto:off@simplelogin.co>",
+        ],
         [*OUTLOOKS_ANSWER, "List-Unsubscribe: <mailto:off@kunde.example>"],
         ["Subject: Delivery failed"],
     ],
