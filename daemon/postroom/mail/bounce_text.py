@@ -75,8 +75,10 @@ _QUOTED_FIELD = re.compile(
 _TO_FIELD = re.compile(
     r"[\s>*|]{0,40}(?:To|An|À|Para|A|Till|Til|Aan|Do|Кому|宛先|收件人)[ \t]*[:：]", re.IGNORECASE
 )
+# MDaemon has it in its log: " Mon 2010-12-20 19:04:58: *  Message-ID: <1@x.example>".
 _MESSAGE_ID = re.compile(
-    r"^\W{0,20}(?:(?:X-|Internet[- ])?(?:Original[- ])?Message[- ]ID|Nachrichten-ID|ID du message"
+    r"^(?:\W{0,20}|[ \w:-]{10,30}: \*\s{1,4})"
+    r"(?:(?:X-|Internet[- ])?(?:Original[- ])?Message[- ]ID|Nachrichten-ID|ID du message"
     r"|Identificador del mensaje|ID (?:messaggio|del mensaje)|メッセージ ?ID)\s*[:=：]\s*"
     r"(<[^<>\s]{1,500}>)",
     re.IGNORECASE | re.MULTILINE,

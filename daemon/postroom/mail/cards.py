@@ -83,6 +83,8 @@ _LOCAL_NUMBER = re.compile(
     rf"|(?:^|\s[|•·]\s|, )\s*{_EXTENSION}\s*(?:$|[|•·])",
     re.IGNORECASE,
 )
+# The Bat!: "Ann                       mailto:ann@x.example"
+_NAME_AND_ADDRESS = re.compile(r"\s*[^\W\d_][^@:]{0,40}\s{3}(?:mailto:)?\S{1,80}@\S{1,150}\s*$")
 _COLUMN = re.compile(r"\s[|•·]\s")
 # "Head of Sales", "Hollander Pump & Valve"; no sentence.
 _TITLE = re.compile(
@@ -265,6 +267,8 @@ def is_valediction(line: str) -> bool:
 
 
 def _is_block(below: Sequence[str]) -> bool:
+    if len(below) == 1:
+        return _NAME_AND_ADDRESS.match(below[0]) is not None
     if not 2 <= len(below) <= BLOCK:
         return False
     if any(_TOLD.match(each) or POSTSCRIPT.match(each) or _HEADING.match(each) for each in below):

@@ -272,7 +272,7 @@ WEBMAIL = re.compile(
 )
 LIST_START = pattern_of(r"""
 \W*(?:(?:link utili di |liens )?yahoo!? (?:groups (?:sponsor|links)|gruppi|groupes|grupos)|your use of yahoo!? groups|to visit your group|this (?:message|e-?mail) was sent to .{1,80}[.] to unsubscribe|to (?:unsubscribe|subscribe|post)|you(?:'re| are)? receiv|you (?:have )?received this|unsubscribe(?:\W|$)|_{5,}|um sich .{0,40}abzumelden|pour (?:vous|se) dés
-para (?:darse de baja|cancelar)|per (?:cancellarti|disiscriverti)|om je af te melden|чтобы отписаться|aby wypisać|pro odhlášení|reply to this email directly
+para (?:darse de baja|cancelar|visitar|salir)|per (?:cancellarti|disiscriverti|andare all|annullare|visitare)|pour visiter|om je af te melden|чтобы отписаться|aby wypisać|pro odhlášení|reply to this email directly
 if you (?:no longer )?w(?:ant|ish|ould like) to (?:unsubscribe|stop)|вы получили это|sie erhalten diese|vous recevez ce)
 """)  # noqa: E501
 # What needs no address: a link was there.
@@ -280,6 +280,7 @@ DIRECTLY = re.compile(
     r"\W{0,3}(?:you are receiving this because\b[^\n]{0,100}\s)?reply to this email directly"
 )
 LIST_FOOTER = pattern_of(r"""
+groups\.yahoo\.com|@yahoogroups\.com
 ^posted by:|to visit your group
 mailing list|unsubscribe|subscribed to (?:the|this)|list ?info|groups\.google\.com
 list-?archive|to post to this group|stop receiving emails
@@ -332,7 +333,7 @@ ca  salutacions/cordialment/gràcies/atentament/una salutació
 gl  saúdos/un saúdo/grazas
 eu  agur bero bat/eskerrik asko/ondo izan
 ja  よろしくお願いします/よろしくお願いいたします/宜しくお願い致します/敬具/以上/よろしくお願い致します/以上、よろしくお願いいたします/よろしくお願い申し上げます/宜しくお願いします/宜しくお願いいたします/以上です/取り急ぎご連絡まで/何卒よろしくお願いいたします/何卒よろしくお願い申し上げます/ではまた/それでは/草々
-zh  祝好/谢谢/謝謝/此致/敬礼/顺祝商祺/敬上/敬禮/順頌商祺/商祺/祝您工作愉快/多谢/感谢/顺颂商祺/祝工作愉快/祝顺利/祝您生活愉快/致敬/致/祝/此致敬礼/顺颂时祺/順祝商祺/多謝/感謝/祝工作顺利
+zh  祝好/谢谢/謝謝/此致/敬礼/礼/禮/致礼/顺祝商祺/敬上/敬禮/順頌商祺/商祺/祝您工作愉快/多谢/感谢/顺颂商祺/祝工作愉快/祝顺利/祝您生活愉快/致敬/致/祝/此致敬礼/顺颂时祺/順祝商祺/多謝/感謝/祝工作顺利
 ko  감사합니다/드림/안녕히 계세요/올림/고맙습니다/수고하세요/감사드립니다/좋은 하루 되세요/배상/감사/수고하십시오
 """  # noqa: E501
 VALEDICTIONS = frozenset(phrases_of(_VALEDICTIONS))

@@ -24,6 +24,8 @@ from postroom.mail.quotes import (
 )
 
 _SIGNATURE = 12  # lines of one at the end
+_LONGEST = 200  # characters of a line there
+_LIST_RULE = re.compile(r"_{30,60}")
 _NEAR_TOP = 6  # lines of a quoted mail in which its header may begin
 _MARK = re.compile(r"\s{0,3}(?:>|&gt;) ?")
 _BRACKETS = re.compile(
@@ -94,11 +96,21 @@ def find_forward(
         is_announced = not any(_FINNISH.match(line) for line in lines[found.start : found.end])
     is_answer = is_answer or REPLY_PREFIX.match(subject) is not None
     if is_announced or found.is_forward or (found.header is not None and not is_answer):
-        forward = _read(subject, lines, _without_signature(originals, author), found)
+        kept = _without_signature(_without_footer(originals, recipients), author)
+        forward = _read(subject, lines, kept, found)
         is_sent_back = forward is not None and _address(forward.from_) in recipients
         # What goes to its author is an answer, whatever its subject is called.
         return forward if is_announced or found.is_forward or not is_sent_back else None
     return None
+
+
+def _without_footer(originals: Sequence[str], recipients: Collection[str]) -> Sequence[str]:
+    """Leave out what a list that this mail went to has put below it, with its own address."""
+    for number in range(len(originals) - 1, max(len(originals) - _SIGNATURE, 0), -1):
+        if _LIST_RULE.fullmatch(originals[number].rstrip()) is not None:
+            below = "\n".join(line[:_LONGEST] for line in originals[number + 1 :]).lower()
+            return originals[:number] if any(each in below for each in recipients) else originals
+    return originals
 
 
 def _without_signature(originals: Sequence[str], author: Author) -> Sequence[str]:

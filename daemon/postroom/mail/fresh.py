@@ -111,7 +111,7 @@ def _split(text: str, markup: str | None, author: Author) -> Fresh:
     return Fresh(fresh, is_all_old=False, older=walk.older)
 
 
-def _walk(text: str, markup: str | None, author: Author = NOBODY) -> _Walk:
+def _walk(text: str, markup: str | None, author: Author) -> _Walk:
     marks = find_marks(markup) if markup else Marks()
     walk = _Walk(text, marks, author)
     walk.run()
@@ -121,9 +121,9 @@ def _walk(text: str, markup: str | None, author: Author = NOBODY) -> _Walk:
     return walk
 
 
-def find_extents(text: str, markup: str | None = None) -> Extents:
-    """Tell the lines of a text apart, as `split_fresh` does that knows no author."""
-    walk = _walk(text, markup)
+def find_extents(text: str, markup: str | None = None, author: Author = NOBODY) -> Extents:
+    """Tell the lines of a text apart, as `split_fresh` does."""
+    walk = _walk(text, markup, author)
     lines = text.split("\n")
     if not any(_WORD.search(line) for part in walk.parts for line in lines[part]):
         return Extents((slice(0, len(lines)),), ())
@@ -141,7 +141,7 @@ class _Walk:
         self.signatures: list[slice] = []
         self.start = 0  # of the part that is being read
         self.older: Boundary | None = None
-        self.has_quote = False
+        self.has_quote = self.has_said = False
         self.glued: dict[int, str] = {}  # own words of lines that an introduction ends
         self.looks = self.armours = 0
         self.old = line_of(lines, marks.old)  # where the markup says that an older mail begins
@@ -280,8 +280,10 @@ class _Walk:
             end = self.signature
         if start < end:
             if len(self.parts) < _MOST_PARTS:
-                end = start + own_lines(self.lines[start:end], self.author)
+                part = self.lines[start:end]
+                end = start + own_lines(part, self.author, has_said=self.has_said)
             self.parts.append(slice(start, end))
+            self.has_said = self.has_said or any(map(_WORD.search, self.lines[start:end]))
         if max(start, end) < last:
             self.signatures.append(slice(end, last))
 

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from postroom.mail.cutting import decode_pieces
 from postroom.mail.fresh import find_extents
 from postroom.mail.message import Address, Attachment, ParsedMail
+from postroom.mail.namesakes import Author, author_of
 from postroom.mail.parse import read_mail, read_part
 from postroom.mail.sanitize import sanitize_html
 
@@ -69,7 +70,8 @@ def make_page(wanted: Wanted) -> Page | None:
         shown = sanitize_html(mail.html, pictures.source, allows_remote=wanted.allows_remote)
         body, blocked = shown.html, shown.blocked
     else:
-        body = "\n".join(_text(mail.text))
+        author = author_of(mail.from_, mail.header("From"))
+        body = "\n".join(_text(mail.text, author))
     return Page("\n".join(_lines(mail, body, blocked, wanted)), blocked, pictures.shown)
 
 
@@ -158,9 +160,9 @@ def _shown(addresses: Sequence[Address]) -> str:
     return ", ".join(named) + (f" and {more} more" if more > 0 else "")
 
 
-def _text(text: str) -> Iterator[str]:
+def _text(text: str, author: Author) -> Iterator[str]:
     """Yield a plain text: what is new, signatures in grey, quotes folded."""
-    lines, extents = text.split("\n"), find_extents(text)
+    lines, extents = text.split("\n"), find_extents(text, author=author)
     kinds = [""] * len(lines)
     for kind, parts in (("own", extents.own), ("signature", extents.signatures)):
         for part in parts:

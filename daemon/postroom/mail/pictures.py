@@ -20,6 +20,7 @@ from urllib.parse import unquote
 from postroom.mail.fresh import Extents, find_extents
 from postroom.mail.html import html_to_text
 from postroom.mail.message import Attachment, Belongs, Picture
+from postroom.mail.namesakes import NOBODY, Author
 
 _MOST = 200  # pictures that are looked for
 _KEY = 24  # letters before a picture by which its place is found in the text
@@ -40,7 +41,10 @@ class _Shown:
 
 
 def find_pictures(
-    fresh: str, markup: str | None, attachments: Sequence[Attachment]
+    fresh: str,
+    markup: str | None,
+    attachments: Sequence[Attachment],
+    author: Author = NOBODY,
 ) -> tuple[Picture, ...]:
     """Say of each picture that the HTML refers to by `cid:` where it stands; in order."""
     known = {
@@ -52,7 +56,7 @@ def find_pictures(
     if not shown:
         return ()
     text = html_to_text(marked)
-    extents, lines = find_extents(text, marked), text.split("\n")
+    extents, lines = find_extents(text, marked, author), text.split("\n")
     finder, found = _Finder(fresh), dict[str, Picture]()
     for line in (line for part in extents.own for line in lines[part]):
         for picture in finder.pass_line(line, shown):

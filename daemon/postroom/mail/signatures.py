@@ -74,14 +74,17 @@ _DASHED_NAME = re.compile(
 _SENTENCE_WORDS = re.compile(r"\W{0,3}\w++(?:[^\w|@/]++\w++){2,100}[.!?]\s*$")
 
 
-def own_lines(lines: Sequence[str], author: Author = NOBODY) -> int:
-    """Count the lines from the top that a person wrote; below them the signature begins."""
+def own_lines(lines: Sequence[str], author: Author = NOBODY, *, has_said: bool = False) -> int:
+    """Count the lines from the top that a person wrote; below them the signature begins.
+
+    `has_said`: there are words of his above, before a quote, so that these may be nothing else.
+    """
     # What follows a greeting is taken as a whole, before a footer in it is taken alone.
     looked = _above_delimiter(lines)
     is_typed = looked < len(lines) and lines[looked] not in _STRICT
     if is_typed and _is_salutation(lines[:looked]) and _speaks(lines[looked + 1 :]):
         looked = len(lines)
-    count = _above_endings(lines, looked, author)
+    count = _above_endings(lines, looked, author, has_said=has_said)
     # "Hello," alone is no mail: what stands below it is what its sender had to say.
     return looked if count < looked and _is_salutation(lines[:count]) else count
 
@@ -99,21 +102,23 @@ def _speaks(lines: Sequence[str]) -> bool:
     return any(SPOKEN.search(line[:LOOK]) is not None for line in lines[:_SHORT])
 
 
-def _above_endings(lines: Sequence[str], looked: int, author: Author) -> int:
+def _above_endings(lines: Sequence[str], looked: int, author: Author, *, has_said: bool) -> int:
     """Cut above a signature that a greeting begins, and above what programs and firms add."""
-    count = _without_block(lines, looked, author)
+    count = _without_block(lines, looked, author, has_said=has_said)
     while True:
         shorter = _without_last_paragraph(lines, count)
         if shorter == count:
             break
         count = shorter
     count = _above_rules(lines, count)
-    return count if count == looked else _without_block(lines, count, author)
+    if count == looked:
+        return count
+    return _without_block(lines, count, author, has_said=has_said)
 
 
-def _without_block(lines: Sequence[str], count: int, author: Author) -> int:
+def _without_block(lines: Sequence[str], count: int, author: Author, *, has_said: bool) -> int:
     shorter = above_block(lines, count, author)
-    is_some = shorter < count and any(_WORD.search(line) for line in lines[:shorter])
+    is_some = has_said or (shorter < count and any(map(_WORD.search, lines[:shorter])))
     return shorter if is_some else count
 
 
