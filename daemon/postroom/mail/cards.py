@@ -22,8 +22,9 @@ LINK = re.compile(
     r"[<(\[]?(?:https?://|mailto:|cid:)[^\s<>\[\]]*+[>)\]]?|\[(?:image|cid)[^\]]{0,200}\]|\[image\]",
     re.IGNORECASE,
 )
+_WAY = re.compile(rf"{LINK.pattern}|\S{{1,100}}@\S{{1,100}}|www\.\S{{1,100}}", re.IGNORECASE)
 REACH = re.compile(
-    r"(?:^|[\s|•·,;/(])(?:(?:tele)?ph?on[eo]?|ph|tel|tfno?|tfn|tél\w*|port|portable|tlf|telef\w*|mob(?:ile?|il)?|cell?|fax|t|m|p|f|d|e|w|direct|office|main|handy"
+    r"(?:^|[\s|•·,;/(])(?:(?:tele)?ph?on[eo]?|ph|tel|tfno?|tfn|tél\w*|port|portable|tlf|telef\w*|mob(?:ile?|il)?|cell?|fax|[tmpfdewoch]|direct|office|main|handy"
     r"|puh|gsm|тел\w*|моб\w*|факс|τηλ|電話|电话|手机|전화|e-?mail|mail|web|www|skype|whatsapp)"
     r"[.:：)|\s]{1,4}(?:\+|\(|0|\d|[\w.-]+@|www|http)"
     r"|\+\d{1,3}[\s./(-]{0,2}\d|^\W{0,3}\(?\d{2,5}\)?[\s./-]{1,3}\d[\d\s./-]{4,20}$"
@@ -79,10 +80,13 @@ _EXTENSION = (
 )
 # Where the country and the town go without saying: "555-0119".
 _LOCAL_NUMBER = re.compile(
-    rf"^\s*(?:[\w/ ]{{1,12}}[:.]\s?)?\d{{3}}[-. ]\d{{4}}(?:,? {_EXTENSION})?\s*$"
+    rf"(?:^|\s[|•·])\s*(?:[\w/ ]{{1,12}}[:.]\s?)?\d{{3}}[-. ]\d{{4}}(?:,? {_EXTENSION})?"
+    r"\s*(?:$|[|•·])"
     rf"|(?:^|\s[|•·]\s|, )\s*{_EXTENSION}\s*(?:$|[|•·])",
     re.IGNORECASE,
 )
+_ONLY_PICTURES = re.compile(r"[<\[](?:cid:|image:? |image\d)[^<>\[\]]{0,200}[>\]]", re.IGNORECASE)
+_MOTTO = re.compile(r"\s*[\"“„«].{10,200}[\"”“»]\s*$")
 # The Bat!: "Ann                       mailto:ann@x.example"
 _NAME_AND_ADDRESS = re.compile(r"\s*[^\W\d_][^@:]{0,40}\s{3}(?:mailto:)?\S{1,80}@\S{1,150}\s*$")
 _COLUMN = re.compile(r"\s[|•·]\s")
@@ -92,14 +96,14 @@ _TITLE = re.compile(
     r"|y|e|og|[^\W\d_a-zß-öø-ÿ&(][\w.'’/)-]*|&|[-–])){0,7},?\s*$"
 )
 _NUMBER = re.compile(r"\d\d[\d\s./()-]{3}")
-# Firms and titles end with a full stop, too.
+# Firms and titles end with a full stop, too; so do those that have one within, as "N.V.".
 _ABBREVIATED = frozenset(
-    {"Inc", "Ltd", "Corp", "Co", "LLC", "S.A", "S.L", "e.V", "p.A", "r.l", "r.o", "Bros", "Şti"}
-    | {"Tic", "San", "A.Ş", "s.c", "z o.o", "kft", "Zrt", "Bt", "Co. KG", "Jr", "Sr", "Ph.D"}
+    {"Inc", "Ltd", "Corp", "Co", "LLC", "Bros", "Şti", "Tic", "San", "kft", "Zrt", "Bt", "Jr", "Sr"}
+    | {"Co. KG", "Pty", "Pvt", "Dept", "Esq", "mbH", "Bhd", "Sdn", "Gmbh", "Univ", "Oy", "Dipl"}
 )
 SPOKEN = re.compile(
     "".join(rf"(?<!{re.escape(each)})" for each in sorted(_ABBREVIATED))
-    + r"[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)",
+    + r"(?<!\.\w)[.!?。？！]\s*$|(?<!\w)(?:i|my|you|your|please|ich|bitte|sie|je|vous|yo)(?!\w)",
     re.IGNORECASE,
 )
 
@@ -107,10 +111,12 @@ SPOKEN = re.compile(
 def above_block(lines: Sequence[str], count: int, author: Author = NOBODY) -> int:
     """Cut above a greeting that is followed by name, post and ways to reach the sender."""
     end = count
-    while end and not lines[end - 1].strip():
+    while end and not _ONLY_PICTURES.sub("", lines[end - 1][:LOOK]).strip():
         end -= 1
     if not end or len(lines[end - 1]) > 2 * NARROW:
         return count
+    if _MOTTO.match(lines[end - 1]) and author.is_called(last_line(lines, end - 1)):
+        return end - 1
     if (own := _above_own_card(lines, end, author)) is not None:
         return own
     tail = "\n".join(lines[max(end - 6, 0) : end])[-LOOK:]
@@ -145,14 +151,20 @@ def _above_own_card(lines: Sequence[str], end: int, author: Author) -> int | Non
         line = lines[number]
         if len(line) > 2 * NARROW:
             break
-        if line.strip() and author.signs(line):
+        if not line.strip():
+            continue
+        if author.signs(line):
             if not _begins_card(lines, number, end):
                 break
             found = number
+        elif found is None and author.is_called(line) and _is_firms(lines, number, end):
+            return number + 1
     return None if found is None else _above_valedictions(lines, found)
 
 
-def _begins_card(lines: Sequence[str], number: int, end: int) -> bool:
+def _begins_card(
+    lines: Sequence[str], number: int, end: int, *, may_be_titles: bool = True
+) -> bool:
     """Say whether a card begins with the author's name in this line, that nothing announces."""
     above = last_line(lines, number, marks="")
     is_announced = above.endswith((":", "：")) or _POINTS.search(above[:LOOK]) is not None
@@ -165,7 +177,17 @@ def _begins_card(lines: Sequence[str], number: int, end: int) -> bool:
     rest = line[len(_cell([line])) :]
     below = [each for each in lines[number + 1 : end] if each.strip()]
     # "Kind regards / Ann Berg / Support" is how an answer ends: no card without ways to reach her.
-    return _is_own_block([rest, *below] if rest.strip() else below, may_be_titles=not is_greeted)
+    return _is_own_block(
+        [rest, *below] if rest.strip() else below, may_be_titles=may_be_titles and not is_greeted
+    )
+
+
+def _is_firms(lines: Sequence[str], number: int, end: int) -> bool:
+    """Say whether firm and number stand just below a given name in a line of its own."""
+    is_apart = number > 0 and not lines[number - 1].strip()
+    if not is_apart or not all(line.strip() for line in lines[number:end]):
+        return False
+    return end - number > 2 and _begins_card(lines, number, end, may_be_titles=False)
 
 
 def _is_own_block(below: Sequence[str], *, may_be_titles: bool) -> bool:
@@ -175,7 +197,7 @@ def _is_own_block(below: Sequence[str], *, may_be_titles: bool) -> bool:
     if any(_TOLD.match(each) or POSTSCRIPT.match(each) or _HEADING.match(each) for each in below):
         return False
     looked = [each[:LOOK] for each in below]
-    if any(len(LINK.sub("", each)) > NARROW and each.count("|") < 2 for each in looked):
+    if any(len(_WAY.sub("", each)) > NARROW and each.count("|") < 2 for each in looked):
         return False
     ways = any(
         pattern.search(each) for each in looked for pattern in (REACH, _PHONE, _LOCAL_NUMBER)
@@ -273,7 +295,7 @@ def _is_block(below: Sequence[str]) -> bool:
         return False
     if any(_TOLD.match(each) or POSTSCRIPT.match(each) or _HEADING.match(each) for each in below):
         return False
-    if any(len(LINK.sub("", line)) > NARROW and line.count("|") < 2 for line in below):
+    if any(len(_WAY.sub("", line)) > NARROW and line.count("|") < 2 for line in below):
         return False
     spoken = sum(
         SPOKEN.search(line[:LOOK]) is not None and not REACH.search(line[:LOOK]) for line in below

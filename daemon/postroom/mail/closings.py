@@ -143,8 +143,17 @@ swept by mimesweeper|footnote (?:also )?confirms|^\W*yahoo mail\W{1,3}search, or
 ^\W*typed (?:on|with|by|using) [^?\n]{3,90}$
 ^\W*(?:visit (?:us at|our (?:web ?site|home ?page|web ?shop|online shop))\b|(?:follow|like|find|join) us on\b)[^.?!\n]{0,20}[:\s]\S{0,60}\W*$
 ^\W*(?:(?:on the (?:go|move|road|run)|from my (?:phone|mobile))\W{1,3}(?:so )?)?(?:please |kindly )?(?:excuse|forgive|pardon|sorry for|apologies for|ignore)\b[^.?!\n]{0,50}\b(?:typos?|brevity|misspellings?|auto-?correct)\b[^.?!\n]{0,30}\W*$
+^\W*book (?:a |some )?(?:time|meeting|call|demo)s? with (?:me|us)\b[^.?!]{0,30}\W*$
+^\W*(?:pronouns?\W{1,3})?(?:she|he|they)/(?:her|him|them)(?:/\w{3,7})?\W*$|meine arbeitszeiten (?:können|müssen|sind)|mes horaires de travail (?:ne|peuvent)
 tenk på miljøet|zanim wydrukujesz|myśl o środowisku
 """)  # noqa: E501
+# What people have their programs say of themselves.
+OWN_NOTES = pattern_of(r"""
+^\W*(?:please note that )?my work(?:ing)? (?:hours|days?)[^.?!]{0,30} (?:may|might) (?:not|differ)
+^\W*i (?:work|am working) flexibl[ey]|^\W*meine arbeitszeiten[^.?!]{0,30} (?:können|müssen|sind)
+^\W*(?:mes horaires de travail|mis horarios)[^.?!]{0,30} (?:peuvent|ne|pueden)
+(?:do not|don['’]t) feel (?:obliged|obligated|any pressure) to (?:reply|respond|read|act)
+""")
 # Who asks to spare paper has a word of each of these three.
 ENVIRONMENT = pattern_of(r"""
 environment|environnement|ambiente|umwelt|milieu|miljø|miljö|környezet|środowisk|prostřed|экологи|природ|(?<!\w)trees?(?!\w)|wald|bäume|arbre|albero
@@ -176,6 +185,8 @@ any  incredimail/laposte/datenschutz/personuppgifter/danych osobowych/personal/p
 any  visit /us on/regulated/charit/registr/circular/public record/opportunity/guaranteed to be
 any  liability/intégrité/interdite/riservat/rechten worden/carácter/swept
 any  sent using/sent through/sent with/sent via/non-text/typo/brevity/misspell/correct/typed
+any  feel obli/any pressure/time with/meeting with/call with/pronoun/arbeitszeiten/horaires
+any  may not be/may differ
 any  virus/viren/virů/вирус/avast/avg./scanned/geprüft/print/druck/imprim/stampare/milieu/tree
 any  miljø/miljö/печат/эколог/wydruk/środowisk/intended/confiden/privileg/addressee
 any  received this/unauthor/views/opinion/any attach/any file/registered/company/all rights

@@ -16,6 +16,7 @@ from postroom.mail.closings import (
     FOOTER_STEMS,
     LIST_FOOTER,
     LIST_START,
+    OWN_NOTES,
     PERSONAL,
     PRINTED,
     PROGRAMS_WORDS,
@@ -39,6 +40,8 @@ def is_note(text: str) -> bool:
     low = text.lower()
     if len(low) >= _LONGEST_NOTE:
         return False
+    if OWN_NOTES.search(low) is not None:
+        return "?" not in low
     if PROGRAMS_WORDS.search(low) is None and not _is_about_printing(low):
         return False
     return PERSONAL.search(text) is None

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from postroom.mail.armour import begins_armour, below_armour
+from postroom.mail.cards import STOPS
 from postroom.mail.html import html_to_text
+from postroom.mail.insertions import find_insertions
 from postroom.mail.introductions import is_bare_introduction, is_introduction, is_quoted
 from postroom.mail.markup import Marks, find_marks, line_of
 from postroom.mail.namesakes import NOBODY, Author
@@ -41,8 +43,10 @@ _WORD = re.compile(
 )
 _LONG = 60  # characters of a quoted line whose end may have slipped into the next one
 _SLIPPED = 40  # characters of such an end
+_WIDTH = 72  # characters of a line that programs break longer ones at, at least
 _MOST_LOOKS = 3_000  # at lines that may introduce an older mail; those below are kept
 _MOST_ARMOURS = 50  # of PGP and cards, that are passed over
+_MOST_INSERTED = 200  # lines of an older mail that answers may stand between
 _MOST_PARTS = 1_000  # between quotes, that are searched for signatures
 _LONGEST_TALK = 60  # lines that are looked at together
 _TALK = re.compile(r"[<>]|\* |---\s*$")  # as of curl and diff
@@ -66,12 +70,14 @@ class Fresh:
     """`text` is what is new; all of the mail if nothing is (`is_all_old`).
 
     `older` is where the first older mail begins, unless quoted lines without a word about them
-    stand above it.
+    stand above it. `own` is what is new but for answers between the lines of an older mail without
+    quote marks, if there are any: that mail's author may have written them there himself.
     """
 
     text: str
     is_all_old: bool
     older: Boundary | None = None
+    own: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ def split_fresh(text: str, markup: str | None = None, author: Author = NOBODY) -
     if found.is_all_old and markup:  # below a quote that only the markup shows as one?
         shown = html_to_text(markup)
         if shown != text and not (again := _split(shown, markup, author)).is_all_old:
-            return Fresh(again.text, is_all_old=False, older=found.older)
+            return replace(again, older=found.older)
     return found
 
 
@@ -102,13 +108,18 @@ def _split(text: str, markup: str | None, author: Author) -> Fresh:
     originals = text.split("\n")
     for number, words in walk.glued.items():
         originals[number] = words
-    kept = "\n".join([line.rstrip() for part in walk.parts for line in originals[part]])
-    if "=20" in kept:
-        kept = _LEFT_OVER.sub("", kept)
-    fresh = _GAP.sub("\n\n", kept).strip("\n")
+    fresh = _joined(originals, walk.parts)
     if _WORD.search(fresh) is None:
         return Fresh(text.strip("\n"), _WORD.search(text) is not None, walk.older)
-    return Fresh(fresh, is_all_old=False, older=walk.older)
+    own = _joined(originals, walk.parts[: -walk.inserted]) if walk.inserted else None
+    return Fresh(fresh, is_all_old=False, older=walk.older, own=own)
+
+
+def _joined(originals: Sequence[str], parts: Sequence[slice]) -> str:
+    kept = "\n".join([line.rstrip() for part in parts for line in originals[part]])
+    if "=20" in kept:
+        kept = _LEFT_OVER.sub("", kept)
+    return _GAP.sub("\n\n", kept).strip("\n")
 
 
 def _walk(text: str, markup: str | None, author: Author) -> _Walk:
@@ -141,9 +152,9 @@ class _Walk:
         self.signatures: list[slice] = []
         self.start = 0  # of the part that is being read
         self.older: Boundary | None = None
-        self.has_quote = self.has_said = False
+        self.has_quote = self.has_said = self.has_slipped = False
         self.glued: dict[int, str] = {}  # own words of lines that an introduction ends
-        self.looks = self.armours = 0
+        self.looks = self.armours = self.inserted = 0
         self.old = line_of(lines, marks.old)  # where the markup says that an older mail begins
         top = lines if self.old < 0 else lines[: self.old]
         self.signature = line_of(top, marks.signature, is_last=True)
@@ -231,8 +242,23 @@ class _Walk:
         elif found.is_forward:
             self.start = min(end_of_forward(self.lines, found.end) + 1, len(self.lines))
         else:
+            self._keep_insertions(found)
             self.start = len(self.lines)
         return self.start
+
+    def _keep_insertions(self, found: Boundary) -> None:
+        """Count what he wrote between the lines of the older mail, if it is the newest of them."""
+        if self.older is not found:
+            return
+        above = "\n".join(line for part in self.parts for line in self.lines[part])
+        end = len(self.lines)
+        for number in range(found.end, min(found.end + _MOST_INSERTED, end)):
+            if may_be_boundary(self.lines[number]) and find_boundary(self.lines, number):
+                end = number
+                break
+        inserted = find_insertions(self.lines, found.end, end, above[:_LONGEST_LINK], self.author)
+        self.parts += inserted
+        self.inserted = len(inserted)
 
     def _keep_glued(self, found: Boundary) -> int:
         """Count the lines of an introduction that begin with the sender's own words."""
@@ -264,13 +290,23 @@ class _Walk:
         return position
 
     def _is_old(self, position: int) -> bool:
-        line = self.lines[position]
+        line, above = self.lines[position], self.lines[position - 1]
         if is_quoted(line):
             return True
-        if not 0 < len(line.strip()) <= _SLIPPED or len(self.lines[position - 1]) < _LONG:
+        if not 0 < len(line.strip()) <= _SLIPPED or len(above) < _LONG:
             return False
         following = self.lines[position + 1] if position + 1 < len(self.lines) else ""
-        return is_quoted(following) and line.lstrip()[:1].islower()
+        is_lower = line.lstrip()[:1].islower()
+        is_full = len(above) + 1 + len(line.split()[0]) > _WIDTH
+        is_open = not above.rstrip().endswith(STOPS)
+        if not is_quoted(following):
+            # As no slip but an answer, "no" would stand there just so.
+            is_alone = len(line.strip()) <= _SLIPPED // 2 and not following.strip()
+            return self.has_slipped and is_lower and is_open and is_alone
+        goes_on = following.lstrip(" >")[:1].islower()
+        is_slip = is_lower or (is_full and (is_open or goes_on))
+        self.has_slipped = self.has_slipped or is_slip
+        return is_slip
 
     def _close(self, end: int) -> None:
         """End a part: what follows is older, or nothing."""

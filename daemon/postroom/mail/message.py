@@ -140,6 +140,9 @@ class ParsedMail:
     text: str = ""  # the whole readable text
     fresh: str = ""  # what the sender newly wrote; all of the text if that is nothing
     is_all_old: bool = False  # nothing in it is new: a quote, or a mail passed on without a word
+    # What is new but for answers between the lines of an older mail without quote marks, which that
+    # mail's author may have written there himself; None if there are none.
+    certain: str | None = None
     html: str | None = None  # as sent, unsanitised, within the limits
     attachments: tuple[Attachment, ...] = ()
     pictures: tuple[Picture, ...] = ()  # those attachments that the HTML shows
@@ -160,7 +163,9 @@ class ParsedMail:
     @property
     def own_words(self) -> str:
         """What may command or answer: nothing that somebody else wrote before."""
-        return "" if self.is_all_old else self.fresh
+        if self.is_all_old:
+            return ""
+        return self.fresh if self.certain is None else self.certain
 
     def header(self, name: str) -> str:
         """Return the first header of that name, or "" (names compare without case)."""

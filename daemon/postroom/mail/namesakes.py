@@ -23,6 +23,7 @@ _CELL = re.compile(r"\s*[,|•·(/<\[]\s*|\s{3,}|\t+|\s[–—-]\s")
 _PLAIN = str.maketrans({"ı": "i", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe"})
 _MOST_WORDS = 5
 _MOST_BEFORE = 3  # words of "Bob J. Kessler"
+_LONGEST_DEGREE = 8  # characters of "MRICS", "Ph.D"
 _LEAST_SURNAME = 4  # letters
 
 
@@ -33,12 +34,14 @@ class Author:
     words: frozenset[str] = frozenset()
     local: str = ""
     surname: str = ""
+    initials: frozenset[str] = frozenset()  # "ab" and, of "Berg, Ann", "ba"
 
     def signs(self, line: str) -> bool:
         """Say whether the line begins with his name, and whatever else stands in it apart."""
         cell = _CELL.split(line[: 4 * _LONGEST].strip(" \t*_"), maxsplit=1)[0]
         if not cell or len(cell) > _LONGEST or not cell[0].isalpha():
             return False
+        cell = self._without_degrees(cell)
         said = [word for word in _WORD.findall(_folded(cell)) if len(word) > 1]
         if not 2 <= len(said) <= _MOST_WORDS or any(map(str.isdigit, cell)):
             return False
@@ -46,9 +49,28 @@ class Author:
             return True
         return said[-1] == self.surname and len(said) <= _MOST_BEFORE
 
+    def _without_degrees(self, name: str) -> str:
+        """Leave out what stands behind a name: "Fiona Marsh BSc MRICS"."""
+        words = name.split()
+        while len(words) > 2 and _is_degree(words[-1]) and _folded(words[-1]) not in self.words:
+            words.pop()
+        return " ".join(words)
+
+    def is_called(self, name: str) -> bool:
+        """Say whether these are a name of his, in part or whole, or his initials."""
+        said = _WORD.findall(_folded(name[:_LONGEST]))
+        if not said:
+            return False
+        is_initials = name.isupper() and "".join(said) in self.initials
+        return is_initials or (len(said[0]) > 2 and self.words.issuperset(said))
+
     def _is_made_of(self, first: str, last: str) -> bool:
         made = {first + last, last + first, first[0] + last, last + first[0], first + last[0]}
         return self.local in made
+
+
+def _is_degree(word: str) -> bool:
+    return len(word) <= _LONGEST_DEGREE and sum(map(str.isupper, word)) > 1
 
 
 NOBODY = Author()
@@ -63,7 +85,17 @@ def author_of(from_: Address | None, written: str = "") -> Author:
         return Author(frozenset(_WORD.findall(_folded(written[:_LONGEST_FROM]))))
     local = _folded(from_.address.partition("@")[0][:_LONGEST_FROM])
     words = {*_WORD.findall(_folded(from_.name[:_LONGEST_FROM])), *_WORD.findall(local)}
-    return Author(frozenset(words), "".join(_WORD.findall(local)), _surname(from_.name))
+    named = [word[0] for word in _WORD.findall(_folded(from_.name[:_LONGEST_FROM]))]
+    short = "".join(named)
+    initials = (
+        {short, short[::-1], short[:1] + short[-1:]} if 2 <= len(short) <= _MOST_WORDS else ()
+    )
+    return Author(
+        frozenset(words),
+        "".join(_WORD.findall(local)),
+        _surname(from_.name),
+        frozenset(initials),
+    )
 
 
 def _surname(name: str) -> str:

@@ -92,6 +92,7 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
         text=bodies.text,
         fresh=fresh.text,
         is_all_old=fresh.is_all_old,
+        certain=fresh.own,
         html=bodies.html,
         attachments=attachments,
         pictures=find_pictures(fresh.text, bodies.html, attachments, author),
