@@ -103,6 +103,8 @@ _HELP = re.compile(
     r"|expanded from|originally from|sender:|kontakt|\bvom?\b|\bde la part\b",
     re.IGNORECASE,
 )
+# The line above an address that is none of a recipient: "Message-ID:", "send mail to".
+_GOES_ON = re.compile(r"message-id:\s*$|\b(?:send (?:e-?)?mail|write|mail) to\s*$", re.IGNORECASE)
 # An address before the one that failed: the list or alias that led there.
 _ALIAS = re.compile(
     r"\((?:ultimately )?(?:expanded|generated|forwarded) (?:from|by)|\boriginally\b", re.IGNORECASE
@@ -151,7 +153,7 @@ class Notice:
 
 def read_notice(text: str, own: Iterable[str]) -> Notice:
     """Read the words of a mail server; `own` are addresses (lower case) that cannot have failed."""
-    lines = [line[:_LINE].rstrip() for line in text[:CHARS].split("\n")[:_LINES]]
+    lines = _at_margin([line[:_LINE].rstrip() for line in text[:CHARS].split("\n")[:_LINES]])
     end = _end_of_words(lines)
     notice = Notice(lines[:end], "\n".join(lines[end:]))
     known = frozenset(own)
@@ -164,6 +166,13 @@ def read_notice(text: str, own: Iterable[str]) -> Notice:
     for name in notice.names:
         notice.stops.update(notice.places[name.address.lower()][:MENTIONS])
     return notice
+
+
+def _at_margin(lines: list[str]) -> list[str]:
+    """Take away what cc:Mail and its kind indent all lines by."""
+    indents = (len(line) - len(line.lstrip(" ")) for line in lines if line)
+    least = min(indents, default=0)
+    return [line[least:] for line in lines] if least > 1 else lines
 
 
 def find_message_id(text: str) -> str | None:
@@ -226,6 +235,8 @@ def _names(notice: Notice, own: frozenset[str]) -> Iterator[Named]:
             is_help = bool(line) and _HELP.search(line) is not None
             continue
         if _QUOTED_FIELD.match(line) or _MESSAGE_ID.match(line):
+            continue
+        if number and _GOES_ON.search(notice.said[number - 1]):
             continue
         if _FORMER.match(line) and last is not None and last.line == number - 1:
             former.add(last.address.lower())
@@ -303,7 +314,8 @@ def _score(line: str, start: int, end: int) -> int:
         and line[:start].rstrip(" <\"'").endswith((":", "："))
     ):
         return 3
-    if not after.strip(TRIM) and len(before) < 60 and "<" in line[:start] and ":" not in before:
+    is_name = len(before) < 60 and "<" in line[:start] and ":" not in before
+    if is_name and not after.strip(TRIM) and not _HELP.search(before):
         return 3  # Name <user@host>
     if ENHANCED.search(line[:start]) or REPLY.match(line.strip()):
         return 3 if after.lstrip(". ") or REPLY.match(line.strip()) else 2

@@ -178,7 +178,10 @@ def _speaks_of_absence(head: Head, text: str, own: str) -> tuple[str, ...]:
     the quote that a person's program leaves."""
     if head.is_by_hand or len(text) > len(own) + _ENDING:
         return ()
-    is_announced = origin_subjects.AWAY_SUBJECT.match(head.subject) is not None
+    is_announced = (
+        origin_subjects.AWAY_SUBJECT.match(head.subject) is not None
+        or origin_subjects.ENDS_AWAY.search(head.subject[-60:]) is not None
+    )
     if not is_announced and not head.is_answer and not _is_passed_on(head):
         return ()
     absent = says_absent(own[:OPENING], is_announced=is_announced)

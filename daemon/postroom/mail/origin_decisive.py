@@ -16,7 +16,8 @@ from postroom.mail.origin_head import Head, Sign
 _OFF = frozenset({"", "no", "false", "0", "none", "off"})
 PRECEDENCE = ("precedence", "x-precedence", "preference")
 _LIST_SENDER = re.compile(
-    r"owner-.+|.+-(?:owner|request|bounces?|admin|errors)(?:[+=].*)?", re.IGNORECASE
+    r"owner-.+|.+-(?:owner|request|bounces?|admin|errors)(?:[+=].*)?|.+-return-\d+-.*",
+    re.IGNORECASE,
 )
 
 
@@ -67,7 +68,8 @@ def _precedence(head: Head, value: str, answer: Origin) -> Origin | None:
         case "list":
             return Origin.LIST
         case "bulk" | "junk":
-            return Origin.LIST if _is_list_sender(head) else answer
+            is_list = any(head.fields.get(field) for field in origin_fields.LIST_FIELDS)
+            return Origin.LIST if is_list or _is_list_sender(head) else answer
         case _:
             return None
 
@@ -133,6 +135,9 @@ def _list_signs(head: Head) -> Iterator[Sign]:
     sender = next((each for each, _, _ in addresses_in(fields.get("sender", "")[:500])), "")
     if not named and sender.lower().startswith("owner-"):
         named.append("sender")
+    # LISTSERV of old, whose Sender is the list itself.
+    if not named and fields.get("return-path", "").lstrip(" <").lower().startswith("owner-"):
+        named.append("return-path")
     if named:
         for name in named:
             yield Sign(Origin.LIST, f"{name.title()}: {fields[name][:100]}")

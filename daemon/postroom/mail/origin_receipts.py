@@ -14,7 +14,8 @@ ACKNOWLEDGED = re.compile(
     r"|ticket|enquiry|inquiry|query|question|feedback|comments?|submission|correspondence)\b"
     r"|\b(?:your|this|the|an?) (?:\w+ ){0,2}?(?:e-?mail|message|request|ticket|enquiry|inquiry"
     r"|query"
-    r"|question|case|issue)\b[^.!?]{0,90}?\b(?:has|have|was|is) (?:now |just |successfully )?"
+    r"|question|case|issue)\b(?:(?!\byou\b)[^.!?]){0,90}?\b(?:has|have|was|is) "
+    r"(?:now |just |successfully )?"
     r"(?:been )?(?:received|logged|created|opened|registered|queued|assigned|submitted|recorded)\b"
     r"|\breceipt of your (?:\w+ )?(?:e-?mail|mail|message|request|enquiry|inquiry|query)\b"
     r"|\bin response to (?:the creation of|your (?:e-?mail|message|request|enquiry|inquiry))"
@@ -123,6 +124,7 @@ _OF_ANSWERS = (
 )
 _MARK = rf"[\[(（【［<*=-]+\s?{_OF_ANSWERS}[.!。]?\s?[\])）】］>*=-]+"
 MARKED = re.compile(rf"\A\s*{_MARK}\s*?\n|(?:\n|[.!?。！？])[^\S\n]*{_MARK}\s*\Z")
+FIRST_SAID = re.compile(rf"\W*{_OF_ANSWERS}\s?[.!:。]")
 HEADED = re.compile(rf"\A\s*{_OF_ANSWERS}[.!:]?[^\S\n]*\n")
 
 # How soon one is answered as a rule, said with thanks: nobody's own words.

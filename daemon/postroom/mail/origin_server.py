@@ -38,7 +38,7 @@ def judge_server(head: Head, text: str, report: Report, limits: Limits) -> Judge
         signs.append(Sign(Origin.BOUNCE, f"Subject: {head.subject[:100]}", 1))
     if weight_of(signs) < 1 or _is_job(head):
         return None
-    if not report.is_declared and _is_mailboxs(head, text):
+    if not report.is_declared and _is_mailboxs(head, text, signs):
         return None
     signs.extend(_said(text))
     bounce = bounce_of(head, text, report, limits)
@@ -97,7 +97,7 @@ def _is_about_mail(head: Head, bounce: Bounce, opening: str) -> bool:
     return not is_silent or origin_failures.OF_MAIL.search(opening) is not None
 
 
-def _is_mailboxs(head: Head, text: str) -> bool:
+def _is_mailboxs(head: Head, text: str, signs: Sequence[Sign]) -> bool:
     """Say whether a mailbox answers by itself, as it says: whom to turn to is no failed address."""
     if "x-failed-recipients" in head.fields:
         return False
@@ -105,6 +105,10 @@ def _is_mailboxs(head: Head, text: str) -> bool:
         return True
     if origin_failures.FAILED.match(plain(head.subject)) is not None:
         return False
+    # Servers say that they reply, too, but from addresses of servers.
+    is_server = any(sign.evidence.startswith("From") for sign in signs)
+    if head.says("auto-submitted") == "auto-replied" and not is_server:
+        return True
     opening = " ".join(text[:OPENING].lower().replace("’", "'").split())
     return is_absent(opening) and origin_failures.STOCK.search(plain(opening)) is None
 

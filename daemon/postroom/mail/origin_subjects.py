@@ -16,8 +16,8 @@ ANSWERED = re.compile(
 
 # The fixed words that programs, and only they, put before or instead of the subject of an answer.
 AUTOMATIC_ANSWER = re.compile(
-    r"\s*+[\[(<*【［「]{0,3}(?:this is an? |系统)?(?:auto(?:matic|mated)?[- ]?(?:e-?mail |mail )?"
-    r"(?:reply"
+    r"\s*+[\[(<*【［「]{0,3}(?:this is an? |系统|yahoo! )?"
+    r"(?:auto(?:matic|mated)?[- ]?(?:e-?mail |mail )?(?:reply"
     r"|response|responder"
     r"|answer|antwort|svar|acknowledge?ment|confirmation)(?: from| message| notice)?"
     r"|automatically generated (?:reply|response)|(?:holiday|christmas) auto[- ]?(?:reply|response)"
@@ -63,6 +63,12 @@ ENDS_AUTOMATIC = re.compile(
     r"|automatische antwort|réponse automatique|respuesta automática|risposta automatica"
     r"|resposta automática|automatisch antwoord|automatisk svar|автоответ|自动回复|自動返信"
     r"|자동 ?회신)\W{0,2}$",
+    re.IGNORECASE,
+)
+# How GroupWise ends the subject of what it answers.
+ENDS_AWAY = re.compile(
+    r"[\[(](?:out of (?:the )?office|abwesend|abwesenheit|absent|fuera de la oficina|fuori ufficio"
+    r"|afwezig|ausente|frånvarande|fraværende)[\])]\W{0,2}$",
     re.IGNORECASE,
 )
 # With a name behind it people write it, too: "Automatic reply from your colleague".
@@ -123,7 +129,13 @@ AWAY_SUBJECT = re.compile(
     r"|в отпуске|ofis dışı\w{0,10}|házon kívül"
     r"|不在(?:届|連絡)?|休暇中?|外出(?:中|通知)|부재 ?중 ?\S{0,10}"
     r"|[^:]{1,60} (?:is (?:out of the office|on (?:vacation|holiday|leave)|away)"
-    r"|ist außer haus))\s*+(?:[:：\-–—()\[\]【】.!]|(?<=\s)(?:re"
+    r"|ist (?:außer haus|nicht im (?:haus|büro)|abwesend)|est(?:ar)?á (?:ausente|fuera|fora)"
+    r"(?: de la oficina| do escritório)?|(?:est|sera) absente?(?: du bureau)?"
+    r"|(?:è|sarà) (?:fuori (?:sede|ufficio)|assente)(?: dall.ufficio)?"
+    r"|is (?:afwezig|niet op kantoor|niet aanwezig)|är (?:inte på kontoret|frånvarande)"
+    r"|er (?:ikke på kontoret|fraværende)"
+    r"|on poissa(?: toimistosta)?|jest nieobecn[ya]|je mimo kancelář"
+    r"|отсутствует(?: в офисе)?))\s*+(?:[:：\-–—()\[\]【】.!]|(?<=\s)(?:re"
     r"|aw|antw?|sv|vs|rv|odp|ynt|r|res)\s?[:：]"
     r"|(?:until|till?|through|from|bis|vom|ab|jusqu|hasta|fino|até|tot|t/m|till|do|od|до|с)\W|$)",
     re.IGNORECASE,

@@ -200,6 +200,8 @@ def signs_in_text(head: Head, text: str) -> Iterator[Sign]:
     if (sign := _note(head, said[:1_500])) is not None:
         yield sign
         return
+    if "x-auto-response-suppress" in head.fields and origin_receipts.FIRST_SAID.match(said):
+        yield Sign(Origin.AUTO_REPLY, "text: says so first", 3)
     if (found := origin_receipts.CHALLENGED.search(said)) is not None:
         yield Sign(Origin.AUTO_REPLY, f"text: {found[0][:100]}", 2)
     elif (

@@ -100,7 +100,7 @@ def find_report(structure: Structure) -> Report:
         status = next((leaf for leaf in root.children if _is_status(structure, leaf)), None)
     if not is_report and status is not None and status is not root:
         status = status if status in root.children else None
-    original = next((leaf for leaf in structure.leaves if leaf.type in ORIGINALS), None)
+    original = next((leaf for leaf in structure.leaves if _is_original(leaf)), None)
     kind = KINDS.get(status.type, "delivery-status") if status is not None else ""
     return Report(
         type=kind or (wanted if is_report and wanted in _TYPES else ""),
@@ -108,6 +108,12 @@ def find_report(structure: Structure) -> Report:
         original=octets_of(structure, original),
         is_declared=is_report and root is structure.root,
     )
+
+
+def _is_original(leaf: Node) -> bool:
+    """Say whether a part is the failed mail, or its header as MailMarshal attaches it."""
+    is_named = leaf.parameters.get("name", "").strip().lower() == "headers.txt"
+    return leaf.type in ORIGINALS or (is_named and leaf.type == "text/plain")
 
 
 def _is_status(structure: Structure, leaf: Node) -> bool:
