@@ -32,7 +32,7 @@ _PROGRAM_FIELDS = ("x-mlserver", "x-mailman-version", "x-list-administrivia", "x
 _SUBJECT = re.compile(
     r"post to \S{3,320} denied\b|(?:ignored )?not member article from\b|bounce \S{3,320}@\S"
     r"|reject mail (?:from\b|\()|(?:re: )?request to mailing list .{1,100} rejected"
-    r"|rejected posting to \S{3,320}@\S"
+    r"|rejected posting to \S{3,320}@\S|unable to deliver your message$"
     r"|spam mail from a spammer is rejected|\S{1,320}: post(?:ing)? (?:rejected|denied)",
     re.IGNORECASE,
 )
@@ -46,7 +46,9 @@ _SENTENCE = re.compile(
     r"|not authorized to send mail to the \S{1,80} list"
     r"|post to list \S{1,80} (?:was|has been) rejected"
     r"|n'êtes pas autoris\S{1,3} à (?:diffuser|envoyer) (?:ce|un) message"
-    r"|nicht berechtigt, .{0,60} liste",
+    r"|nicht berechtigt, .{0,60} liste"
+    r"|to <\S{3,80}@yahoogroups\.com>\. the email address used to send your message is not"
+    r" subscribed",
 )
 _QUOTED_LIST = re.compile(
     r"\b(?:list|liste|lista) [\"'«“„]?\s?(?P<name>[a-z0-9][a-z0-9._+-]{0,80})[\"'»”“]"
@@ -84,6 +86,8 @@ def judge_refusal(head: Head, text: str, report: Report, limits: Limits) -> Judg
 
 def _is_of_list(head: Head) -> bool:
     local = head.local
+    if head.domain == "yahoogroups.com" and local.lower() == "notify":
+        return True
     return _OF_LIST.fullmatch(local) is not None or _PROGRAM.fullmatch(local) is not None
 
 
