@@ -30,7 +30,7 @@ from postroom.mail.quotes import (
     find_boundary,
     may_be_boundary,
 )
-from postroom.mail.signatures import own_lines
+from postroom.mail.signatures import find_postscript, own_lines
 
 # A line without colon that begins so may be quoted, a rule or a separator.
 _STARTS = frozenset(">|&#-‐‑‒–—―─━_=*~ \t")
@@ -315,12 +315,22 @@ class _Walk:
         if start <= self.signature < end:
             end = self.signature
         if start < end:
-            if len(self.parts) < _MOST_PARTS:
-                part = self.lines[start:end]
-                end = start + own_lines(part, self.author, has_said=self.has_said)
-            self.parts.append(slice(start, end))
-            self.has_said = self.has_said or any(map(_WORD.search, self.lines[start:end]))
+            if below := find_postscript(self.lines[start:end]):
+                self._keep(start, start + below)
+                start += below
+            self._keep(start, end)
         if max(start, end) < last:
+            self.signatures.append(slice(end, last))
+
+    def _keep(self, start: int, last: int) -> None:
+        """Count lines as own, down to a signature among them."""
+        end = last
+        if len(self.parts) < _MOST_PARTS:
+            part = self.lines[start:last]
+            end = start + own_lines(part, self.author, has_said=self.has_said)
+        self.parts.append(slice(start, end))
+        self.has_said = self.has_said or any(map(_WORD.search, self.lines[start:end]))
+        if end < last:
             self.signatures.append(slice(end, last))
 
 

@@ -89,6 +89,14 @@ def own_lines(lines: Sequence[str], author: Author = NOBODY, *, has_said: bool =
     return looked if count < looked and _is_salutation(lines[:count]) else count
 
 
+def find_postscript(lines: Sequence[str]) -> int:
+    """Return the line of a postscript at the end, which may stand below a signature; 0: none."""
+    for number in range(len(lines) - 1, max(len(lines) - _SHORT, 0), -1):
+        if POSTSCRIPT.match(lines[number]) and not lines[number - 1].strip():
+            return 0 if any(mark in lines[:number] for mark in _STRICT) else number
+    return 0
+
+
 def _is_salutation(lines: Sequence[str]) -> bool:
     said = [line for line in lines if line.strip()]
     return (

@@ -98,3 +98,9 @@ def test_who_passes_a_mail_on_signs_below_it() -> None:
     anns = find_forward("Fwd: Offer", f"{text}Ann Berg", found, author=author_of(GERALD))
     assert anns is not None
     assert "Hello.\n\n-- \nAnn Berg" == anns.text
+
+
+def test_a_postscript_below_a_signature_stays() -> None:
+    card = "Gerald Pruitt\nPurchasing\nphone 555-010-9932"
+    postscript = "P.S. The code of the door is 4711."
+    assert f"{WORDS}\n\n{postscript}" == fresh_of(f"{card}\n\n{postscript}")
