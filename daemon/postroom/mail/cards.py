@@ -15,6 +15,7 @@ from postroom.mail.namesakes import NOBODY, Author
 
 LOOK = 600  # characters of a line that are compared
 BLOCK = 14  # lines of a block with ways to reach the sender
+_LONGEST_GIVEN = 30  # characters of a given name
 _LEAST = 3  # lines of a block without a greeting
 NARROW = 80  # characters of a line in such a block
 STOPS = (".", "!", "?", "。", ")", "…")
@@ -157,7 +158,7 @@ def _above_own_card(lines: Sequence[str], end: int, author: Author) -> int | Non
             if not _begins_card(lines, number, end):
                 break
             found = number
-        elif found is None and author.is_called(line) and _is_firms(lines, number, end):
+        elif found is None and _is_firms(lines, number, end, author):
             return number + 1
     return None if found is None else _above_valedictions(lines, found)
 
@@ -182,12 +183,17 @@ def _begins_card(
     )
 
 
-def _is_firms(lines: Sequence[str], number: int, end: int) -> bool:
-    """Say whether firm and number stand just below a given name in a line of its own."""
-    is_apart = number > 0 and not lines[number - 1].strip()
-    if not is_apart or not all(line.strip() for line in lines[number:end]):
-        return False
-    return end - number > 2 and _begins_card(lines, number, end, may_be_titles=False)
+def _is_firms(lines: Sequence[str], number: int, end: int, author: Author) -> bool:
+    """Say whether firm and number stand just below his given name in a line of its own."""
+    is_apart = number > 0 and not lines[number - 1].strip() and end - number > 2
+    return (
+        is_apart
+        and len(lines[number]) <= _LONGEST_GIVEN
+        and all(line.strip() for line in lines[number:end])
+        and author.is_called(lines[number])
+        and not is_valediction(last_line(lines, number))
+        and _begins_card(lines, number, end, may_be_titles=False)
+    )
 
 
 def _is_own_block(below: Sequence[str], *, may_be_titles: bool) -> bool:

@@ -289,6 +289,8 @@ if you (?:no longer )?w(?:ant|ish|ould like) to (?:unsubscribe|stop)|вы пол
 # What needs no address: a link was there.
 DIRECTLY = re.compile(
     r"\W{0,3}(?:you are receiving this because\b[^\n]{0,100}\s)?reply to this email directly"
+    r"|(?:yahoo! groups links|link utili di yahoo! gruppi|liens yahoo! groupes"
+    r"|enlaces de yahoo! grupos)$"
 )
 LIST_FOOTER = pattern_of(r"""
 groups\.yahoo\.com|@yahoogroups\.com

@@ -41,7 +41,7 @@ _GAP = re.compile(r"\n{3,}+")
 _WORD = re.compile(
     "[\\w☹☺✅✌✓✔❤\U0001f300-\U0001faff]|(?m:^ {0,3}(?:[?!]{1,10}|[:;]-?[()]|<3|\\^\\^) *$)"
 )
-_LONG = 60  # characters of a quoted line whose end may have slipped into the next one
+_LONG = 56  # characters of a quoted line whose end may have slipped into the next one
 _SLIPPED = 40  # characters of such an end
 _WIDTH = 72  # characters of a line that programs break longer ones at, at least
 _MOST_LOOKS = 3_000  # at lines that may introduce an older mail; those below are kept

@@ -22,6 +22,7 @@ _CELL = re.compile(r"\s*[,|•·(/<\[]\s*|\s{3,}|\t+|\s[–—-]\s")
 # Letters that names lose on the way into a header, and Unicode does not take apart.
 _PLAIN = str.maketrans({"ı": "i", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe"})
 _MOST_WORDS = 5
+_MOST_BLANKS = 8  # in a name with initials and degrees
 _MOST_BEFORE = 3  # words of "Bob J. Kessler"
 _LONGEST_DEGREE = 8  # characters of "MRICS", "Ph.D"
 _LEAST_SURNAME = 4  # letters
@@ -38,8 +39,11 @@ class Author:
 
     def signs(self, line: str) -> bool:
         """Say whether the line begins with his name, and whatever else stands in it apart."""
-        cell = _CELL.split(line[: 4 * _LONGEST].strip(" \t*_"), maxsplit=1)[0]
-        if not cell or len(cell) > _LONGEST or not cell[0].isalpha():
+        bare = line[: 4 * _LONGEST].strip(" \t*_")
+        if not bare[:1].isalpha():
+            return False
+        cell = _CELL.split(bare, maxsplit=1)[0]
+        if len(cell) > _LONGEST or cell.count(" ") > _MOST_BLANKS:
             return False
         cell = self._without_degrees(cell)
         said = [word for word in _WORD.findall(_folded(cell)) if len(word) > 1]
