@@ -155,7 +155,7 @@ def _above_own_card(lines: Sequence[str], end: int, author: Author) -> int | Non
         if not line.strip():
             continue
         if author.signs(line):
-            if not _begins_card(lines, number, end):
+            if not _begins_card(lines, number, end, author):
                 break
             found = number
         elif found is None and _is_firms(lines, number, end, author):
@@ -164,7 +164,7 @@ def _above_own_card(lines: Sequence[str], end: int, author: Author) -> int | Non
 
 
 def _begins_card(
-    lines: Sequence[str], number: int, end: int, *, may_be_titles: bool = True
+    lines: Sequence[str], number: int, end: int, author: Author, *, may_be_titles: bool = True
 ) -> bool:
     """Say whether a card begins with the author's name in this line, that nothing announces."""
     above = last_line(lines, number, marks="")
@@ -174,30 +174,39 @@ def _begins_card(
     is_greeted = is_valediction(above)
     if is_announced and not is_greeted:
         return False
+    is_signed = len(above) <= _LONGEST_GIVEN and author.is_called(above.rpartition(" ")[2])
     line = lines[number].strip()
     rest = line[len(_cell([line])) :]
     below = [each for each in lines[number + 1 : end] if each.strip()]
     # "Kind regards / Ann Berg / Support" is how an answer ends: no card without ways to reach her.
     return _is_own_block(
-        [rest, *below] if rest.strip() else below, may_be_titles=may_be_titles and not is_greeted
+        [rest, *below] if rest.strip() else below,
+        may_be_titles=may_be_titles and not is_greeted,
+        is_signed=is_signed,
     )
 
 
 def _is_firms(lines: Sequence[str], number: int, end: int, author: Author) -> bool:
     """Say whether firm and number stand just below his given name in a line of its own."""
     is_apart = number > 0 and not lines[number - 1].strip() and end - number > 2
+    above = next(
+        (line for line in reversed(lines[max(number - 4, 0) : number]) if line.strip()), ""
+    )
     return (
         is_apart
         and len(lines[number]) <= _LONGEST_GIVEN
         and all(line.strip() for line in lines[number:end])
         and author.is_called(lines[number])
-        and not is_valediction(last_line(lines, number))
-        and _begins_card(lines, number, end, may_be_titles=False)
+        and not is_valediction(above)
+        and _begins_card(lines, number, end, author, may_be_titles=False)
     )
 
 
-def _is_own_block(below: Sequence[str], *, may_be_titles: bool) -> bool:
-    """Say whether lines below the author's name are a card: with ways to reach him, or titles."""
+def _is_own_block(below: Sequence[str], *, may_be_titles: bool, is_signed: bool) -> bool:
+    """Say whether lines below the author's name are a card: with ways to reach him, or titles.
+
+    `is_signed`: he signed just above, so that his name is there twice.
+    """
     if not 1 <= len(below) <= BLOCK:
         return False
     if any(_TOLD.match(each) or POSTSCRIPT.match(each) or _HEADING.match(each) for each in below):
@@ -211,6 +220,8 @@ def _is_own_block(below: Sequence[str], *, may_be_titles: bool) -> bool:
     spoken = sum(SPOKEN.search(each) is not None and not REACH.search(each) for each in looked)
     if ways:
         return spoken <= len(below) // 4
+    if is_signed and not spoken and 1 < len(below) <= 2 * _LEAST:
+        return True
     return (
         may_be_titles
         and not spoken

@@ -196,6 +196,9 @@ any  engano/vertrouw/uitsluit/geadres/onrechte/konfiden/avsedd/fortrolig/kun men
 any  kun beregnet/luottamu/poufn
 any  wyłącznie/przeznacz/důvěr/určen/dôver/bizalmas/kizáról/конфиден/предназнач/не являетесь
 any  конфіден/поверител/gizli/yasal/εμπιστ/سري/חסוי/機密/保密/机密/기밀
+any  수신인/잘못/무단/비밀/誤って/無断/秘密/误收/收件人/未经授权/誤收/בטעות/παραλήπτ/προορίζ
+any  الخطأ/призначен/erehdyk/omylem/omylom/obehörig/utilsigtet/taushets/sigilos/rgpd/gdpr/dsgvo
+any  lgpd/lopd/679/özel/yanlışlıkla
 any  mailing/subscri/info/groups/list/group on the web/posted by
 any  abmeld/abbestell/abonner/inscrire/diffusion/baja/suscrip/lista/iscri/afmeld/avregistr/отпис
 any  hotmail/msn/yahoo/windows/messenger/live/gmx/web.de/aol/lycos/freemail/netscape/juno/excite
@@ -260,7 +263,21 @@ určen[ao]? (?:pouze|výhradně)|dôvern|bizalmas információ|kizárólag a cí
 informații confidențiale|confidențial|din greșeală|конфиденциальн\w+ информаци
 предназначен\w* (?:только|исключительно)|не являетесь (?:адресатом|получателем)
 получили .{0,40}по ошибке|конфіденційн
-поверителн|gizli(?:dir)? bilgi|yasal uyarı|εμπιστευτικ|سرية|سري |חסוי|機密|保密|机密|기밀
+поверителн|gizli(?:dir)? |yasal uyarı|εμπιστευτικ|سرية|سري |חסוי|機密|保密|机密|기밀
+kişiye özel|yanlışlıkla (?:aldı|ulaş|gönder|tarafınıza)|gönderildiği kişi|yetkili alıcı
+지정된 수신인|수신인만을|잘못 (?:수신|전송|발송)|비밀(?:정보| 정보|유지)
+무단으?로? ?(?:사용|복사|배포|공개|전재)
+誤って(?:受信|送信|届|お受け)|無断(?:で)?(?:転載|複製|開示|転送|使用)|秘密情報
+宛先(?:以外|の方以外)
+误收|誤收|指定(?:的)?收件人|仅供.{0,10}收件人|未经授权|未經授權
+(?:מידע|חומר) (?:חסוי|סודי)|קיבלת.{0,30}בטעות
+προορίζεται (?:αποκλειστικά|μόνο)|εκ παραδρομής|κατά λάθος|αν δεν είστε ο|عن طريق الخطأ|المرسل إليه
+призначен\w* (?:лише|тільки|виключно)|помилково отримали|отримали .{0,30}помилково|не є адресатом
+destinat\w? exclusiv|din eroare|nu sunteți destinatar|jogosulatlan|erehdyksessä
+saanut tämän viestin vahingossa|omylem|omylom|není(?:te)? (?:zamýšleným )?adresát|nie ste adresát
+neoprávněn|nie jeste\w+ adresat|obehörig
+utilsigtet|taushetsplikt|uso exclusivo|sigilos[ao]|puede contener información|de manera exclusiva
+reglamento \(?ue\)?|regolamento \(?ue\)?|(?<!\w)(?:rgpd|gdpr|dsgvo|lgpd|lopd)(?!\w)
 """)
 # How disclaimers begin, in which one phrase of them is proof enough.
 DISCLAIMER_START = pattern_of(r"""
@@ -270,7 +287,9 @@ ce (?:message|courriel|mail|courrier)|cet e-?mail|les informations|este (?:mensa
 quest[oa] (?:messaggio|e-?mail|comunicazione)|le informazioni|il contenuto|as informações|dit (?:bericht|e-?mail)|deze e-?mail|de informatie
 detta (?:meddelande|e-?post)|dette|denne|denna|innehållet|tämä|tento|táto|tato|ta wiadomość|niniejsz|treść tej|az e-mail|ez az|acest|informațiile
 本メール|この電子メール|当メール|هذه الرسالة|هذا البريد
-данное|настоящее|это (?:сообщение|письмо|электронное)|це повідомлення|bu e-?posta|το παρόν|הודעה זו|本邮件|本郵件|このメール|본 메일|이 메일)
+данное|настоящее|это (?:сообщение|письмо|электронное)|це повідомлення|bu (?:e-?posta|mesaj|ileti)|το (?:παρόν|μήνυμα)|αυτό το|הודעה זו|本邮件|本郵件|このメール|본 메일|이 메일
+(?:본|이) (?:e-?mail|이메일|메시지|전자우편)|本(?:電子メール|メッセージ)|【機密|(?:此|本)(?:电子)?(?:邮件|郵件|電子郵件|消息)|цей (?:лист|електронний)|המידע|תנביה|تنبيه
+jelen (?:e-?mail|üzenet)|az üzenet|conținutul|viesti|wiadomość|uwaga|obsah|informace|upozorn|informationen i|внимание|содержание)
 """)  # noqa: E501
 # Whose free mail carries advertisements, below a rule and with a link.
 PROVIDERS = pattern_of(r"""

@@ -72,12 +72,14 @@ class Fresh:
     `older` is where the first older mail begins, unless quoted lines without a word about them
     stand above it. `own` is what is new but for answers between the lines of an older mail without
     quote marks, if there are any: that mail's author may have written them there himself.
+    `is_whole`: it quotes nothing.
     """
 
     text: str
     is_all_old: bool
     older: Boundary | None = None
     own: str | None = None
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ def _split(text: str, markup: str | None, author: Author) -> Fresh:
     if _WORD.search(fresh) is None:
         return Fresh(text.strip("\n"), _WORD.search(text) is not None, walk.older)
     own = _joined(originals, walk.parts[: -walk.inserted]) if walk.inserted else None
-    return Fresh(fresh, is_all_old=False, older=walk.older, own=own)
+    is_whole = not walk.has_quote and walk.old < 0
+    return Fresh(fresh, is_all_old=False, older=walk.older, own=own, is_whole=is_whole)
 
 
 def _joined(originals: Sequence[str], parts: Sequence[slice]) -> str:

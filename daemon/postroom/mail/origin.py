@@ -8,6 +8,7 @@ in core, which knows them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from postroom.mail import origin_bodies, origin_receipts, origin_senders, origin_subjects
@@ -24,6 +25,14 @@ from postroom.mail.structure import DEFAULTS
 
 _ENOUGH = 2  # weak signs that together make a mail automatic
 _MOST_EVIDENCE = 20
+_MYSELF = re.compile(
+    "我|私|俺|저는|제가|나는|אני|أنا|εγώ|(?<!\\w)(?:μου|eu|mea|meu|én|olen|minä)(?!\\w)"
+)
+# Of "automatic", and of what some say for it.
+_STEMS = (
+    *("auto", "авто", "otomat", "generated", "自動", "自动", "자동"),
+    *("αυτόματ", "אוטומט", "آلي", "تلقائي"),
+)
 _FIRST_WORDS = 800  # characters that an answer says in that it is one
 _ENDING = 400  # characters of a signature, which are not among the new words
 
@@ -36,11 +45,12 @@ def judge_origin(
     limits: Limits = DEFAULTS,
     *,
     own: str = "",
+    is_whole: bool = False,
 ) -> Judgement:
     """Say where a mail comes from, why, and what a bounce is about.
 
     `headers` are those of the top level, top first; `text` is the readable text, which old mail
-    servers quote the failed mail in; `own` is what of it is new.
+    servers quote the failed mail in; `own` is what of it is new; `is_whole`: it quotes nothing.
     """
     head = read_head(headers, from_)
     if report.type and (found := _judge_report(head, text, report, limits)) is not None:
@@ -56,7 +66,7 @@ def judge_origin(
     if receipt := _receipt_in_words(head, text):
         return Origin.REPORT, receipt, None
     origin, evidence = _judge_machine(head, text)
-    if origin is Origin.PERSON and (said := _speaks_of_itself(head, own)):
+    if origin is Origin.PERSON and (said := _speaks_of_itself(head, text, own, is_whole=is_whole)):
         return *said, None
     if origin is Origin.PERSON and (away := _speaks_of_absence(head, text, own)):
         return Origin.AUTO_REPLY, away, None
@@ -116,18 +126,31 @@ def _answers(head: Head, text: str) -> bool:
     return is_mailbox and "precedence" in head.fields and is_absent(said)
 
 
-def _speaks_of_itself(head: Head, own: str) -> tuple[Origin, tuple[str, ...]] | None:
-    """Find two sentences of a machine about itself, where nothing else tells; None if a person may
-    have written them: as an answer, with a person's program, asking, or showing what he got."""
-    if head.is_by_hand or any(mark in own for mark in "?？؟"):
+def _speaks_of_itself(
+    head: Head, text: str, own: str, *, is_whole: bool
+) -> tuple[Origin, tuple[str, ...]] | None:
+    """Find what a machine says of itself, where nothing else tells; None if a person may have
+    written it: as an answer, with a person's program, asking, or showing what he got."""
+    if head.is_by_hand:
         return None
     said = own[:OPENING].replace("’", "'").lower()
+    if (form := _form(text, said)) is not None and not _is_passed_on(head):
+        return Origin.AUTOMATIC, (f"text: {form.strip()[:100]}",)
+    if any(mark in own for mark in "?？؟"):
+        return None
     if answer := _answers_by_itself(head, said):
         return Origin.AUTO_REPLY, answer
-    if not any(
-        stem in said for stem in ("auto", "авто", "otomat", "generated", "自動", "自动", "자동")
-    ):
-        return None
+    if not _is_first_person(said):
+        if is_whole:  # footers that say what it is are no new words
+            said = text[:OPENING].replace("’", "'").lower()
+        set_off = origin_bodies.SET_OFF.search(said)
+        if set_off is not None and not _is_passed_on(head):
+            return Origin.AUTOMATIC, (f"text: {set_off[0].strip()[:100]}",)
+    return _says_both(head, said) if any(stem in said for stem in _STEMS) else None
+
+
+def _says_both(head: Head, said: str) -> tuple[Origin, tuple[str, ...]] | None:
+    """Find two sentences: what wrote this, and that nobody reads answers, or a receipt."""
     receipt = origin_receipts.ACKNOWLEDGED.search(_flat(said[:_FIRST_WORDS]))
     if _is_passed_on(head) and (receipt is None or not head.is_answer):
         return None
@@ -141,6 +164,17 @@ def _speaks_of_itself(head: Head, own: str) -> tuple[Origin, tuple[str, ...]] | 
     if receipt is not None and True in found:
         return Origin.AUTO_REPLY, (*evidence, f"text: {receipt[0][:100]}")
     return (Origin.AUTOMATIC, evidence) if len(found) > 1 else None
+
+
+def _is_first_person(said: str) -> bool:
+    return bool(origin_receipts.IN_FIRST_PERSON.search(said) or _MYSELF.search(said))
+
+
+def _form(text: str, said: str) -> str | None:
+    """Return the words in which a form on a site speaks of itself, above or below what it sends."""
+    ending = text[-_ENDING:].replace("’", "'").lower()
+    found = origin_bodies.FORM_BEGINS.match(said) or origin_bodies.FORM_ENDS.search(ending)
+    return None if found is None else found[0]
 
 
 def _answers_by_itself(head: Head, said: str) -> tuple[str, ...]:

@@ -91,7 +91,8 @@ AUTOMATED = re.compile(
 OF_ITSELF = re.compile(
     r"(?:^|(?<=[.,!。]) |(?<=[。！，]))[\s*_\[(=※-]*(?:"
     r"((?:this|the above) (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:an? )?"
-    r"(?:auto(?:mated|matic|-?generated|-?response|-?reply)|(?:system|computer)[- ]generated"
+    r"(?:auto(?:mated|matic(?!ally (?:scann|check|test|screen|filter|archiv|encrypt|sign|translat"
+    r"|forward))|-?generated|-?response|-?reply)|(?:system|computer)[- ]generated"
     r"|(?:generated|sent) automatically)"
     r"|(?:please note that )?this (?:automat(?:ic|ed)|auto-?) ?(?:reply|response|acknowledge?ment"
     r"|message|e-?mail) (?:is|was|has|will|confirms|acknowledges|serves)\b"
@@ -112,7 +113,13 @@ OF_ITSELF = re.compile(
     r"|(?:это|данное) (?:письмо|сообщение) (?:\S+ )?автомат|bu (?:e-?posta|mesaj) otomatik"
     r"|(?:この|本)?(?:メール|e ?メール)は[^。]{0,12}自動(?:送信|配信|応答|返信|的に)"
     r"|(?:此|本|这)(?:邮件|郵件|信)[^。，]{0,4}(?:为|為|是|由)?[^。，]{0,6}(?:自动|自動)"
-    r"|(?:이|본) 메일은 [^.]{0,12}자동)"
+    r"|(?:이|본) 메일은 [^.]{0,12}자동"
+    r"|acest (?:mesaj|e-?mail) (?:a fost|este) (?:\S+ ){0,2}automat|ez (?:egy )?automatikus"
+    r"|(?:ezt az? )?(?:üzenetet|e-?mailt|levelet) (?:\S+ ){0,3}automatikusan"
+    r"|tento e-?mail bol automat|αυτό το (?:μήνυμα|e-?mail) (?:\S+ ){0,3}αυτόματα"
+    r"|(?:цей лист|це повідомлення) (?:\S+ ){0,2}автомат|tämä on automaatti"
+    r"|ovo je automatsk|זוהי הודעה (?:\S+ )?אוטומטית|הודעה זו נשלחה (?:\S+ )?אוטומטי"
+    r"|هذه (?:ال)?رسالة (?:\S+ )?(?:آلية|تلقائية))"
     r"|(?:此|本)?(?:邮件|郵件)?[请請](?:勿|不要)(?:直接)?(?:回复|回覆)|(?:この|本)?メール(?:に|へ"
     r"|は)?(?:の|ご)*"
     r"(?:返信(?:しないで|いただいて|頂いて|できません|は不要)|送信専用)|회신하지 마"
@@ -122,12 +129,42 @@ OF_ITSELF = re.compile(
     r"|(?:por favor,? )?não responda|(?:si prega di |la preghiamo di )?non rispond"
     r"|(?:gelieve )?niet (?:te )?(?:be)?antwoorden|prosimy (?:na nią )?nie odpowiada"
     r"|(?:prosím,? )?neodpovídejte|(?:пожалуйста,? )?не отвечайте"
-    r"|lütfen (?:bu \S+ )?(?:yanıtlamayın|cevaplamayın))",
+    r"|lütfen (?:bu \S+ )?(?:yanıtlamayın|cevaplamayın)|vă rugăm să nu răspunde"
+    r"|kérjük,? (?:erre )?(?:\S+ )?ne válaszolj|prosím,? neodpovedajte|παρακαλούμε μην? απαντ"
+    r"|(?:будь ласка,? )?не відповідайте|älä vastaa|(?:venligst )?svar ikke"
+    r"|(?:vennligst )?ikke svar"
+    r"|(?:vänligen )?svara inte|(?:molimo )?ne odgovarajte|אין להשיב|(?:يرجى|الرجاء) عدم الرد)",
+    re.MULTILINE,
+)
+# The same in a line of its own, set off: "*** DO NOT REPLY TO THIS E-MAIL ***".
+SET_OFF = re.compile(
+    r"^[ \t]*[*=#_~-]{2,}[ \t]*(?:please,? )?do not (?:reply|respond) (?:directly )?to this"
+    r" (?:automat\w+ )?(?:e-?mail|message|notice)[.!]?[ \t]*[*=#_~-]{2,}[ \t]*$",
+    re.MULTILINE,
+)
+# What a form on a site sends begins so, whatever was filled in.
+FORM_BEGINS = re.compile(
+    r"\s*(?:below is the result of your feedback form|sent via form submission from"
+    r"|(?:the )?following (?:information|message|data|form) (?:was|has been) submitted"
+    r"|(?:you have|you've) (?:received )?a new (?:lead|enquiry|inquiry|submission|form submission)"
+    r" (?:from|via|through|for)|a new (?:form )?submission (?:was|has been) (?:received|made)"
+    r"|(?:folgende|die folgenden) (?:angaben|daten) wurden (?:über|per|mit|im) .{0,30}formular"
+    r"|(?:über|via) (?:das|ihr) kontaktformular .{0,40}(?:gesendet|geschickt|eingegangen))"
+)
+# Or ends so, as WordPress has it.
+FORM_ENDS = re.compile(
+    r"^\W*(?:this (?:e-?mail|message) (?:was|is) sent (?:via|from|through|by) (?:an?|the|your) "
+    r"(?:contact|web|website|online|feedback) ?-?form\b"
+    r"|diese e-?mail wurde (?:über|von|per) (?:ein|dem|das|einem) kontaktformular\b"
+    r"|(?:cet e-?mail|ce message) a été envoyé (?:via|depuis|par) (?:le|un) formulaire"
+    r"|este (?:mensaje|correo|e-?mail) (?:se|ha sido|fue) envi\w+ (?:desde|a través de) (?:un|el)"
+    r" formulario de contacto\b)",
     re.MULTILINE,
 )
 # As programs put it, of what they found, got or ask; for mail that is suspect by its header.
 STATED = re.compile(
-    r"\boriginal problem id: ?\d|\bnotification type: ?(?:problem|recovery|acknowledg)"
+    r"\bfollowing item(?:\(s\)|s)? (?:will be|is|are|has been|have been) (?:due|overdue|held)\b"
+    r"|\boriginal problem id: ?\d|\bnotification type: ?(?:problem|recovery|acknowledg)"
     r"|\bwas waitlisted\b|\bmy guest list\b|\bjust this once\b.{0,40}\bclick\b"
     r"|\b(?:a representative|our (?:support |service )?(?:team|staff|agents?)|(?:one"
     r"|a member) of our"
@@ -140,7 +177,8 @@ STATED = re.compile(
 )
 # Below what goes to many: why one gets it, and how not to.
 SENT_TO_MANY = re.compile(
-    r"\byou(?:'re| are) receiving this\b|\byou (?:have )?received this (?:e-?mail|message"
+    r"\byou receive this (?:newsletter|e-?mail|message)? ?because\b|\bto be (?:removed|taken off)\b"
+    r"|\byou(?:'re| are) receiving this\b|\byou (?:have )?received this (?:e-?mail|message"
     r"|notification"
     r"|newsletter)? ?because\b|\bthis (?:e-?mail|message) was sent to \S+@|\bto unsubscribe\b"
     r"|\bunsubscribe (?:here|from|at|now|instantly)\b|\bunsubscribe\W{0,3}(?:\||https?:|$)"

@@ -38,6 +38,8 @@ def decisive_signs(head: Head) -> Iterator[Sign]:
         yield Sign(Origin.AUTO_REPLY, f"From: {head.writer[:100]}")
     elif origin_senders.SERVERS.fullmatch(head.local):
         yield Sign(Origin.AUTOMATIC, f"From: {head.writer[:100]}")
+    if head.subject.lower() == "yahoo! auto response":
+        yield Sign(Origin.AUTO_REPLY, f"Subject: {head.subject}")
     if origin_subjects.MACHINE_SUBJECT.match(head.subject) and origin_senders.ROBOTS.fullmatch(
         head.local
     ):

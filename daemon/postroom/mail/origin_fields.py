@@ -145,6 +145,8 @@ SCRIPTS = re.compile(
     r"|osticket|jira"
     r"|fritz!box|synology|qnap|asterisk|konica|kyocera|ricoh|xerox|lexmark"
     r"|sap |oracle|ibm notes agent|crystal|servicenow|salesforce|hubspot|marketo|pardot|eloqua"
+    r"|worldmerge|group ?mail|sendblaster|maxbulk|mailking|mailloop|stormpost|unitymail|bulk ?mail"
+    r"|mass ?mail|interspire"
     r"|exacttarget|sendinblue|brevo|cleverreach|rapidmail|inxmail|newsletter|listserv|majordomo"
     r"|smartermail alert|autoresponder|automailer|ezmlm",
     re.IGNORECASE,

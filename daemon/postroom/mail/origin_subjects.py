@@ -16,7 +16,7 @@ ANSWERED = re.compile(
 
 # The fixed words that programs, and only they, put before or instead of the subject of an answer.
 AUTOMATIC_ANSWER = re.compile(
-    r"\s*+[\[(<*【［「]{0,3}(?:this is an? |系统|yahoo! )?"
+    r"\s*+[\[(<*【［「]{0,3}(?:this is an? |系统)?"
     r"(?:auto(?:matic|mated)?[- ]?(?:e-?mail |mail )?(?:reply"
     r"|response|responder"
     r"|answer|antwort|svar|acknowledge?ment|confirmation)(?: from| message| notice)?"
@@ -157,7 +157,8 @@ MACHINE_SUBJECT = re.compile(
     r"|new (?:voice ?mail|fax)\b|scan(?:ned)? (?:from|image|document) "
     r"|you have (?:a )?(?:new )?(?:voice ?mail"
     r"|fax)|smart error|apt-listchanges"
-    r"|undelivered mail|rkhunter)",
+    r"|undelivered mail|rkhunter"
+    r"|(?:library )?(?:courtesy|overdue|pre-?overdue|hold pickup|recall) (?:reminder )?notice\b)",
     re.IGNORECASE,
 )
 
@@ -200,7 +201,7 @@ CERTAIN_SUBJECT = re.compile(
     r"|\[prtg network monitor|fritz!box-info|\[fail2ban\]|(?:degradedarray|fail|sparesmissing"
     r"|newarray|devicedisappeared) event on /dev/|smart error \(\w+\) detected on host"
     r"|microsoft (?:office )?outlook[- ]test(?: message|nachricht)\s*$"
-    r"|yahoo! auto response|monitor is (?:down|up): "
+    r"|monitor is (?:down|up): "
     r"|(?:\[[^\]]{1,40}\]: )?new message \d+ in mailbox \d+\s*$"
     r"|e?fax message from \W?[^\"]{1,40}\W? - \d+ page)",
     re.IGNORECASE,

@@ -77,7 +77,13 @@ def read_mail(raw: bytes, limits: Limits = DEFAULTS) -> ParsedMail:
     author = author_of(from_, head.first("from"))
     fresh = split_fresh(bodies.text, bodies.html, author)
     origin, evidence, bounce = judge_origin(
-        head.decoded, from_, bodies.text, report, limits, own="" if fresh.is_all_old else fresh.text
+        head.decoded,
+        from_,
+        bodies.text,
+        report,
+        limits,
+        own="" if fresh.is_all_old else fresh.text,
+        is_whole=fresh.is_whole,
     )
     return ParsedMail(
         message_id=message_id_of(head.first("message-id")),

@@ -34,6 +34,7 @@ def fresh_of(below: str, from_: Address | None = GERALD, written: str = "") -> s
         "Att.\n\nGerald Pruitt\nSecretaria Acadêmica\nRamal 4417",
         "Thanks,\n\nGerald Pruitt\nHollander Tool & Supply\n555-0128 ext. 12",
         "İyi çalışmalar,\n\nGerald Pruitt\nHollander San. ve Tic. Ltd. Şti.\nTel: 0 224 555 01 20",
+        "Regards, Gerald\n\nGerald Pruitt\npurchasing\nHollander Pumps Oy",
         "Groetjes,\nGerald\n\nHollander\nNijverheidsweg 8\n8501 XH Joure\n0513-555010",
     ],
 )

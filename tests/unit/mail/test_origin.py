@@ -276,6 +276,9 @@ def test_a_mail_server_without_bad_news_is_a_machine() -> None:
         "Guten Tag,\n\ndies ist eine automatisch erzeugte Nachricht. Bitte antworten Sie nicht.",
         "Wiadomość została wygenerowana automatycznie. Prosimy na nią nie odpowiadać.",
         "Backup finished.\n\nThis e-mail was sent automatically. Do not reply to this e-mail.",
+        "Stimate client,\n\nAcest mesaj a fost generat automat. Vă rugăm să nu răspundeți la el.",
+        "*** DO NOT REPLY TO THIS E-MAIL ***\n\nCONFIRMATION NUMBER: KD7RQX",
+        "您的验证码为 728194。\n\n此邮件由系统自动发送，请勿回复。",
     ],
 )
 def test_a_machine_that_says_twice_what_it_is_needs_no_header(text: str) -> None:
@@ -293,10 +296,45 @@ def test_a_machine_that_says_twice_what_it_is_needs_no_header(text: str) -> None
         "This is an automated message. Do not reply to this mail.\n\nWhat does that mean?",
         "You sold it as manual. This is an automatic gearbox. Please do not reply by phone.",
         "Please do not reply to this address but to ann@x.example.",
+        "I get mails with\n*** DO NOT REPLY TO THIS E-MAIL ***\non top of them. Please stop it.",
+        "This mail was automatically scanned. Do not reply to it if it is not for you.",
+        "The contact form sends nothing any more: this message was sent by a contact form it says.",
     ],
 )
 def test_a_person_who_writes_of_machines_is_none(text: str) -> None:
-    assert Origin.PERSON is judge_origin([], ANN, text, Report(), own=text)[0]
+    assert Origin.PERSON is judge_origin([], ANN, text, Report(), own=text, is_whole=True)[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Below is the result of your feedback form. It was submitted by\nAnn\n\nnote: Is it on?",
+        "Message: Can I have two?\n\n-- \nThis e-mail was sent from a contact form on Example",
+        "You have a new lead from Homes.\n\nName: Ann\n\nMessage:\nI want it.",
+    ],
+)
+def test_what_was_filled_in_comes_from_a_form(text: str) -> None:
+    assert Origin.AUTOMATIC is judge_origin([], ANN, text, Report(), own=text)[0]
+    passed_on = [("Subject", "Fwd: Form")]
+    assert Origin.PERSON is judge_origin(passed_on, ANN, text, Report(), own=text)[0]
+
+
+def test_words_of_a_footer_count_where_nobody_speaks_and_nothing_is_quoted() -> None:
+    footer = "This message was generated automatically. Please do not reply."
+    for own, is_whole, origin in (
+        ("Your code is 4711.", True, Origin.AUTOMATIC),
+        ("Your code is 4711.", False, Origin.PERSON),
+        ("My code is 4711.", True, Origin.PERSON),
+    ):
+        text = f"{own}\n\n{footer}"
+        found = judge_origin([], ANN, text, Report(), own=own, is_whole=is_whole)
+        assert origin is found[0]
+
+
+def test_a_mailbox_that_replies_is_no_server_that_bounces() -> None:
+    text = "Unsere Adresse hat sich geändert: bitte an neu@kunde.example schreiben."
+    fields = ["Auto-Submitted: auto-replied", "Return-Path: <>", "Subject: Neue Adresse"]
+    assert Origin.AUTO_REPLY is judge(*fields, text=text)
 
 
 @pytest.mark.parametrize(
