@@ -73,6 +73,8 @@ MACHINE_FIELDS = frozenset(
         "x-servicenow-source",
         "x-servicenow-sysemail-version",
         "x-nextcloud-notification",
+        "x-pp-email-transmission-id",
+        "x-pp-requested-time",
     }
 )
 

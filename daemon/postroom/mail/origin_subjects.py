@@ -216,6 +216,7 @@ SHOP_SUBJECT = re.compile(
     r"|eingegangen|versandt|verschickt|confirmée|expédiée|recibido|confirmado|enviado|confermato"
     r"|spedito|ontvangen|bevestig|verzonden|mottagen|bekräft|modtaget|potwierdz|przyjęt|przyjat"
     r"|оформлен|принят|подтвержд)"
+    r"|(?:\S+ )?outbid notice\b|receipt for your payment to\b"
     # "Your Berg & Sons order #100048213"
     r"|(?:your|ihre|votre|su|tu|tuo|il tuo|uw|je|sua|seu|din|twoje|vaše|ваш) (?:\S+ ){0,5}?"
     r"(?:order|bestellung|commande|pedido|ordine|bestelling|encomenda|beställning|ordre|zamówienie"

@@ -111,7 +111,7 @@ def may_be_boundary(line: str) -> bool:
         bare[-1:] in ":：*_>-–—"
         or "---" in bare
         or ":  " in bare
-        or (">" in bare and ": " in bare and "@" in bare)
+        or (">" in bare and "@" in bare and _GLUED_DATED.match(line) is not None)
         or "news:" in bare
         or "this line" in bare
         or label_of(line) is not None
