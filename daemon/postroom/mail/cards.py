@@ -116,6 +116,8 @@ def above_block(lines: Sequence[str], count: int, author: Author = NOBODY) -> in
         end -= 1
     if not end or len(lines[end - 1]) > 2 * NARROW:
         return count
+    if is_valediction(lines[end - 1]) or author.is_called(lines[end - 1]):
+        count = end  # without the picture below
     if _MOTTO.match(lines[end - 1]) and author.is_called(last_line(lines, end - 1)):
         return end - 1
     if (own := _above_own_card(lines, end, author)) is not None:

@@ -138,7 +138,7 @@ PERSONAL_FEEDBACK = ("fastmail", "zohomail", "zoho", "proton", "tutanota")
 AUTORESPONDERS = re.compile(r"auto-?(?:respond|repl|antwort)|\bvacation\b", re.IGNORECASE)
 
 SCRIPTS = re.compile(
-    r"phpmailer|zend_?mail|ci_?mailer|codeigniter|whmcs|prestashop|opencart|django|sugarcrm|odoo"
+    r"\.(?:pl|php|cgi|py|asp)\b|phpmailer|zend_?mail|ci_?mailer|codeigniter|whmcs|prestashop|opencart|django|sugarcrm|odoo"
     r"|civicrm|\bphp\b|swift ?mailer|symfony|laravel|perl|python|ruby|rails|actionmailer"
     r"|java ?mail|nodemailer|cdo for windows|microsoft cdo|jmail|aspmail|aspemail|persits"
     r"|coldfusion|drupal|wordpress|joomla|magento|shopware|prestashop|oscommerce|typo3|blat"
@@ -159,6 +159,8 @@ ROBOT_PROGRAMS = re.compile(
     r"phpbb|vbulletin|mybb|\bsmf\b|media ?wiki|doku ?wiki|moodle|phplist|jenkins|hudson|bugzilla"
     r"|\btrac\b"
     r"|mantis|redmine|gitlab|gitea|nagios|icinga|cacti|zabbix|munin|prtg|mailman|majordomo|listserv"
+    r"|konica|bizhub|kyocera|taskalfa|\bricoh|aficio|workcentre|lexmark|imagerunner"
+    r"|toshiba e-?studio"
     r"|synology|qnap|(?:true|free)nas|fritz!box|vmware|veeam|idrac|\bcron\b|logwatch|mailchimp"
     r"|bugtracker|ecartis|survey"
     # Shops: orders, and what becomes of them.

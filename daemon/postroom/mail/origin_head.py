@@ -65,7 +65,7 @@ class Head:
     def is_answer(self) -> bool:
         """It answers a mail, and not one of its own writer's."""
         own = self.fields.get("message-id", "").strip(" <>").rpartition("@")[2].lower()
-        hosts = [each.rpartition("@")[2] for each in self.parents]
+        hosts = [each.rpartition("@")[2].rstrip("/") for each in self.parents]
         # A program that says "@jira" goes on in its own thread.
         hosts = [each for each in hosts if "." in each or each != own]
         return any(not self.domain or not _is_within(each, self.domain) for each in hosts)
