@@ -116,8 +116,9 @@ def above_block(lines: Sequence[str], count: int, author: Author = NOBODY) -> in
         end -= 1
     if not end or len(lines[end - 1]) > 2 * NARROW:
         return count
-    if is_valediction(lines[end - 1]) or author.is_called(lines[end - 1]):
-        count = end  # without the picture below
+    is_pictured = any(line.strip() for line in lines[end:count])
+    if is_pictured and (is_valediction(lines[end - 1]) or author.is_called(lines[end - 1])):
+        count = end
     if _MOTTO.match(lines[end - 1]) and author.is_called(last_line(lines, end - 1)):
         return end - 1
     if (own := _above_own_card(lines, end, author)) is not None:

@@ -64,11 +64,9 @@ _NOTES = re.compile(r"\S.{1,80}---\d{1,4}[./-]\d{1,2}[./-]\d{2,4} \d.{4,20}---")
 _GLUED = re.compile(
     r"(\s{0,4}[^\s<>][^<>]{3,300}<[^\s<>@]{1,100}@[^\s<>]{1,150}> [^\W\d_]{3,12}:) {2,4}\S"
 )
-# The same in Yahoo's HTML: only one blank, and always the day and the time.
-_GLUED_DATED = re.compile(
-    r"(\s{0,8}(?:On|Am|Le|El|Il|Em|Op) [^<>\n]{0,40}\d{4}[^<>\n]{0,20}\d:\d\d[^<>\n]{0,200}"
-    r"<[^\s<>@]{1,100}@[^\s<>]{1,150}> [^\W\d_]{3,12}:) \S"
-)
+# The same in Yahoo's HTML, with only one blank: the beginning, and the end.
+_GLUED_START = re.compile(r"\s{0,8}(?:On|Am|Le|El|Il|Em|Op) [^<>]{0,40}\d{4}")
+_GLUED_END = re.compile(r"<[^\s<>@]{1,100}@[^\s<>]{1,150}> [^\W\d_]{3,12}:(?= \S)")
 # Yahoo: "----- Forwarded Message ----- From: Ann <ann@x.example>To: … Subject: Offer".
 _ONE_LINE = re.compile(r"\s{0,4}(-{3,10} ?[^\s-][^-]{2,60}-{3,10})\s?([^\s-].{40,2000})")
 
@@ -111,7 +109,7 @@ def may_be_boundary(line: str) -> bool:
         bare[-1:] in ":：*_>-–—"
         or "---" in bare
         or ":  " in bare
-        or (">" in bare and "@" in bare and _GLUED_DATED.match(line) is not None)
+        or (">" in bare and _GLUED_START.match(line) is not None)
         or "news:" in bare
         or "this line" in bare
         or label_of(line) is not None
@@ -151,10 +149,20 @@ def find_boundary(
         if found is not None:
             start, words = found
             return Boundary(start, position + 1, words, None, is_forward=False, is_quoted=is_marked)
-    glued = _GLUED.match(line) or _GLUED_DATED.match(line)
-    if glued is not None and is_introduction(glued[1], is_marked=False):
-        return Boundary(position, position + 1, glued[1], None, is_forward=False, is_quoted=False)
+    if glued := _glued(line):
+        return Boundary(position, position + 1, glued, None, is_forward=False, is_quoted=False)
     return None
+
+
+def _glued(line: str) -> str:
+    """Return the introduction that the older mail's first words follow in the same line, or ""."""
+    if (found := _GLUED.match(line)) is not None:
+        words = found[1]
+    elif _GLUED_START.match(line) and (end := _GLUED_END.search(line)) is not None:
+        words = line[: end.end()]
+    else:
+        return ""
+    return words if is_introduction(words, is_marked=False) else ""
 
 
 def _in_one_line(lines: Sequence[str], position: int) -> Boundary | None:
