@@ -164,6 +164,16 @@ FORM_ENDS = re.compile(
 # As programs put it, of what they found, got or ask; for mail that is suspect by its header.
 STATED = re.compile(
     r"\bfollowing item(?:\(s\)|s)? (?:will be|is|are|has been|have been) (?:due|overdue|held)\b"
+    r"|\bif you (?:did(?: not|n't)|have(?: not|n't)) (?:\w+ )?(?:ask|request|initiate|make|create)"
+    r"|\bif this (?:was(?: not|n't)|were(?: not|n't)) you\b"
+    r"|\byou can (?:safely )?(?:ignore|disregard)"
+    r" this (?:e-?mail|message)|\b(?:falls|wenn) sie (?:dies|das|diese \w+) nicht (?:angefordert"
+    r"|veranlasst|beantragt)|\bsi vous n'(?:êtes pas à l'origine|avez pas (?:demandé|effectué))"
+    r"|\bsi (?:usted )?no (?:ha|has) solicitad|\bse non (?:hai|ha|è stat\w) (?:richiest|effettuat)"
+    r"|\bals (?:u|je) dit niet (?:hebt|heeft|was)|\bjeśli to nie (?:ty|pan)"
+    r"|如非本人|若非本人"
+    r"|\bесли (?:это были не вы|вы не (?:запрашивали|отправляли))|心当たりのない"
+    r"|본인이 (?:아닌|요청)"
     r"|\boriginal problem id: ?\d|\bnotification type: ?(?:problem|recovery|acknowledg)"
     r"|\bwas waitlisted\b|\bmy guest list\b|\bjust this once\b.{0,40}\bclick\b"
     r"|\b(?:a representative|our (?:support |service )?(?:team|staff|agents?)|(?:one"

@@ -160,7 +160,7 @@ ROBOT_PROGRAMS = re.compile(
     r"|\btrac\b"
     r"|mantis|redmine|gitlab|gitea|nagios|icinga|cacti|zabbix|munin|prtg|mailman|majordomo|listserv"
     r"|konica|bizhub|kyocera|taskalfa|\bricoh|aficio|workcentre|lexmark|imagerunner"
-    r"|toshiba e-?studio"
+    r"|toshiba e-?studio|embedded web ?server"
     r"|synology|qnap|(?:true|free)nas|fritz!box|vmware|veeam|idrac|\bcron\b|logwatch|mailchimp"
     r"|bugtracker|ecartis|survey"
     # Shops: orders, and what becomes of them.

@@ -90,13 +90,13 @@ CONFIRMED = re.compile(
     r"|enquiry|inquiry)\b"
 )
 REPLY_LINE = re.compile(r"\b(?:type|add|write|enter) your (?:reply|response) above this line")
-# A machine's "my account" is the reader's.
+# A machine's "my account" is the reader's, and "io" in "example.io" nobody.
 IN_FIRST_PERSON = re.compile(
-    r"\b(?:i|i'm|i've|i'll|i'd|me|my(?! (?:account|orders?|profile|preferences|subscriptions?"
-    r"|wish ?list)))\b"
-    r"(?! ?\.)|\b(?:ich|mir|mich|mein\w{0,2}|je|j'ai|mon|ma|mes|yo|mí|io|mio|mia|eu|meu|minha|ik"
-    r"|mijn|jag|mig|jeg"
-    r"|meg|minun|mój|moja|moje|můj|moje|я|мне|мой|моя|моё|benim)\b"
+    r"(?<![\w.@/-])(?:"
+    r"(?:i|i'm|i've|i'll|i'd|me|my(?! (?:account|orders?|profile|preferences|subscriptions?"
+    r"|wish ?list)))\b(?! ?\.)"
+    r"|(?:ich|mir|mich|mein\w{0,2}|je|j'ai|mon|ma|mes|yo|mí|io|mio|mia|eu|meu|minha|ik|mijn|jag|mig"
+    r"|jeg|meg|minun|mój|moja|moje|můj|moje|я|мне|мой|моя|моё|benim)\b)"
 )
 
 # Who wants to know that a person wrote before he reads it.

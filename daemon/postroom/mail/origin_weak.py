@@ -22,6 +22,7 @@ from postroom.mail.origin_absence import is_absent, is_wanting
 from postroom.mail.origin_decisive import PRECEDENCE, is_bulk_in_part, is_bulk_without_list
 from postroom.mail.origin_head import OPENING, Head, Sign
 
+_LINK = re.compile(r"https?://[^\s<>]+")
 _NUMBER = re.compile(r"#\s?\d{3}")
 _OFFICE = re.compile(
     r"office|b[üu]ro|bureau|oficina|ufficio|escritório|kantoor|kontor|biurem|kancel|офис|办公室|辦公室",
@@ -212,5 +213,5 @@ def signs_in_text(head: Head, text: str) -> Iterator[Sign]:
         found := origin_bodies.STATED.search(said)
     ) is not None:
         yield Sign(Origin.AUTOMATIC, f"text: {found[0][:100]}", 1)
-    elif any(mark in text[:OPENING] for mark in "?？؟"):
+    elif any(mark in _LINK.sub(" ", text[:OPENING]) for mark in "?？؟"):
         yield Sign(Origin.PERSON, "text: a question", -1)
