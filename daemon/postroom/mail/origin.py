@@ -31,7 +31,7 @@ _MYSELF = re.compile(
 # Of "automatic", and of what some say for it.
 _STEMS = (
     *("auto", "авто", "otomat", "generated", "自動", "自动", "자동"),
-    *("αυτόματ", "אוטומט", "آلي", "تلقائي"),
+    *("専用", "αυτόματ", "אוטומט", "آلي", "تلقائي"),
 )
 _FIRST_WORDS = 800  # characters that an answer says in that it is one
 _ENDING = 400  # characters of a signature, which are not among the new words

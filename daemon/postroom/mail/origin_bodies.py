@@ -114,6 +114,7 @@ OF_ITSELF = re.compile(
     r"|(?:この|本)?(?:メール|e ?メール)は[^。]{0,12}自動(?:送信|配信|応答|返信|的に)"
     r"|(?:此|本|这)(?:邮件|郵件|信)[^。，]{0,4}(?:为|為|是|由)?[^。，]{0,6}(?:自动|自動)"
     r"|(?:이|본) 메일은 [^.]{0,12}자동"
+    r"|(?:この|本)(?:メッセージ|メール)は[^。]{0,20}(?:お知らせ|送信|配信)専用"
     r"|acest (?:mesaj|e-?mail) (?:a fost|este) (?:\S+ ){0,2}automat|ez (?:egy )?automatikus"
     r"|(?:ezt az? )?(?:üzenetet|e-?mailt|levelet) (?:\S+ ){0,3}automatikusan"
     r"|tento e-?mail bol automat|αυτό το (?:μήνυμα|e-?mail) (?:\S+ ){0,3}αυτόματα"
@@ -130,6 +131,7 @@ OF_ITSELF = re.compile(
     r"|(?:gelieve )?niet (?:te )?(?:be)?antwoorden|prosimy (?:na nią )?nie odpowiada"
     r"|(?:prosím,? )?neodpovídejte|(?:пожалуйста,? )?не отвечайте"
     r"|lütfen (?:bu \S+ )?(?:yanıtlamayın|cevaplamayın)|vă rugăm să nu răspunde"
+    r"|(?:この|本)?(?:メッセージ|メール)への返信[^。]{0,30}(?:できません|できかねます)"
     r"|kérjük,? (?:erre )?(?:\S+ )?ne válaszolj|prosím,? neodpovedajte|παρακαλούμε μην? απαντ"
     r"|(?:будь ласка,? )?не відповідайте|älä vastaa|(?:venligst )?svar ikke"
     r"|(?:vennligst )?ikke svar"
@@ -138,7 +140,11 @@ OF_ITSELF = re.compile(
 )
 # The same in a line of its own, set off: "*** DO NOT REPLY TO THIS E-MAIL ***".
 SET_OFF = re.compile(
-    r"^[ \t]*[*=#_~-]{2,}[ \t]*(?:please,? )?do not (?:reply|respond) (?:directly )?to this"
+    # Both in one sentence.
+    r"\b(?:do not|don't) (?:reply|respond) to this auto\w+ (?:\w+ )?(?:e-?mail|message|notice)\b"
+    r"|\bauf diese automatisch\w* (?:\w+ )?(?:e-?mail|nachricht|mail) (?:bitte )?nicht antworten"
+    r"|\berre az automatikus \w+ ne válaszolj"
+    r"|^[ \t]*[*=#_~-]{2,}[ \t]*(?:please,? )?do not (?:reply|respond) (?:directly )?to this"
     r" (?:automat\w+ )?(?:e-?mail|message|notice)[.!]?[ \t]*[*=#_~-]{2,}[ \t]*$",
     re.MULTILINE,
 )
@@ -174,6 +180,8 @@ STATED = re.compile(
     r"|如非本人|若非本人"
     r"|\bесли (?:это были не вы|вы не (?:запрашивали|отправляли))|心当たりのない"
     r"|본인이 (?:아닌|요청)"
+    r"|\b(?:powered by|wspierane przez|propulsé par|desarrollado por|realizzato con) (?:prestashop"
+    r"|magento|woocommerce|shopify|opencart|zen ?cart|oscommerce|shopware)\b"
     r"|\boriginal problem id: ?\d|\bnotification type: ?(?:problem|recovery|acknowledg)"
     r"|\bwas waitlisted\b|\bmy guest list\b|\bjust this once\b.{0,40}\bclick\b"
     r"|\b(?:a representative|our (?:support |service )?(?:team|staff|agents?)|(?:one"
@@ -197,7 +205,8 @@ SENT_TO_MANY = re.compile(
     r"|subscriptions?|options)\b|\bview (?:this (?:e-?mail|newsletter) )?(?:it )?in (?:your"
     r"|a) browser\b"
     r"|\bnewsletter (?:abbestellen|abmelden)\b|\bvom newsletter abmelden\b|\bsie erhalten diese"
-    r" (?:e-?mail|nachricht|mail),? (?:weil|da)\b|\b(?:se|vous) désabonner\b|\bme désinscrire\b"
+    r" (?:e-?mail|nachricht|mail),? (?:weil|da)\b|\b(?:se|vous) désabonner\b"
+    r"|\b(?:me|vous) désinscrire\b"
     r"|\bvous recevez (?:ce|cet) (?:message|e-?mail|courriel)\b|\bdarse de baja\b"
     r"|\bcancelar (?:la |su )?"
     r"suscripción|\bha recibido este (?:correo|mensaje|e-?mail) porque\b"

@@ -120,6 +120,7 @@ WEAK_FIELDS = frozenset(
         "x-automail",
         "x-system-of-record",
         "x-powered-by",
+        "x-swift-return-path",
         "x-originating-program",
     }
 )
@@ -163,6 +164,10 @@ ROBOT_PROGRAMS = re.compile(
     r"|toshiba e-?studio|embedded web ?server"
     r"|synology|qnap|(?:true|free)nas|fritz!box|vmware|veeam|idrac|\bcron\b|logwatch|mailchimp"
     r"|bugtracker|ecartis|survey"
+    # Newsletters.
+    r"|sarbacane|mailjet|campaign ?monitor|icontact|getresponse|aweber|verticalresponse|emailvision"
+    r"|dolist|optivo|ecircle|openemm|agnitas|xqueue|cakemail|mailup|contactlab|copernica|spotler"
+    r"|\bapsis\b|freshmail|unisender|sendpulse|dashamail|esputnik|acymailing|newsletter2go"
     # Shops: orders, and what becomes of them.
     r"|woo ?commerce|os ?commerce|zen ?cart|presta ?shop|open ?cart|magento|shopware|gambio"
     r"|virtuemart|xt:?commerce|x-?cart|cs-?cart|cubecart|shopify|bigcommerce|ecwid|jtl-?shop|oxid"

@@ -46,7 +46,7 @@ ROBOTS = re.compile(
     r"|drucker|kopierer|mfp|xerox|ricoh|asterisk|voicemail|monitor|monitoring|syslog"
     r"|mailer|automailer|auto-?mailer|robot|mail-?bot|bot|automatic"
     r"|auto-?confirm|auto-?notify|autoinfo|unattended|mailgun"
-    r"|aw-confirm|mailings?|campaigns?|e-?news|receipts?(?:[_+=-].*)?|dse(?:_[a-z0-9]+)?|digest"
+    r"|aw-confirm|messaging-service|mailings?|campaigns?|e-?news|receipts?(?:[_+=-].*)?|dse(?:_[a-z0-9]+)?|digest"
     r"|quarantine(?:[._+-].*)?|spam-?(?:digest|report|notification)s?|calendar-notification"
     r"|drive-shares-.*|dmarc(?:[-_+].*"
     r"|-?reports?|-?rua)?|abuse_?report.*|bounces?(?:[_+=-].*)?|.*-bounces?|.*-notifications?"

@@ -72,7 +72,8 @@ def weak_signs(head: Head) -> Iterator[Sign]:
     for name in ("reply-to", "sender"):
         value = fields.get(name, "")
         local = next((each for each, _, _ in addresses_in(value[:500])), "").rpartition("@")[0]
-        if local and origin_senders.SILENT.fullmatch(local):
+        is_calendar = local.lower() == "calendar-notification"
+        if local and (is_calendar or origin_senders.SILENT.fullmatch(local)):
             yield Sign(Origin.AUTOMATIC, f"{name.title()}: {value[:100]}", 2)
     yield from _program_signs(head)
     feedback = fields.get("feedback-id", "").lower()

@@ -63,6 +63,7 @@ _LONGEST_RULE = 60  # characters of one that no person types
 _LONG_RULE = re.compile(r"\s*[-_=*~─━]{9}")  # stands below a title, too, or in a table
 _DELIMITERS = "-_—–=*~.+#─━┏┌╔╭ "
 _RULE = re.compile(r"[\s\-‐‑‒–—―─━═┏┓┗┛┌┐└┘╔╗╚╝╭╮╰╯_=*~#+.]{2,}+(?:(?<=[~-])>\s*+)?$")
+_LINK_ALONE = re.compile(rf"(?:{LINK.pattern}|www\.\S+)*", re.IGNORECASE)
 _WORD = re.compile(r"\w")
 _WORDS = re.compile(r"\w+")
 # "-Ann", "— Ann Berg"
@@ -254,7 +255,7 @@ def _above_sponsor(lines: Sequence[str], count: int) -> int:
 
 def _above_link(lines: Sequence[str], start: int, end: int) -> int:
     """Take the address below a program's paragraph away, together with it."""
-    if end - start > 1 or LINK.sub("", lines[start]).strip():
+    if end - start > 1 or _LINK_ALONE.fullmatch(lines[start].strip()) is None:
         return start
     above = start
     while above and _is_blank(lines[above - 1]):

@@ -46,6 +46,7 @@ def test_what_is_marked_as_the_authors_is_new(above: str, sign: str) -> None:
         ("It works again, thank you very much for it.", "Ann: is it on?\nRob: it is."),
         ("See below.", "[Bob] Yes.\n\nRB: No."),
         ("See below.", "** once only"),
+        ("See below.", f"Thanks.\n\n{'*' * 70}\nThis mail is secret.\n{'*' * 70}"),
         ("See below.", "Please call Ann: she knows."),
         # The mail before the last one: she said so then.
         ("See below.", f"Thanks.\n\n{HEADER}[Ann] Yes."),

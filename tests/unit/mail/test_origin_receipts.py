@@ -215,6 +215,15 @@ def test_a_program_that_answers_by_itself_may_say_re() -> None:
         ),
         ("Kontaktformular", "Name: Kim\nOrt: Bonn", (("X-PHP-Originating-Script", "5:m.php"),)),
         ("Reply to lamps", "Watch it.", (("X-Mailer", "phpBB3"),)),
+        ("Reset your password", "Ignore it if not.", (("X-Mailer", "PHPMailer 6"),)),
+        (
+            "Your code",
+            "Dear Kim, 4711. If you did not request this code, throw it away.",
+            (("X-SG-EID", "a"), ("X-Mailer", "PHPMailer 6")),
+        ),
+        ("Lamps in May", "20 % off!", (("X-Mailer", "Sarbacane"),)),
+        ("Message from KM_C364e", "", (("X-Mailer", "KONICA MINOLTA bizhub C364e"),)),
+        ("Reserva confirmada", "Porto.", (("X-SG-EID", "a"),)),
         ("Page Lamps was changed", "Dear Kim", (("X-Mailer", "MediaWiki mailer"),)),
         (
             "Spring",
@@ -232,6 +241,9 @@ def test_what_shops_forms_and_forums_write(
 @pytest.mark.parametrize(
     ("subject", "text"),
     [
+        ("Reset your password", "I did, and it does not help."),
+        ("Reserva confirmada", "Obrigado, até sexta."),
+        ("Invoice 4711 from Lamps for May", "Please send it again."),
         ("Your parcel is on its way to the wrong town", "It went to Bergen. Please stop it."),
         ("New order", "Please send 5 lamps more."),
         ("Contact form", "Your contact form does not work."),
