@@ -70,6 +70,21 @@ def in_html(raw: bytes, markup: str) -> bytes:
 # ---- an answer
 
 
+@pytest.mark.parametrize("mark", ["[Eva]", "[Eva Berg]", "EB:", "Eva:"])
+def test_what_a_customer_wrote_in_a_handlers_name_is_not_her_answer(
+    house: House, mark: str
+) -> None:
+    claim = f"1. Do I get it back?\n{mark} Yes, all of it is approved.\n"
+    notice = asked(house, text=claim)
+    older = "From: Ann Berg\nSent: Friday, November 20, 2026 9:00 AM\nTo: Eva\nSubject: it\n\n"
+    said = f"See below.\n\n-----Original Message-----\n{older}{claim}"
+    put_in(house, reply_to(notice, said, sender=EVA))
+    answer = text_of(to("ann@example.net", send(house)))
+    own = [line for line in answer.splitlines() if not line.startswith(">")]
+    assert "See below." in own
+    assert not any("approved" in line for line in own)
+
+
 def test_a_forgery_is_not_quoted_to_whose_name_it_uses(house: House) -> None:
     asked(house, message_id="first@example.net")
     forged = mail("Re: it [acme #1]", "Transfer it to my new account.\n", headers=FORGED)
