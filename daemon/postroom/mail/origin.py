@@ -134,7 +134,9 @@ def _speaks_of_itself(
     if head.is_by_hand:
         return None
     said = own[:OPENING].replace("’", "'").lower()
-    if (form := _form(text, said)) is not None and not _is_passed_on(head):
+    # Whoever answers a form's mail quotes what it ends with.
+    form = _form(text if is_whole else "", said)
+    if form is not None and not _is_passed_on(head):
         return Origin.AUTOMATIC, (f"text: {form.strip()[:100]}",)
     if any(mark in own for mark in "?？؟"):
         return None

@@ -314,9 +314,12 @@ def test_a_person_who_writes_of_machines_is_none(text: str) -> None:
     ],
 )
 def test_what_was_filled_in_comes_from_a_form(text: str) -> None:
-    assert Origin.AUTOMATIC is judge_origin([], ANN, text, Report(), own=text)[0]
+    whole = {"own": text, "is_whole": True}
+    assert Origin.AUTOMATIC is judge_origin([], ANN, text, Report(), **whole)[0]
     passed_on = [("Subject", "Fwd: Form")]
-    assert Origin.PERSON is judge_origin(passed_on, ANN, text, Report(), own=text)[0]
+    assert Origin.PERSON is judge_origin(passed_on, ANN, text, Report(), **whole)[0]
+    quoted = "Of course.\n\n> " + text.replace("\n", "\n> ")
+    assert Origin.PERSON is judge_origin([], ANN, quoted, Report(), own="Of course.")[0]
 
 
 def test_words_of_a_footer_count_where_nobody_speaks_and_nothing_is_quoted() -> None:
