@@ -128,6 +128,7 @@ def test_a_template_of_the_sites_own_learns_nothing_internal(house: House) -> No
         (mail(headers={"Precedence": "list", "List-Id": "<a.example.net>"}), "the mail is list"),
         (mail(headers={"Auto-Submitted": "auto-generated"}), "the mail is automatic"),
         (mail(headers={"X-Auto-Response-Suppress": "All"}), "the mail is automatic"),
+        (mail(headers={"Precedence": "bulk", "User-Agent": "Mozilla Thunderbird"}), "Precedence"),
         (mail(sender="noreply@example.net"), "the mail is automatic"),
         (mail(sender="majordomo@example.net"), "the mail is automatic"),
         (mail(subject="a quiet one"), "a rule says so"),

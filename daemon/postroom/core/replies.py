@@ -22,6 +22,7 @@ _NOBODY = re.compile(
     r"^((no|do[-_.]?not|dont)[-_.]?reply([-_.+=].*)?|bounces?([-_.+=].*)?|mailer[-_.]?daemon|"
     r"postmaster|owner-.*|.*-owner|.*-request|listserv|majordomo)$"
 )
+_BULK = frozenset({"bulk", "junk", "list"})
 
 SENT = "sent"
 NOT_NOW = "not wanted for this mail"
@@ -160,4 +161,7 @@ def _not_safe(case: Case) -> str | None:
     suppress = mail.header("X-Auto-Response-Suppress").lower()
     if "all" in suppress or "autoreply" in suppress:
         return "X-Auto-Response-Suppress"
+    # RFC 3834 §2. Gateways put it into people's mail, and robots claim a person's program.
+    if any(value.strip().lower() in _BULK for value in mail.all_of("Precedence")):
+        return "Precedence"
     return None

@@ -2,7 +2,7 @@
 
 Promise: each call looks at some lines at the end of a text. A greeting and a name alone are the
 person's own words, and so are the data that a mail is about. In doubt a line stays.
-Used by: mail.signatures.
+Used by: mail.signatures, mail.fresh.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def above_block(lines: Sequence[str], count: int, author: Author = NOBODY) -> in
         return count
     is_pictured = any(line.strip() for line in lines[end:count])
     if is_pictured and (is_valediction(lines[end - 1]) or author.is_called(lines[end - 1])):
-        count = end
+        count = end  # the picture goes
     if _MOTTO.match(lines[end - 1]) and author.is_called(last_line(lines, end - 1)):
         return end - 1
     if (own := _above_own_card(lines, end, author)) is not None:

@@ -5,7 +5,7 @@ which lines of it are new. Left out are quoted lines and what introduces them, o
 header block or separator, signatures, and what telephones and programs add. Answers between and
 below quoted lines stay. If nothing seems new, all of the text is shown (pain 63), and `is_all_old`
 says so: such a mail, a quote or a bare forward, commands nothing and answers nobody.
-Used by: mail.parse, mail.pictures.
+Used by: mail.parse, mail.pictures, mail.page.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from postroom.mail.armour import begins_armour, below_armour
 from postroom.mail.cards import STOPS
 from postroom.mail.html import html_to_text
-from postroom.mail.insertions import find_insertions
+from postroom.mail.insertions import MOST_LINES, find_insertions
 from postroom.mail.introductions import is_bare_introduction, is_introduction, is_quoted
 from postroom.mail.markup import Marks, find_marks, line_of
 from postroom.mail.namesakes import NOBODY, Author
@@ -46,7 +46,6 @@ _SLIPPED = 40  # characters of such an end
 _WIDTH = 72  # characters of a line that programs break longer ones at, at least
 _MOST_LOOKS = 3_000  # at lines that may introduce an older mail; those below are kept
 _MOST_ARMOURS = 50  # of PGP and cards, that are passed over
-_MOST_INSERTED = 200  # lines of an older mail that answers may stand between
 _MOST_PARTS = 1_000  # between quotes, that are searched for signatures
 _LONGEST_TALK = 60  # lines that are looked at together
 _TALK = re.compile(r"[<>]|\* |---\s*$")  # as of curl and diff
@@ -254,8 +253,8 @@ class _Walk:
         if self.older is not found:
             return
         above = "\n".join(line for part in self.parts for line in self.lines[part])
-        end = len(self.lines)
-        for number in range(found.end, min(found.end + _MOST_INSERTED, end)):
+        end = min(found.end + MOST_LINES, len(self.lines))
+        for number in range(found.end, end):
             if may_be_boundary(self.lines[number]) and find_boundary(self.lines, number):
                 end = number
                 break

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from postroom.mail.namesakes import Author
 
-_MOST_LINES = 400  # of the older mail
+MOST_LINES = 200  # of the older mail, that are looked at
 _LONG = 60  # characters of a line that may go on in the next one
 _GREETING = 40  # characters above that say nothing: "George, Barbara,"
 _LEAST_SIGNED = 2  # passages with the same sign
@@ -43,7 +43,7 @@ def find_insertions(
 
     `start` to `end` (without) is the text of that mail.
     """
-    end = min(end, start + _MOST_LINES)
+    end = min(end, start + MOST_LINES)
     is_pointed = len(above.strip()) <= _GREETING or _POINTS.search(above) is not None
     signed: dict[str, list[int]] = {}
     found: list[int] = []

@@ -3,7 +3,8 @@
 Promise: a line is his name only if each word of it is one of From's, and there are two at least, or
 if the address is made of them ("Gerald Pruitt" is gpruitt@), or if the surname is his: Robert's
 friends call him Bob.
-Used by: mail.parse (makes one), mail.fresh, mail.signatures, mail.cards, mail.forward.
+Used by: mail.parse and mail.page (make one), mail.fresh, mail.insertions, mail.signatures,
+mail.cards, mail.forward, mail.pictures.
 """
 
 from __future__ import annotations
